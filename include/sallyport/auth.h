@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * auth: credentials that any holder of the pool's key can mint and check alone; nonces that store
+ * nothing; revocations. docs/credentials.md has the formats and the test vectors.
+ *
+ * A snapshot is immutable once created. Any thread may hold one; the count is the only thing in
+ * it that changes.
+ */
+#ifndef SALLYPORT_AUTH_H
+#define SALLYPORT_AUTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+#include <sallyport/crypto.h>
+#include <sallyport/stun.h>
+
+/* ---- claims of an m1 credential ---- */
+
+enum auth_location {
+	AUTH_INTERNET = 1,
+	AUTH_INTRANET = 2
+}; /* bits; 0 = any */
+enum auth_transport {
+	AUTH_UDP = 1,
+	AUTH_TCP = 2,
+	AUTH_TLS = 4,
+	AUTH_DTLS = 8
+}; /* bits; 0 = any */
+enum auth_flag {
+	AUTH_NO_IPV6 = 1,
+	AUTH_TCP_RELAY = 2
+};
+
+#define AUTH_SUBJECT_LEN 16
+#define AUTH_JTI_LEN     8
+#define AUTH_KID_LEN     8 /* hex digits */
+
+struct auth_claims {
+	uint8_t locations;        /* enum auth_location bits */
+	uint8_t transports;       /* enum auth_transport bits */
+	uint8_t flags;            /* enum auth_flag bits */
+	uint16_t max_allocations; /* 0 = the node's default */
+	uint32_t kbps;            /* per allocation; 0 = the node's default */
+	uint64_t relays;          /* bitmap of pool member numbers 0..63; all ones = any */
+	uint8_t subject[AUTH_SUBJECT_LEN];
+	uint8_t jti[AUTH_JTI_LEN];
+};
+
+/* ---- snapshot ---- */
+
+/* Where a key comes from: exactly one of SECRET_FILE (>= 32 bytes) and DERIVE_FROM_KEY (PEM) is
+ * set. */
+struct auth_key_config {
+	const char *secret_file;
+	const char *derive_from_key;
+	uint64_t sign_from;    /* Unix seconds; 0 = since ever */
+	uint64_t verify_until; /* Unix seconds; 0 = no end */
+};
+
+enum auth_revocation_kind {
+	AUTH_REVOKE_JTI,
+	AUTH_REVOKE_SUBJECT,
+	AUTH_REVOKE_KID
+};
+struct auth_revocation {
+	enum auth_revocation_kind kind;
+	uint8_t id[AUTH_SUBJECT_LEN]; /* jti: 8 bytes; subject: 16; kid: 8 hex digits as text */
+	uint64_t until_s;             /* entries past this are dropped */
+};
+
+#define AUTH_KEYS_MAX  16
+#define AUTH_REALM_MAX 127
+struct auth_config {
+	const char *realm;
+	const struct auth_key_config *keys; /* 1..AUTH_KEYS_MAX */
+	size_t n_keys;
+	bool turn_rest;                  /* accept "EXP:name" credentials */
+	const char *const *rest_secrets; /* further shared secrets for that form (coturn's
+					    static-auth-secret) */
+	size_t n_rest_secrets;
+	uint64_t nonce_lifetime_s; /* 600 */
+	uint64_t clock_skew_s;     /* 30: an expiry this far in the past still counts */
+	uint64_t session_grace_s;  /* 86400: running allocations may be refreshed this long after
+				      expiry */
+	bool sha256;               /* offer PASSWORD-ALGORITHMS */
+	unsigned node;             /* this pool member's number, 0..63 */
+	const struct auth_revocation *revocations;
+	size_t n_revocations;
+};
+
+struct auth_snapshot; /* opaque, counted */
+
+/*
+ * Reads the key files and derives every key. WHY gets one sentence naming the file. Returns with a
+ * count of 1, or -errno, ERR_BAD_KEY, ERR_EXISTS (two entries with one key), ERR_CONFIG.
+ */
+int auth_snapshot_create(
+	const struct auth_config *c, struct auth_snapshot **out, char why[CRYPTO_WHY_LEN]);
+/* The same keys and options with other revocations (sorted and deduplicated inside). */
+int auth_snapshot_with_revocations(const struct auth_snapshot *from,
+	const struct auth_revocation *r, size_t n, struct auth_snapshot **out);
+struct auth_snapshot *auth_snapshot_get(struct auth_snapshot *s);
+void auth_snapshot_put(struct auth_snapshot *s); /* NULL is fine; the last one wipes the keys */
+
+const char *auth_snapshot_realm(const struct auth_snapshot *s);
+bool auth_snapshot_sha256(const struct auth_snapshot *s);
+
+/* Key ids for people and for GET /mras/v1/keys; never the secrets. False behind the last one. */
+struct auth_key_info {
+	char kid[AUTH_KID_LEN + 1];
+	uint64_t sign_from, verify_until;
+	bool is_signing; /* the one that signs at NOW_S */
+};
+bool auth_snapshot_key(
+	const struct auth_snapshot *s, size_t i, uint64_t now_s, struct auth_key_info *out);
+/* The revocations still in force at NOW_S. False behind the last one. */
+bool auth_snapshot_revocation(const struct auth_snapshot *s, size_t i, struct auth_revocation *out);
+
+/* ---- minting ---- */
+
+#define AUTH_USERNAME_MAX 256
+#define AUTH_PASSWORD_MAX 64
+struct auth_credential {
+	char username[AUTH_USERNAME_MAX];
+	char password[AUTH_PASSWORD_MAX]; /* wipe with crypto_wipe after use */
+	char kid[AUTH_KID_LEN + 1];
+	uint64_t expires_s;
+};
+
+/* Pseudonym of IDENTITY under the key that signs at NOW_S. ERR_NOT_FOUND when none does. */
+int auth_subject(const struct auth_snapshot *s, uint64_t now_s, struct bytes identity,
+	uint8_t out[AUTH_SUBJECT_LEN]);
+/* Mints "EXP:m1.KID.claims" with the newest key whose sign_from has come. ERR_NOT_FOUND when none.
+ */
+int auth_mint_m1(const struct auth_snapshot *s, uint64_t now_s, uint64_t expires_s,
+	const struct auth_claims *claims, struct auth_credential *out);
+/* Mints "EXP:NAME" (TURN REST). ERR_TOO_LARGE for a name that does not fit, ERR_UNSUPPORTED when
+ * the form is off. */
+int auth_mint_rest(const struct auth_snapshot *s, uint64_t now_s, uint64_t expires_s,
+	struct bytes name, struct auth_credential *out);
+
+/* ---- checking ---- */
+
+enum auth_form {
+	AUTH_FORM_M1,
+	AUTH_FORM_REST
+};
+
+struct auth_grant {
+	enum auth_form form;
+	struct auth_claims claims;  /* REST form: all zero, relays all ones, subject = hash of the
+				       name behind the colon */
+	uint64_t expires_s;         /* of the credential */
+	uint64_t refresh_until_s;   /* expires + session_grace */
+	struct stun_key key;        /* what later requests on this 5-tuple are checked with */
+	char kid[AUTH_KID_LEN + 1]; /* "" for a further shared secret */
+};
+
+/* Why a check failed; for counters and the log, never told to the client beyond the code. */
+enum auth_reason {
+	AUTH_OK,
+	AUTH_BAD_FORM,        /* 401: not a username of ours */
+	AUTH_EXPIRED,         /* 401 */
+	AUTH_UNKNOWN_KEY,     /* 401: no such kid, or outside its window */
+	AUTH_BAD_INTEGRITY,   /* 401: wrong password */
+	AUTH_REVOKED,         /* 401 */
+	AUTH_WRONG_LOCATION,  /* 403 */
+	AUTH_WRONG_TRANSPORT, /* 403 */
+	AUTH_WRONG_RELAY,     /* 403 */
+	AUTH_REASON_COUNT,
+};
+const char *auth_reason_text(enum auth_reason r);
+
+struct auth_query {
+	const struct stun_msg *msg;             /* carries the integrity to check */
+	enum crypto_hash integrity;             /* which of the two attributes */
+	enum stun_password_algorithm algorithm; /* of the key */
+	struct bytes username;                  /* bytes, never a C string */
+	enum auth_location location;            /* of the listener */
+	enum auth_transport transport;          /* the client's */
+	uint64_t now_s;
+};
+
+/*
+ * Checks an Allocate: form, expiry, key, password, integrity, revocation, location, transport,
+ * relay, in this order. One HMAC chain for m1; the REST form has no key id and tries the ring's
+ * newest first, then the further secrets. *OUT is written on AUTH_OK only. Any thread; no heap.
+ */
+enum auth_reason auth_check(
+	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out);
+/* STUN error code of a reason: 401 or 403, 0 for AUTH_OK. */
+unsigned auth_reason_code(enum auth_reason r);
+
+/* Is a grant given earlier now revoked (by jti, subject or kid)? */
+bool auth_grant_is_revoked(const struct auth_snapshot *s, const uint8_t subject[AUTH_SUBJECT_LEN],
+	const uint8_t jti[AUTH_JTI_LEN], const char *kid, uint64_t now_s);
+
+/* ---- nonces: time and client address under the pool's nonce key; nothing is stored ---- */
+
+#define AUTH_NONCE_LEN (STUN_NONCE_COOKIE_LEN + 22)
+/* Bound to the client's IP address (not its port), so that a client's next socket need not be
+ * challenged again. */
+void auth_nonce_make(const struct auth_snapshot *s, const struct addr *client, uint64_t now_s,
+	char out[AUTH_NONCE_LEN + 1]);
+/* True when a pool member made it for this address within the lifetime. */
+bool auth_nonce_check(const struct auth_snapshot *s, const struct addr *client, uint64_t now_s,
+	struct bytes nonce);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * crypto: digests, HMAC, HKDF, random numbers, private keys and TLS contexts, over OpenSSL.
+ *
+ * The digests keep their state in the caller's struct and never touch the heap, so that an HMAC
+ * costs its compression rounds and nothing else (docs/decisions/).
+ */
+#ifndef SALLYPORT_CRYPTO_H
+#define SALLYPORT_CRYPTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+
+enum crypto_hash {
+	CRYPTO_MD5,
+	CRYPTO_SHA1,
+	CRYPTO_SHA256
+};
+
+#define CRYPTO_MD5_LEN    16
+#define CRYPTO_SHA1_LEN   20
+#define CRYPTO_SHA256_LEN 32
+#define CRYPTO_HASH_MAX   32
+
+size_t crypto_hash_len(enum crypto_hash h);
+
+/* Digest of PARTS one after the other. OUT holds crypto_hash_len(h). */
+void crypto_digest(enum crypto_hash h, const struct bytes *parts, size_t n_parts, uint8_t *out);
+
+/* HMAC (RFC 2104) with the key schedule done once. Plain data; wipe it after use. MD5 is refused by
+ * assert. */
+struct crypto_hmac_key {
+	enum crypto_hash hash;
+	_Alignas(8) uint8_t inner[128]; /* digest state after the inner pad */
+	_Alignas(8) uint8_t outer[128];
+};
+void crypto_hmac_key_init(
+	struct crypto_hmac_key *k, enum crypto_hash h, const void *key, size_t len);
+void crypto_hmac(
+	const struct crypto_hmac_key *k, const struct bytes *parts, size_t n_parts, uint8_t *out);
+
+/* RFC 5869 with SHA-256. PRK is 32 bytes; OUT_LEN at most 255 * 32 (asserted). */
+void crypto_hkdf_extract(
+	const void *salt, size_t salt_len, const void *ikm, size_t ikm_len, uint8_t prk[32]);
+void crypto_hkdf_expand(const uint8_t prk[32], const char *info, uint8_t *out, size_t out_len);
+
+/* Constant time in LEN. */
+bool crypto_equal(const void *a, const void *b, size_t len);
+void crypto_wipe(void *p, size_t len);
+
+/* From the CSPRNG. Ends the process if it fails: nothing safe can be done without it. Any thread.
+ */
+void crypto_random(void *out, size_t len);
+/* Uniform in [0, bound), bound > 0. */
+uint32_t crypto_random_below(uint32_t bound);
+
+/*
+ * The canonical private value of a key, the same for every encoding of one key:
+ *   EC       "EC" 0 d,  d padded to the length of the group order
+ *   RSA      "RSA" 0 min(p,q) max(p,q), each padded to half the modulus
+ *   Ed25519  "ED" 0 seed
+ * Reads PEM at PATH (no pass phrase). Writes to OUT and *LEN; the caller wipes OUT. WHY (may be
+ * NULL) gets one sentence for people. -errno, ERR_BAD_KEY, ERR_UNSUPPORTED, ERR_NO_SPACE.
+ */
+#define CRYPTO_CANONICAL_MAX 2064
+#define CRYPTO_WHY_LEN       256
+int crypto_key_canonical(
+	const char *path, uint8_t *out, size_t cap, size_t *len, char why[CRYPTO_WHY_LEN]);
+
+/* ---- TLS ---- */
+
+struct ssl_ctx_st; /* SSL_CTX */
+struct ssl_st;     /* SSL */
+
+struct crypto_tls_config {
+	const char *certificate; /* PEM chain */
+	const char *private_key; /* PEM */
+	const char *client_ca;   /* PEM bundle callers must chain to; NULL: no client certificate is
+				    asked for */
+	const char *client_crl;  /* PEM, optional */
+	bool client_required;    /* false: a caller without certificate gets in and has no names */
+};
+
+/*
+ * A server context for TLS 1.2 and 1.3. The client CA is the only trust store; the EKU must allow
+ * client authentication. *OUT is freed with crypto_tls_destroy. WHY as above.
+ */
+int crypto_tls_server_create(
+	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN]);
+void crypto_tls_destroy(struct ssl_ctx_st *ctx);
+
+/* What a peer's verified certificate says. Names are dNSName and URI SANs, copied. */
+#define CRYPTO_PEER_NAMES    16
+#define CRYPTO_PEER_NAME_LEN 256
+struct crypto_peer {
+	bool has_certificate;
+	uint8_t spki_sha256[32];
+	size_t n_names;
+	char names[CRYPTO_PEER_NAMES][CRYPTO_PEER_NAME_LEN];
+};
+void crypto_tls_peer(struct ssl_st *ssl, struct crypto_peer *out);
+
+#endif

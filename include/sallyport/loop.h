@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * loop: a thread's event base, its timers and its mailbox; and the HTTP server shell.
+ *
+ * A loop belongs to one thread. The only function another thread may call is loop_post().
+ */
+#ifndef SALLYPORT_LOOP_H
+#define SALLYPORT_LOOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+
+struct event_base;
+struct ssl_ctx_st;
+
+/* ---- timer wheel: pure, driven by the caller's clock; hierarchical, so a timer costs O(1) ---- */
+
+struct wheel_timer;
+typedef void (*wheel_fn)(struct wheel_timer *t, void *arg);
+
+/* Lives in its owner. Zeroed memory plus wheel_timer_init is a stopped timer. */
+struct wheel_timer {
+	struct list link;
+	uint64_t at_ms;
+	wheel_fn fn;
+};
+
+#define WHEEL_TICK_MS                                                                              \
+	100 /* timers fire on the first tick at or after their time, never before it */
+#define WHEEL_BITS   6
+#define WHEEL_LEVELS 5
+
+struct wheel {
+	uint64_t tick; /* last tick that has fired */
+	void *arg;     /* handed to every callback */
+	size_t count;
+	struct list slots[WHEEL_LEVELS][1 << WHEEL_BITS];
+};
+
+void wheel_init(struct wheel *w, uint64_t now_ms, void *arg);
+void wheel_timer_init(struct wheel_timer *t, wheel_fn fn);
+/* Starts or moves the timer. A time in the past fires on the next tick. */
+void wheel_set(struct wheel *w, struct wheel_timer *t, uint64_t at_ms);
+void wheel_cancel(struct wheel *w, struct wheel_timer *t);
+bool wheel_timer_is_set(const struct wheel_timer *t);
+/* Fires what is due, each timer stopped before its callback; callbacks may set and cancel any
+ * timer. */
+void wheel_advance(struct wheel *w, uint64_t now_ms);
+
+/* ---- loop ---- */
+
+struct loop; /* opaque; created and destroyed by anyone while its thread does not run */
+
+/* MAILBOX_LEN messages may wait at once. NULL when out of memory or descriptors. */
+struct loop *loop_create(const char *name, size_t mailbox_len);
+void loop_destroy(struct loop *l); /* discards waiting messages */
+
+/* Runs until loop_stop. Returns 0 or a negative code. Samples the clock at the top of every turn.
+ */
+int loop_run(struct loop *l);
+void loop_stop(struct loop *l); /* own thread only; from outside post a message that calls it */
+
+struct event_base *loop_base(
+	struct loop *l); /* three priorities: 0 mailbox, 1 sockets (default), 2 end of turn */
+const struct clock *loop_clock(const struct loop *l);
+struct wheel *loop_wheel(struct loop *l); /* its callbacks get the loop as ARG */
+
+/*
+ * Runs FN once at the end of the current turn, after all socket events of it. For flushing what
+ * the turn gathered. Embedded in its owner; asking twice in one turn runs it once.
+ */
+struct loop_deferred {
+	void (*fn)(void *arg);
+	void *arg;
+	struct event *event;
+};
+int loop_deferred_init(struct loop *l, struct loop_deferred *d, void (*fn)(void *), void *arg);
+void loop_deferred_fini(struct loop_deferred *d);
+void loop_deferred_run(struct loop_deferred *d);
+
+/* ---- mailbox ---- */
+
+/*
+ * A kind of message, declared by the folder that receives it. The payload is copied into the box;
+ * what it points to belongs to the receiver once loop_post has returned 0. DISCARD (may be NULL)
+ * frees that when a message is dropped undelivered.
+ */
+struct msg_type {
+	const char *name;
+	size_t size; /* of the payload; at most MSG_MAX */
+	void (*handler)(void *ctx, void *payload);
+	void (*discard)(void *payload);
+};
+#define MSG_MAX 256
+
+/* Any thread. CTX is handed to the handler. 0, or ERR_FULL: the message was not taken. */
+int loop_post(struct loop *to, const struct msg_type *type, void *ctx, const void *payload);
+
+/* ---- threads ---- */
+
+struct loop_thread; /* opaque */
+
+/* Starts a thread named after the loop that runs it, with all signals blocked. */
+int loop_thread_start(struct loop *l, struct loop_thread **out);
+int loop_thread_join(struct loop_thread *t); /* frees T; returns what loop_run returned */
+
+/* ---- signals (main thread) ---- */
+typedef void (*loop_signal_fn)(int signo, void *arg);
+int loop_signal_add(
+	struct loop *l, int signo, loop_signal_fn fn, void *arg); /* until loop_destroy */
+
+/* ---- HTTP server shell ---- */
+
+struct http_server;  /* opaque */
+struct http_request; /* opaque; valid in the handler until it has been replied to */
+
+struct http_config {
+	const char *name;          /* for the log: "mras", "admin" */
+	struct ssl_ctx_st *tls;    /* not owned, swapped by http_server_tls_set; NULL: plain HTTP */
+	const struct addr *listen; /* N_LISTEN addresses, or: */
+	size_t n_listen;
+	const char
+		*unix_path; /* a Unix socket; made with mode UNIX_MODE, a stale one is replaced */
+	unsigned unix_mode;
+	size_t max_header_bytes;  /* more: 431 or the connection is closed */
+	size_t max_body_bytes;    /* more: 413 */
+	unsigned max_connections; /* further ones wait in the backlog */
+	unsigned idle_timeout_s;  /* without a byte, TLS handshake included */
+	unsigned
+		request_timeout_s; /* from the first byte to the whole request: ends slow senders */
+};
+
+typedef void (*http_handler)(struct http_request *r, void *arg);
+
+/* Binds and listens at once; the loop serves it. WHY gets a sentence naming the address. */
+#define HTTP_WHY_LEN 256
+int http_server_create(struct loop *l, const struct http_config *c, struct http_server **out,
+	char why[HTTP_WHY_LEN]);
+void http_server_destroy(struct http_server *s);
+/* New connections use TLS from now on; running ones keep theirs. CTX's previous value is returned.
+ */
+struct ssl_ctx_st *http_server_tls_set(struct http_server *s, struct ssl_ctx_st *tls);
+/* The port really bound, for listeners on port 0. */
+uint16_t http_server_port(const struct http_server *s, size_t index);
+
+/* Exact path, no pattern. A path that is known with another method answers 405, any other path 404.
+ */
+enum http_method {
+	HTTP_GET = 1,
+	HTTP_POST = 2,
+	HTTP_DELETE = 4
+};
+int http_server_route(struct http_server *s, enum http_method method, const char *path,
+	http_handler fn, void *arg);
+
+/* Views into the request; NULL or empty when absent. */
+enum http_method http_request_method(const struct http_request *r);
+const char *http_request_path(const struct http_request *r);
+const char *http_request_header(const struct http_request *r, const char *name);
+struct bytes http_request_body(struct http_request *r);
+/* The decoded value of a query parameter into OUT; ERR_NOT_FOUND, ERR_NO_SPACE, ERR_MALFORMED. */
+int http_request_query(const struct http_request *r, const char *name, char *out, size_t cap);
+struct ssl_st *http_request_tls(const struct http_request *r); /* NULL on plain connections */
+const struct addr *http_request_client(
+	const struct http_request *r); /* family NONE on Unix sockets */
+const struct clock *http_request_clock(const struct http_request *r);
+
+/* Ends the request. Body is copied. Headers set before are sent with it. */
+void http_reply_header(struct http_request *r, const char *name, const char *value);
+void http_reply(
+	struct http_request *r, int status, const char *content_type, const void *body, size_t len);
+
+#endif
