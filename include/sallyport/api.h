@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * api: the HTTP routes of an edge node: credentials, revocations, keys, health and metrics.
+ * docs/api.md describes them for users. Everything runs on the thread of the servers' loop.
+ */
+#ifndef SALLYPORT_API_H
+#define SALLYPORT_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+#include <sallyport/auth.h>
+#include <sallyport/loop.h>
+#include <sallyport/metrics.h>
+#include <sallyport/mras.h>
+
+/* Counters of this folder, for one thread: the one of the servers' loop. */
+enum api_counter {
+	API_REQUEST_OK,      /* answered with 2xx */
+	API_REQUEST_REFUSED, /* 4xx */
+	API_REQUEST_FAILED,  /* 5xx */
+	API_CALLER_UNKNOWN,  /* no certificate or token, or one that names no caller */
+	API_CALLER_LIMITED,  /* Server Busy */
+	API_GRANTED_JSON,    /* credentials given out, by form of the request */
+	API_GRANTED_XML,
+	API_GRANTED_REST,
+	API_REFUSED_ITEM, /* items of a request that were refused */
+	API_REVOKED,      /* revocations taken */
+	API_COUNTER_COUNT,
+};
+extern const struct metrics_group api_counters;
+
+struct api_config {
+	struct metrics_set *metrics; /* printed by /metrics */
+	metrics_cell *cells;         /* of api_counters */
+	/* For /readyz. WHY gets a word or two for the body when false. */
+	bool (*is_ready)(void *arg, const char **why);
+	/*
+	 * Takes N new revocations: the daemon makes a snapshot with them, hands it to api_auth_set
+	 * and to the workers, and saves them. 0, or a negative code: nothing was taken.
+	 */
+	int (*revoke)(void *arg, const struct auth_revocation *list, size_t n);
+	void *arg;
+};
+
+struct api; /* opaque */
+
+struct api *api_create(const struct api_config *c); /* NULL when out of memory */
+void api_destroy(struct api *a);                    /* after the servers it was attached to */
+
+/* C is borrowed until the next call. */
+void api_mras_set(struct api *a, const struct mras_config *c);
+/* Takes a count of its own and gives the previous snapshot's back. NULL: no credentials. */
+void api_auth_set(struct api *a, struct auth_snapshot *s);
+
+/* What a server offers. /healthz is on all of them. */
+enum api_face {
+	API_CREDENTIALS = 1, /* /mras/v1/...; callers known by certificate or bearer token */
+	API_METRICS = 2,     /* /readyz and /metrics */
+	API_BEARER = 4,      /* with API_CREDENTIALS: bearer tokens count; off by default */
+	API_LOCAL = 8,       /* with API_CREDENTIALS: whoever reaches the server is the caller
+				"local" with every role and every identity: a Unix socket guarded
+				by its mode */
+};
+/* FACES is a set of the above. -ENOMEM. */
+int api_attach(struct api *a, struct http_server *s, unsigned faces);
+
+#endif
