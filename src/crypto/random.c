@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Random numbers, and comparing and erasing what must stay secret. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <sys/random.h>
+#include <openssl/crypto.h>
+#include <sallyport/crypto.h>
+
+/* The kernel's generator, not OpenSSL's: no heap, no state to survive a fork, and less than half
+ * the time for the 8 to 16 bytes that are wanted here. */
+void crypto_random(void *out, size_t len)
+{
+	uint8_t *p = out;
+	while (len > 0) {
+		ssize_t n = getrandom(p, len, 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			static const char text[] = "sallyport: no random numbers; ending\n";
+			ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+			(void)written; /* nobody is left to be told */
+			abort();
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+uint32_t crypto_random_below(uint32_t bound)
+{
+	assert(bound > 0);
+	/* Values below 2^32 mod BOUND would make the low remainders likelier. */
+	const uint32_t reject = -bound % bound;
+	uint32_t v;
+	do
+		crypto_random(&v, sizeof(v));
+	while (v < reject);
+	return v % bound;
+}
+
+bool crypto_equal(const void *a, const void *b, size_t len)
+{
+	return CRYPTO_memcmp(a, b, len) == 0;
+}
+
+void crypto_wipe(void *p, size_t len)
+{
+	OPENSSL_cleanse(p, len);
+}
