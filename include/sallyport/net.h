@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * net: packet buffers, UDP sockets that receive and send in batches, and the pool of relay ports.
+ * Everything here belongs to one worker thread, but for the functions that make a socket.
+ */
+#ifndef SALLYPORT_NET_H
+#define SALLYPORT_NET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+#include <sallyport/loop.h>
+#include <sallyport/metrics.h>
+
+/* ---- packet buffers ---- */
+
+/*
+ * One datagram on its way through the worker. Headers are put before and taken off in place:
+ * there is always NET_HEADROOM before the received bytes and NET_TAILROOM behind the longest.
+ */
+#define NET_HEADROOM    64
+#define NET_TAILROOM    64
+#define NET_DATAGRAM_MAX 65535
+
+struct net_buf {
+	uint8_t *data;        /* first byte of the packet as it stands now */
+	uint32_t len;
+	uint8_t tos;          /* DSCP and ECN as received; sent on as they are */
+	uint8_t flags;        /* enum net_flag */
+	struct addr addr;     /* received: the sender. To be sent: the destination */
+	struct net_buf *next; /* in the queue or pool it is in */
+};
+
+enum net_flag {
+	NET_DONT_FRAGMENT = 1, /* send with DF set, whatever the path MTU is believed to be */
+};
+
+/* ---- ports: what packets leave from and arrive at ---- */
+
+struct net_port;
+
+/* An ICMP error that a packet sent from a port has met (RFC 8656 §11.5). */
+struct net_icmp {
+	struct addr peer; /* destination of the packet that met it */
+	uint8_t type, code;
+	uint32_t info;    /* next-hop MTU where the type has one, else 0 */
+};
+
+/*
+ * A transport address of ours. One table of functions per kind, so that the code above is the same
+ * for a socket, for a packet-socket back end and for a test's fake wire.
+ */
+struct net_port_ops {
+	/* Takes B; it goes to b->addr, now or at the end of the turn. Losses are counted, not told. */
+	void (*send)(struct net_port *p, struct net_buf *b);
+	/* Sends what is queued and frees the port. */
+	void (*close)(struct net_port *p);
+};
+
+struct net_port {
+	const struct net_port_ops *ops;
+	uint32_t id;       /* unique in its worker's life; 0 is never used */
+	struct addr local;
+	void *owner;       /* the opener's; handed back with every packet */
+};
+
+static inline void net_port_send(struct net_port *p, struct net_buf *b)
+{
+	p->ops->send(p, b);
+}
+
+static inline void net_port_close(struct net_port *p)
+{
+	p->ops->close(p);
+}
+
+/* ---- the worker's sockets ---- */
+
+enum net_counter {
+	NET_C_RX_PACKETS,
+	NET_C_RX_BYTES,
+	NET_C_TX_PACKETS,
+	NET_C_TX_BYTES,
+	NET_C_RX_CALLS,
+	NET_C_TX_CALLS,
+	NET_C_RX_ERRORS,
+	NET_C_TX_FULL,
+	NET_C_TX_UNREACHABLE,
+	NET_C_TX_TOO_BIG,
+	NET_C_TX_ERRORS,
+	NET_C_ICMP,
+	NET_C_COUNT,
+};
+extern const struct metrics_group net_counters;
+
+struct net; /* one per worker: buffer pool, receive batch, send queue */
+
+/* CELLS: this worker's block of net_counters. NULL when out of memory. */
+struct net *net_create(struct loop *loop, metrics_cell *cells);
+void net_destroy(struct net *n); /* after its ports are closed */
+
+/* A free buffer with full head- and tailroom, len 0; or NULL when all are queued: drop and count. */
+struct net_buf *net_buf_get(struct net *n);
+void net_buf_put(struct net *n, struct net_buf *b);
+
+/*
+ * What a port delivers. FN gets N buffers at once and owns them: each is sent on or put back.
+ * The callbacks may close any port, the one that calls included.
+ */
+struct net_handler {
+	void (*packets)(struct net_port *p, struct net_buf **bufs, size_t n);
+	void (*icmp)(struct net_port *p, const struct net_icmp *e); /* NULL: ICMP errors are not asked for */
+};
+
+/*
+ * Makes a bound, non-blocking UDP socket; any thread. IPv6 sockets take no IPv4. With REUSEPORT the
+ * socket joins the group on that address; without, it fails when anything holds the address.
+ * RCVBUF_BYTES 0 keeps the kernel's default. -errno.
+ */
+int net_udp_socket(const struct addr *local, bool reuseport, uint32_t rcvbuf_bytes, int *fd);
+
+/* Takes FD (closed on failure too). -ENOMEM, -errno. */
+int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h, void *owner, struct net_port **out);
+
+/* Takes the socket out of its port: flushes, stops events, frees P and returns the descriptor. UDP ports only. */
+int net_udp_detach(struct net_port *p);
+
+/* Sends all that is queued; runs by itself at the end of each turn. */
+void net_flush(struct net *n);
+
+/* ---- relay ports ---- */
+
+/* The ports of one relay address that belong to one worker. */
+struct net_ports {
+	uint16_t first;
+	uint32_t count;
+	uint32_t n_used;
+	uint64_t *used; /* bitmap */
+};
+
+/* Ports FIRST..LAST cut into N_SHARES runs of even start and length; this one gets run SHARE. -ENOMEM, ERR_FULL when a run would be empty. */
+int net_ports_init(struct net_ports *p, uint16_t first, uint16_t last, unsigned share, unsigned n_shares);
+void net_ports_fini(struct net_ports *p);
+
+enum net_ports_want { NET_PORT_ANY, NET_PORT_EVEN, NET_PORT_EVEN_PAIR };
+/* A free port picked from the CSPRNG, marked used (with its successor for a pair). ERR_FULL. */
+int net_ports_take(struct net_ports *p, enum net_ports_want want, uint16_t *port);
+void net_ports_put(struct net_ports *p, uint16_t port);
+bool net_ports_has(const struct net_ports *p, uint16_t port); /* does PORT lie in this run? */
+
+#endif

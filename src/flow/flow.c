@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The flow table and the two rewrites. */
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+#include <sallyport/flow.h>
+#include <sallyport/stun.h>
+
+static const struct metrics_row rows[FLOW_C_COUNT] = {
+	[FLOW_C_UP_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_peer\"", METRICS_COUNTER,
+		"Datagrams relayed, on channels and in indications."},
+	[FLOW_C_DOWN_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_client\"",
+		METRICS_COUNTER, NULL},
+	[FLOW_C_UP_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_peer\"", METRICS_COUNTER,
+		"Payload bytes of those datagrams."},
+	[FLOW_C_DOWN_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_client\"", METRICS_COUNTER,
+		NULL},
+	[FLOW_C_NO_CHANNEL] = {"sallyport_relay_drops_total", "reason=\"no_channel\"", METRICS_COUNTER,
+		"Datagrams not relayed."},
+	[FLOW_C_BAD_LENGTH] = {"sallyport_relay_drops_total", "reason=\"bad_length\"", METRICS_COUNTER,
+		NULL},
+	[FLOW_C_NO_PERMISSION] = {"sallyport_relay_drops_total", "reason=\"no_permission\"",
+		METRICS_COUNTER, NULL},
+	[FLOW_C_OVER_RATE] = {"sallyport_relay_drops_total", "reason=\"over_rate\"", METRICS_COUNTER,
+		NULL},
+};
+const struct metrics_group flow_counters = {rows, FLOW_C_COUNT};
+
+struct flow_table {
+	const struct clock *clock; /* not owned */
+	struct net *net;           /* not owned */
+	metrics_cell *cells;
+	struct hash_key key;
+	struct hash_table up, down;
+};
+
+/* What a packet from the outside is looked up by, without padding. */
+struct flow_key {
+	uint8_t ip[16];
+	uint32_t scope;
+	uint32_t port_id;
+	uint16_t port;
+	uint16_t channel; /* 0 from the peer's side */
+	uint32_t zero;    /* makes the size a multiple of the hash's word */
+};
+
+static uint64_t hash_of(
+	const struct flow_table *t, const struct net_port *p, const struct addr *a, uint16_t channel)
+{
+	struct flow_key k = {.scope = a->scope, .port_id = p->id, .port = a->port, .channel = channel};
+
+	memcpy(k.ip, a->ip, sizeof(k.ip));
+	return hash_bytes(&t->key, &k, sizeof(k));
+}
+
+/* The bucket holds as much as a quarter of a second: video frames leave in bursts. */
+static uint32_t bucket_of(const struct flow_account *a)
+{
+	uint32_t quarter = a->rate_bytes_s / 4;
+	return quarter > 65536 ? quarter : 65536;
+}
+
+void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
+{
+	uint64_t rate = (uint64_t)kbps * 125;
+
+	*a = (struct flow_account){.filled_ms = now_ms};
+	a->rate_bytes_s = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
+	a->tokens[FLOW_UP] = a->tokens[FLOW_DOWN] = bucket_of(a);
+}
+
+static void refill(struct flow_account *a, uint64_t now_ms)
+{
+	uint64_t more = (now_ms - a->filled_ms) * a->rate_bytes_s / 1000;
+	uint32_t room = bucket_of(a);
+
+	if (more == 0)
+		return; /* keep the fraction: the time stays until it makes a byte */
+	a->filled_ms = now_ms;
+	for (int d = 0; d < 2; d++) {
+		uint64_t sum = a->tokens[d] + more;
+		a->tokens[d] = sum > room ? room : (uint32_t)sum;
+	}
+}
+
+bool flow_account_pass(struct flow_account *a, enum flow_direction d, size_t n, uint64_t now_ms)
+{
+	if (a->rate_bytes_s != 0) {
+		if (now_ms != a->filled_ms)
+			refill(a, now_ms);
+		if (a->tokens[d] < n)
+			return false;
+		a->tokens[d] -= (uint32_t)n;
+	}
+	a->packets[d]++;
+	a->bytes[d] += n;
+	return true;
+}
+
+struct flow_table *flow_table_create(const struct clock *clock, struct net *net, metrics_cell *cells)
+{
+	struct flow_table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->clock = clock;
+	t->net = net;
+	t->cells = cells;
+	crypto_random(&t->key, sizeof(t->key));
+	hash_table_init(&t->up);
+	hash_table_init(&t->down);
+	return t;
+}
+
+void flow_table_destroy(struct flow_table *t)
+{
+	if (!t)
+		return;
+	hash_table_fini(&t->up);
+	hash_table_fini(&t->down);
+	free(t);
+}
+
+int flow_insert(struct flow_table *t, struct flow *f)
+{
+	int rc = hash_table_insert(
+		&t->up, &f->up_link, hash_of(t, f->client_port, &f->client, f->channel));
+
+	if (rc != 0)
+		return rc;
+	rc = hash_table_insert(&t->down, &f->down_link, hash_of(t, f->relay_port, &f->peer, 0));
+	if (rc != 0)
+		hash_table_remove(&t->up, &f->up_link);
+	return rc;
+}
+
+void flow_remove(struct flow_table *t, struct flow *f)
+{
+	hash_table_remove(&t->up, &f->up_link);
+	hash_table_remove(&t->down, &f->down_link);
+}
+
+struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
+	const struct addr *client, uint16_t channel)
+{
+	struct hash_node *n = hash_table_first(&t->up, hash_of(t, client_port, client, channel));
+
+	for (; n; n = hash_table_next(n)) {
+		struct flow *f = CONTAINER_OF(n, struct flow, up_link);
+		if (f->channel == channel && f->client_port == client_port &&
+			addr_equal(&f->client, client))
+			return f;
+	}
+	return NULL;
+}
+
+struct flow *flow_find_down(
+	struct flow_table *t, const struct net_port *relay_port, const struct addr *peer)
+{
+	struct hash_node *n = hash_table_first(&t->down, hash_of(t, relay_port, peer, 0));
+
+	for (; n; n = hash_table_next(n)) {
+		struct flow *f = CONTAINER_OF(n, struct flow, down_link);
+		if (f->relay_port == relay_port && addr_equal(&f->peer, peer))
+			return f;
+	}
+	return NULL;
+}
+
+static void drop(struct flow_table *t, struct net_buf *b, enum flow_counter why)
+{
+	metrics_add(t->cells, why, 1);
+	net_buf_put(t->net, b);
+}
+
+void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b)
+{
+	uint16_t channel;
+	size_t len;
+
+	if (stun_channel_decode(b->data, b->len, &channel, &len) != 0) {
+		drop(t, b, FLOW_C_BAD_LENGTH);
+		return;
+	}
+	struct flow *f = flow_find_up(t, p, &b->addr, channel);
+	if (!f) {
+		drop(t, b, FLOW_C_NO_CHANNEL);
+		return;
+	}
+	if (!flow_account_pass(f->account, FLOW_UP, len, t->clock->mono_ms)) {
+		drop(t, b, FLOW_C_OVER_RATE);
+		return;
+	}
+	b->data += STUN_CHANNEL_HEADER_LEN;
+	b->len = (uint32_t)len;
+	b->addr = f->peer;
+	metrics_add(t->cells, FLOW_C_UP_PACKETS, 1);
+	metrics_add(t->cells, FLOW_C_UP_BYTES, len);
+	net_port_send(f->relay_port, b);
+}
+
+bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
+{
+	struct flow *f = flow_find_down(t, p, &b->addr);
+
+	if (!f)
+		return false;
+	if (!f->is_permitted) {
+		drop(t, b, FLOW_C_NO_PERMISSION);
+		return true;
+	}
+	if (!flow_account_pass(f->account, FLOW_DOWN, b->len, t->clock->mono_ms)) {
+		drop(t, b, FLOW_C_OVER_RATE);
+		return true;
+	}
+	metrics_add(t->cells, FLOW_C_DOWN_PACKETS, 1);
+	metrics_add(t->cells, FLOW_C_DOWN_BYTES, b->len);
+	/* Over UDP the padding to four bytes is left out (RFC 8656 §12.5). */
+	b->data -= STUN_CHANNEL_HEADER_LEN;
+	be16_put(b->data, f->channel);
+	be16_put(b->data + 2, (uint16_t)b->len);
+	b->len += STUN_CHANNEL_HEADER_LEN;
+	b->addr = f->client;
+	net_port_send(f->client_port, b);
+	return true;
+}

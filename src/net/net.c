@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A worker's packet machinery: its buffers, and the flush at the end of a turn. The sockets that
+ * use it are in udp.c, what they exchange with the kernel in udp_rx.c and udp_tx.c.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "net_priv.h"
+
+static const struct metrics_row rows[NET_C_COUNT] = {
+	[NET_C_RX_PACKETS] = {"sallyport_net_packets_total", "direction=\"in\"", METRICS_COUNTER,
+		"Datagrams received and sent on all sockets of the relay."},
+	[NET_C_TX_PACKETS] = {"sallyport_net_packets_total", "direction=\"out\"", METRICS_COUNTER, NULL},
+	[NET_C_RX_BYTES] = {"sallyport_net_bytes_total", "direction=\"in\"", METRICS_COUNTER,
+		"Bytes of those datagrams, without IP and UDP headers."},
+	[NET_C_TX_BYTES] = {"sallyport_net_bytes_total", "direction=\"out\"", METRICS_COUNTER, NULL},
+	[NET_C_RX_CALLS] = {"sallyport_net_batches_total", "direction=\"in\"", METRICS_COUNTER,
+		"System calls that moved them."},
+	[NET_C_TX_CALLS] = {"sallyport_net_batches_total", "direction=\"out\"", METRICS_COUNTER, NULL},
+	[NET_C_RX_ERRORS] = {"sallyport_net_receive_errors_total", NULL, METRICS_COUNTER,
+		"Receive calls that failed, and datagrams too long to hold."},
+	[NET_C_TX_FULL] = {"sallyport_net_send_drops_total", "reason=\"queue_full\"", METRICS_COUNTER,
+		"Datagrams the kernel did not take."},
+	[NET_C_TX_UNREACHABLE] = {"sallyport_net_send_drops_total", "reason=\"unreachable\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_TX_TOO_BIG] = {"sallyport_net_send_drops_total", "reason=\"too_big\"", METRICS_COUNTER,
+		NULL},
+	[NET_C_TX_ERRORS] = {"sallyport_net_send_drops_total", "reason=\"other\"", METRICS_COUNTER, NULL},
+	[NET_C_ICMP] = {"sallyport_net_icmp_errors_total", NULL, METRICS_COUNTER,
+		"ICMP errors that relayed datagrams met."},
+};
+const struct metrics_group net_counters = {rows, NET_C_COUNT};
+
+/*
+ * Buffers stand an odd number of cache lines apart. At a power of two their first lines, the only
+ * ones most packets touch, would all fall into the same few sets of the first-level cache.
+ */
+#define BUF_STRIDE (NET_HEADROOM + NET_DATAGRAM_MAX + 1 + NET_TAILROOM + 7 * 64)
+
+static void flush_turn(void *arg)
+{
+	net_flush(arg);
+}
+
+static int make_bufs(struct net *n)
+{
+	/* Pages are touched as packets need them: small packets cost one page a buffer. */
+	void *mem = mmap(NULL, (size_t)BUF_STRIDE * NET_BUFS, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (mem == MAP_FAILED)
+		return -errno;
+	n->memory = mem;
+	n->all_bufs = calloc(NET_BUFS, sizeof(*n->all_bufs));
+	if (!n->all_bufs)
+		return -ENOMEM;
+	for (size_t i = 0; i < NET_BUFS; i++)
+		net_buf_put(n, &n->all_bufs[i]);
+	return 0;
+}
+
+struct net *net_create(struct loop *loop, metrics_cell *cells)
+{
+	struct net *n = calloc(1, sizeof(*n));
+
+	if (!n)
+		return NULL;
+	n->loop = loop;
+	n->cells = cells;
+	n->dirty_tail = &n->dirty;
+	n->rx = net_rx_create();
+	n->tx = net_tx_create();
+	if (!n->rx || !n->tx || make_bufs(n) != 0 ||
+		loop_deferred_init(loop, &n->flush, flush_turn, n) != 0) {
+		net_destroy(n);
+		return NULL;
+	}
+	return n;
+}
+
+void net_destroy(struct net *n)
+{
+	if (!n)
+		return;
+	if (n->flush.event)
+		loop_deferred_fini(&n->flush);
+	net_rx_destroy(n->rx);
+	net_tx_destroy(n->tx);
+	if (n->memory)
+		munmap(n->memory, (size_t)BUF_STRIDE * NET_BUFS);
+	free(n->all_bufs);
+	free(n);
+}
+
+struct net_buf *net_buf_get(struct net *n)
+{
+	if (!n->free_bufs)
+		net_flush(n);
+	struct net_buf *b = n->free_bufs;
+	if (!b)
+		return NULL;
+	n->free_bufs = b->next;
+	n->n_free--;
+	b->data = n->memory + (size_t)(b - n->all_bufs) * BUF_STRIDE + NET_HEADROOM;
+	b->len = 0;
+	b->tos = 0;
+	b->flags = 0;
+	b->next = NULL;
+	return b;
+}
+
+void net_buf_put(struct net *n, struct net_buf *b)
+{
+	b->next = n->free_bufs;
+	n->free_bufs = b;
+	n->n_free++;
+}
+
+void net_flush(struct net *n)
+{
+	while (n->dirty) {
+		struct net_udp *s = n->dirty;
+		n->dirty = s->next_dirty;
+		if (!n->dirty)
+			n->dirty_tail = &n->dirty;
+		s->is_dirty = false;
+		net_udp_flush(s);
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker's packet machinery as the files of this folder share it. */
+#ifndef NET_PRIV_H
+#define NET_PRIV_H
+
+#include <sallyport/net.h>
+
+/* Datagrams taken or given to the kernel in one call. */
+#define NET_BATCH 32
+
+/*
+ * Buffers of a worker. A full receive batch plus what a turn may queue; when they are used up the
+ * queue is flushed, which frees them.
+ */
+#define NET_BUFS 256
+
+struct net_rx; /* prepared receive batch: headers, vectors, control space */
+struct net_tx; /* scratch for one sendmmsg */
+
+struct net_udp {
+	struct net_port port; /* first: a port is cast back */
+	struct net *net;      /* not owned */
+	const struct net_handler *handler;
+	struct event *event; /* placed behind this struct, see net_udp_open */
+	int fd;
+	bool is_dirty; /* in net->dirty */
+	/* Packets waiting for the end of the turn. */
+	struct net_buf *tx_head, **tx_tail;
+	struct net_udp *next_dirty;
+};
+
+struct net {
+	struct loop *loop;
+	metrics_cell *cells;
+	struct loop_deferred flush;
+	struct net_buf *free_bufs;
+	size_t n_free;
+	uint8_t *memory;          /* all buffers' bytes */
+	struct net_buf *all_bufs; /* NET_BUFS of them */
+	struct net_udp *dirty, **dirty_tail;
+	struct net_udp *receiving; /* set to NULL when it closes under its own callback */
+	uint32_t next_port_id;
+	struct net_rx *rx;
+	struct net_tx *tx;
+};
+
+struct net_rx *net_rx_create(void);
+void net_rx_destroy(struct net_rx *rx);
+struct net_tx *net_tx_create(void);
+void net_tx_destroy(struct net_tx *tx);
+
+/* One batch from S to its handler. False when the socket had nothing. */
+bool net_udp_receive(struct net_udp *s);
+/* Reads the socket's error queue and hands ICMP errors to the handler. */
+void net_udp_read_errors(struct net_udp *s);
+/* Gives S's queue to the kernel. */
+void net_udp_flush(struct net_udp *s);
+
+#endif
