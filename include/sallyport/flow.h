@@ -19,7 +19,7 @@
 #include <sallyport/net.h>
 
 enum flow_counter {
-	FLOW_C_UP_PACKETS,   /* client to peer */
+	FLOW_C_UP_PACKETS, /* client to peer */
 	FLOW_C_UP_BYTES,
 	FLOW_C_DOWN_PACKETS, /* peer to client */
 	FLOW_C_DOWN_BYTES,
@@ -31,7 +31,10 @@ enum flow_counter {
 };
 extern const struct metrics_group flow_counters;
 
-enum flow_direction { FLOW_UP, FLOW_DOWN };
+enum flow_direction {
+	FLOW_UP,
+	FLOW_DOWN
+};
 
 /*
  * Traffic and rate limit of one allocation, all its paths together. Owned by the allocation.
@@ -45,8 +48,6 @@ struct flow_account {
 	uint64_t filled_ms;    /* when tokens were last added */
 };
 void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms);
-/* May N bytes pass? Counts them in A when they may. */
-bool flow_account_pass(struct flow_account *a, enum flow_direction d, size_t n, uint64_t now_ms);
 
 /* One bound channel. Embedded in its owner; plain data but for the links. */
 struct flow {
@@ -55,23 +56,32 @@ struct flow {
 	struct net_port *relay_port;  /* not owned */
 	struct flow_account *account; /* not owned */
 	struct addr client;
-	struct addr peer;             /* as it stands on the wire */
+	struct addr peer; /* as it stands on the wire */
 	uint16_t channel;
-	bool is_permitted;            /* false: packets of the peer are dropped (its permission ran out) */
+	bool is_permitted; /* false: packets of the peer are dropped (its permission ran out) */
 };
 
 struct flow_table; /* one per worker */
 
 /* CLOCK outlives the table. NULL when out of memory. */
-struct flow_table *flow_table_create(const struct clock *clock, struct net *net, metrics_cell *cells);
+struct flow_table *flow_table_create(
+	const struct clock *clock, struct net *net, metrics_cell *cells);
 void flow_table_destroy(struct flow_table *t); /* its flows are removed before */
 
 /* The fields of F are set and its keys are new in T. -ENOMEM. */
 int flow_insert(struct flow_table *t, struct flow *f);
 void flow_remove(struct flow_table *t, struct flow *f);
 
-struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port, const struct addr *client, uint16_t channel);
-struct flow *flow_find_down(struct flow_table *t, const struct net_port *relay_port, const struct addr *peer);
+struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
+	const struct addr *client, uint16_t channel);
+struct flow *flow_find_down(
+	struct flow_table *t, const struct net_port *relay_port, const struct addr *peer);
+
+/*
+ * May N payload bytes pass under A's rate? Counts them, in A and in the table's counters, or the
+ * drop. Every relayed datagram goes through here, on a channel or in an indication.
+ */
+bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n);
 
 /* A ChannelData message from a client, B taken in any case: sent on, or dropped and counted. */
 void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b);

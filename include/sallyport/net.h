@@ -19,12 +19,12 @@
  * One datagram on its way through the worker. Headers are put before and taken off in place:
  * there is always NET_HEADROOM before the received bytes and NET_TAILROOM behind the longest.
  */
-#define NET_HEADROOM    64
-#define NET_TAILROOM    64
+#define NET_HEADROOM     64
+#define NET_TAILROOM     64
 #define NET_DATAGRAM_MAX 65535
 
 struct net_buf {
-	uint8_t *data;        /* first byte of the packet as it stands now */
+	uint8_t *data; /* first byte of the packet as it stands now */
 	uint32_t len;
 	uint8_t tos;          /* DSCP and ECN as received; sent on as they are */
 	uint8_t flags;        /* enum net_flag */
@@ -44,7 +44,7 @@ struct net_port;
 struct net_icmp {
 	struct addr peer; /* destination of the packet that met it */
 	uint8_t type, code;
-	uint32_t info;    /* next-hop MTU where the type has one, else 0 */
+	uint32_t info; /* next-hop MTU where the type has one, else 0 */
 };
 
 /*
@@ -52,7 +52,8 @@ struct net_icmp {
  * for a socket, for a packet-socket back end and for a test's fake wire.
  */
 struct net_port_ops {
-	/* Takes B; it goes to b->addr, now or at the end of the turn. Losses are counted, not told. */
+	/* Takes B; it goes to b->addr, now or at the end of the turn. Losses are counted, not told.
+	 */
 	void (*send)(struct net_port *p, struct net_buf *b);
 	/* Sends what is queued and frees the port. */
 	void (*close)(struct net_port *p);
@@ -60,9 +61,9 @@ struct net_port_ops {
 
 struct net_port {
 	const struct net_port_ops *ops;
-	uint32_t id;       /* unique in its worker's life; 0 is never used */
+	uint32_t id; /* unique in its worker's life; 0 is never used */
 	struct addr local;
-	void *owner;       /* the opener's; handed back with every packet */
+	void *owner; /* the opener's; handed back with every packet */
 };
 
 static inline void net_port_send(struct net_port *p, struct net_buf *b)
@@ -100,7 +101,8 @@ struct net; /* one per worker: buffer pool, receive batch, send queue */
 struct net *net_create(struct loop *loop, metrics_cell *cells);
 void net_destroy(struct net *n); /* after its ports are closed */
 
-/* A free buffer with full head- and tailroom, len 0; or NULL when all are queued: drop and count. */
+/* A free buffer with full head- and tailroom, len 0; or NULL when all are queued: drop and count.
+ */
 struct net_buf *net_buf_get(struct net *n);
 void net_buf_put(struct net *n, struct net_buf *b);
 
@@ -110,7 +112,8 @@ void net_buf_put(struct net *n, struct net_buf *b);
  */
 struct net_handler {
 	void (*packets)(struct net_port *p, struct net_buf **bufs, size_t n);
-	void (*icmp)(struct net_port *p, const struct net_icmp *e); /* NULL: ICMP errors are not asked for */
+	void (*icmp)(struct net_port *p,
+		const struct net_icmp *e); /* NULL: ICMP errors are not asked for */
 };
 
 /*
@@ -121,9 +124,11 @@ struct net_handler {
 int net_udp_socket(const struct addr *local, bool reuseport, uint32_t rcvbuf_bytes, int *fd);
 
 /* Takes FD (closed on failure too). -ENOMEM, -errno. */
-int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h, void *owner, struct net_port **out);
+int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h,
+	void *owner, struct net_port **out);
 
-/* Takes the socket out of its port: flushes, stops events, frees P and returns the descriptor. UDP ports only. */
+/* Takes the socket out of its port: flushes, stops events, frees P and returns the descriptor. UDP
+ * ports only. */
 int net_udp_detach(struct net_port *p);
 
 /* Sends all that is queued; runs by itself at the end of each turn. */
@@ -139,11 +144,17 @@ struct net_ports {
 	uint64_t *used; /* bitmap */
 };
 
-/* Ports FIRST..LAST cut into N_SHARES runs of even start and length; this one gets run SHARE. -ENOMEM, ERR_FULL when a run would be empty. */
-int net_ports_init(struct net_ports *p, uint16_t first, uint16_t last, unsigned share, unsigned n_shares);
+/* Ports FIRST..LAST cut into N_SHARES runs of even start and length; this one gets run SHARE.
+ * -ENOMEM, ERR_FULL when a run would be empty. */
+int net_ports_init(
+	struct net_ports *p, uint16_t first, uint16_t last, unsigned share, unsigned n_shares);
 void net_ports_fini(struct net_ports *p);
 
-enum net_ports_want { NET_PORT_ANY, NET_PORT_EVEN, NET_PORT_EVEN_PAIR };
+enum net_ports_want {
+	NET_PORT_ANY,
+	NET_PORT_EVEN,
+	NET_PORT_EVEN_PAIR
+};
 /* A free port picked from the CSPRNG, marked used (with its successor for a pair). ERR_FULL. */
 int net_ports_take(struct net_ports *p, enum net_ports_want want, uint16_t *port);
 void net_ports_put(struct net_ports *p, uint16_t port);

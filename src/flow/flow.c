@@ -7,22 +7,22 @@
 #include <sallyport/stun.h>
 
 static const struct metrics_row rows[FLOW_C_COUNT] = {
-	[FLOW_C_UP_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_peer\"", METRICS_COUNTER,
-		"Datagrams relayed, on channels and in indications."},
+	[FLOW_C_UP_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_peer\"",
+		METRICS_COUNTER, "Datagrams relayed, on channels and in indications."},
 	[FLOW_C_DOWN_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_client\"",
 		METRICS_COUNTER, NULL},
-	[FLOW_C_UP_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_peer\"", METRICS_COUNTER,
-		"Payload bytes of those datagrams."},
-	[FLOW_C_DOWN_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_client\"", METRICS_COUNTER,
-		NULL},
-	[FLOW_C_NO_CHANNEL] = {"sallyport_relay_drops_total", "reason=\"no_channel\"", METRICS_COUNTER,
-		"Datagrams not relayed."},
-	[FLOW_C_BAD_LENGTH] = {"sallyport_relay_drops_total", "reason=\"bad_length\"", METRICS_COUNTER,
-		NULL},
+	[FLOW_C_UP_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_peer\"",
+		METRICS_COUNTER, "Payload bytes of those datagrams."},
+	[FLOW_C_DOWN_BYTES] = {"sallyport_relay_bytes_total", "direction=\"to_client\"",
+		METRICS_COUNTER, NULL},
+	[FLOW_C_NO_CHANNEL] = {"sallyport_relay_drops_total", "reason=\"no_channel\"",
+		METRICS_COUNTER, "Datagrams not relayed."},
+	[FLOW_C_BAD_LENGTH] = {"sallyport_relay_drops_total", "reason=\"bad_length\"",
+		METRICS_COUNTER, NULL},
 	[FLOW_C_NO_PERMISSION] = {"sallyport_relay_drops_total", "reason=\"no_permission\"",
 		METRICS_COUNTER, NULL},
-	[FLOW_C_OVER_RATE] = {"sallyport_relay_drops_total", "reason=\"over_rate\"", METRICS_COUNTER,
-		NULL},
+	[FLOW_C_OVER_RATE] = {"sallyport_relay_drops_total", "reason=\"over_rate\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group flow_counters = {rows, FLOW_C_COUNT};
 
@@ -44,10 +44,11 @@ struct flow_key {
 	uint32_t zero;    /* makes the size a multiple of the hash's word */
 };
 
-static uint64_t hash_of(
-	const struct flow_table *t, const struct net_port *p, const struct addr *a, uint16_t channel)
+static uint64_t hash_of(const struct flow_table *t, const struct net_port *p, const struct addr *a,
+	uint16_t channel)
 {
-	struct flow_key k = {.scope = a->scope, .port_id = p->id, .port = a->port, .channel = channel};
+	struct flow_key k = {
+		.scope = a->scope, .port_id = p->id, .port = a->port, .channel = channel};
 
 	memcpy(k.ip, a->ip, sizeof(k.ip));
 	return hash_bytes(&t->key, &k, sizeof(k));
@@ -83,21 +84,8 @@ static void refill(struct flow_account *a, uint64_t now_ms)
 	}
 }
 
-bool flow_account_pass(struct flow_account *a, enum flow_direction d, size_t n, uint64_t now_ms)
-{
-	if (a->rate_bytes_s != 0) {
-		if (now_ms != a->filled_ms)
-			refill(a, now_ms);
-		if (a->tokens[d] < n)
-			return false;
-		a->tokens[d] -= (uint32_t)n;
-	}
-	a->packets[d]++;
-	a->bytes[d] += n;
-	return true;
-}
-
-struct flow_table *flow_table_create(const struct clock *clock, struct net *net, metrics_cell *cells)
+struct flow_table *flow_table_create(
+	const struct clock *clock, struct net *net, metrics_cell *cells)
 {
 	struct flow_table *t = calloc(1, sizeof(*t));
 
@@ -167,6 +155,27 @@ struct flow *flow_find_down(
 	return NULL;
 }
 
+bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
+{
+	static const enum flow_counter packets[2] = {FLOW_C_UP_PACKETS, FLOW_C_DOWN_PACKETS};
+	static const enum flow_counter bytes[2] = {FLOW_C_UP_BYTES, FLOW_C_DOWN_BYTES};
+
+	if (a->rate_bytes_s != 0) {
+		if (t->clock->mono_ms != a->filled_ms)
+			refill(a, t->clock->mono_ms);
+		if (a->tokens[d] < n) {
+			metrics_add(t->cells, FLOW_C_OVER_RATE, 1);
+			return false;
+		}
+		a->tokens[d] -= (uint32_t)n;
+	}
+	a->packets[d]++;
+	a->bytes[d] += n;
+	metrics_add(t->cells, packets[d], 1);
+	metrics_add(t->cells, bytes[d], n);
+	return true;
+}
+
 static void drop(struct flow_table *t, struct net_buf *b, enum flow_counter why)
 {
 	metrics_add(t->cells, why, 1);
@@ -187,15 +196,13 @@ void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *
 		drop(t, b, FLOW_C_NO_CHANNEL);
 		return;
 	}
-	if (!flow_account_pass(f->account, FLOW_UP, len, t->clock->mono_ms)) {
-		drop(t, b, FLOW_C_OVER_RATE);
+	if (!flow_pass(t, f->account, FLOW_UP, len)) {
+		net_buf_put(t->net, b);
 		return;
 	}
 	b->data += STUN_CHANNEL_HEADER_LEN;
 	b->len = (uint32_t)len;
 	b->addr = f->peer;
-	metrics_add(t->cells, FLOW_C_UP_PACKETS, 1);
-	metrics_add(t->cells, FLOW_C_UP_BYTES, len);
 	net_port_send(f->relay_port, b);
 }
 
@@ -209,12 +216,10 @@ bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
 		drop(t, b, FLOW_C_NO_PERMISSION);
 		return true;
 	}
-	if (!flow_account_pass(f->account, FLOW_DOWN, b->len, t->clock->mono_ms)) {
-		drop(t, b, FLOW_C_OVER_RATE);
+	if (!flow_pass(t, f->account, FLOW_DOWN, b->len)) {
+		net_buf_put(t->net, b);
 		return true;
 	}
-	metrics_add(t->cells, FLOW_C_DOWN_PACKETS, 1);
-	metrics_add(t->cells, FLOW_C_DOWN_BYTES, b->len);
 	/* Over UDP the padding to four bytes is left out (RFC 8656 §12.5). */
 	b->data -= STUN_CHANNEL_HEADER_LEN;
 	be16_put(b->data, f->channel);

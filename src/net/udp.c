@@ -26,7 +26,8 @@ static int bind_udp(int fd, const struct addr *local, bool reuseport, uint32_t r
 		rc = set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	if (rc == 0 && reuseport)
 		rc = set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-	/* FORCE passes rmem_max and needs CAP_NET_ADMIN; without it the kernel gives what it allows. */
+	/* FORCE passes rmem_max and needs CAP_NET_ADMIN; without it the kernel gives what it
+	 * allows. */
 	if (rc == 0 && rcvbuf_bytes > 0 &&
 		set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, (int)rcvbuf_bytes) != 0)
 		rc = set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)rcvbuf_bytes);
@@ -75,7 +76,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	/* EPOLLERR arrives as readable too; with nothing to read it is the error queue that calls. */
+	/* EPOLLERR arrives as readable too; with nothing to read it is the error queue that calls.
+	 */
 	if (!net_udp_receive(s))
 		net_udp_read_errors(s);
 }
@@ -102,7 +104,8 @@ int net_udp_detach(struct net_port *p)
 	struct net_udp *s = (struct net_udp *)p;
 	int fd = s->fd;
 
-	/* The queue is a singly linked list: flush it whole rather than search it for one socket. */
+	/* The queue is a singly linked list: flush it whole rather than search it for one socket.
+	 */
 	if (s->is_dirty)
 		net_flush(s->net);
 	if (s->net->receiving == s)
@@ -122,7 +125,8 @@ static const struct net_port_ops udp_ops = {udp_send, udp_close};
 int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h,
 	void *owner, struct net_port **out)
 {
-	/* The event in the same block: one allocation a socket, and there are as many as allocations. */
+	/* The event in the same block: one allocation a socket, and there are as many as
+	 * allocations. */
 	struct net_udp *s = calloc(1, sizeof(*s) + sizeof(struct event));
 	int rc = -ENOMEM;
 
@@ -138,7 +142,8 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
 	s->tx_tail = &s->tx_head;
 	s->event = (struct event *)(void *)(s + 1);
 	rc = -ENOMEM;
-	if (event_assign(s->event, loop_base(n->loop), fd, EV_READ | EV_PERSIST, on_readable, s) != 0 ||
+	if (event_assign(s->event, loop_base(n->loop), fd, EV_READ | EV_PERSIST, on_readable, s) !=
+			0 ||
 		event_add(s->event, NULL) != 0)
 		goto fail;
 	*out = &s->port;

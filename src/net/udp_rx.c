@@ -113,7 +113,8 @@ bool net_udp_receive(struct net_udp *s)
 	unsigned slots = prepare(n);
 
 	if (slots == 0)
-		return true; /* every buffer is queued for a kernel that takes none: try again next turn */
+		return true; /* every buffer is queued for a kernel that takes none: try again next
+				turn */
 	int received = recvmmsg(s->fd, n->rx->msgs, slots, 0, NULL);
 	if (received <= 0) {
 		if (received < 0 && errno != EAGAIN && errno != EINTR)

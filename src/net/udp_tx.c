@@ -89,7 +89,8 @@ static void send_all(struct net_udp *s, struct net_tx *tx, unsigned n)
 			metrics_add(s->net->cells, NET_C_TX_CALLS, 1);
 			metrics_add(s->net->cells, NET_C_TX_PACKETS, (uint64_t)sent);
 			for (int k = 0; k < sent; k++)
-				metrics_add(s->net->cells, NET_C_TX_BYTES, tx->iov[i + (unsigned)k].iov_len);
+				metrics_add(s->net->cells, NET_C_TX_BYTES,
+					tx->iov[i + (unsigned)k].iov_len);
 			i += (unsigned)sent;
 			retried = false;
 			continue;

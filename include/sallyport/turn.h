@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * turn: the TURN server of one worker (RFC 8656): allocations, permissions, channels, lifetimes.
+ *
+ * It is fed packets and a clock and gives packets to ports; it opens relay ports through a
+ * function it was given. So all of it runs in a unit test on a fake clock and a fake wire.
+ */
+#ifndef SALLYPORT_TURN_H
+#define SALLYPORT_TURN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/auth.h>
+#include <sallyport/common.h>
+#include <sallyport/flow.h>
+#include <sallyport/loop.h>
+#include <sallyport/metrics.h>
+#include <sallyport/net.h>
+
+/* ---- peers: where a client may send through the relay ---- */
+
+/*
+ * Denied unless named: loopback, unspecified, link-local, multicast, private, shared (CGNAT),
+ * unique-local, reserved, and the node's own addresses; in IPv6 spellings that carry an IPv4
+ * address (NAT64, 6to4, Teredo) the carried one counts too. A relay address of the node is open on
+ * the relay ports, so that two clients of one node can meet.
+ */
+struct turn_peer_config {
+	const struct prefix *allow;
+	size_t n_allow;
+	const struct prefix *deny; /* wins over allow at the same length */
+	size_t n_deny;
+	const struct addr *own; /* every address of the node */
+	size_t n_own;
+	const struct addr *listeners; /* transport addresses no relayed packet may go to */
+	size_t n_listeners;
+};
+
+struct turn_relay_address {
+	struct addr local;     /* bound */
+	struct addr advertise; /* told to clients; equals local without NAT */
+};
+
+/* ---- snapshot: what a reload replaces; immutable, counted ---- */
+
+struct turn_config {
+	uint64_t default_lifetime_s;  /* 600 */
+	uint64_t max_lifetime_s;      /* 3600 */
+	uint32_t max_permissions;     /* per allocation */
+	uint32_t max_channels;        /* per allocation */
+	uint32_t max_allocations;     /* of this worker; 0 = no limit */
+	uint32_t subject_allocations; /* per credential subject when it states none; 0 = no limit */
+	uint32_t allocation_kbps;     /* when the credential states none; 0 = no limit */
+	bool strict_channels;         /* channel numbers of RFC 8656 only */
+	const char *software;         /* SOFTWARE attribute, NULL: none */
+	struct turn_peer_config peers;
+	/* Fixed for the life of the process; a snapshot repeats them. */
+	const struct turn_relay_address *relays;
+	size_t n_relays;
+	uint16_t first_port, last_port;
+};
+
+struct turn_snapshot;
+
+/* Copies C and takes a count of AUTH. ERR_CONFIG, -ENOMEM. */
+int turn_snapshot_create(
+	const struct turn_config *c, struct auth_snapshot *auth, struct turn_snapshot **out);
+struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s);
+void turn_snapshot_put(struct turn_snapshot *s);
+
+/* May a client send to PEER? For checks of a configuration; the server asks the same. */
+bool turn_peer_is_allowed(const struct turn_snapshot *s, const struct addr *peer);
+
+/* ---- server ---- */
+
+enum turn_counter {
+	TURN_C_BINDING,
+	TURN_C_BINDING_CLASSIC,
+	TURN_C_ALLOCATIONS, /* gauge */
+	TURN_C_ALLOCATE_OK,
+	TURN_C_REFRESH_OK,
+	TURN_C_PERMISSION_OK,
+	TURN_C_CHANNEL_OK,
+	TURN_C_EXPIRED,
+	TURN_C_DELETED,
+	TURN_C_REVOKED,
+	TURN_C_CHALLENGE, /* 401 to a request without credentials */
+	TURN_C_STALE_NONCE,
+	TURN_C_REFUSED_400,
+	TURN_C_REFUSED_401,
+	TURN_C_REFUSED_403,
+	TURN_C_REFUSED_420,
+	TURN_C_REFUSED_437,
+	TURN_C_REFUSED_440,
+	TURN_C_REFUSED_441,
+	TURN_C_REFUSED_442,
+	TURN_C_REFUSED_443,
+	TURN_C_REFUSED_486,
+	TURN_C_REFUSED_500,
+	TURN_C_REFUSED_508,
+	TURN_C_AUTH_FAILURE, /* + enum auth_reason - 1 */
+	TURN_C_AUTH_FAILURE_LAST = TURN_C_AUTH_FAILURE + AUTH_REASON_COUNT - 2,
+	TURN_C_MALFORMED,
+	TURN_C_UNKNOWN_MESSAGE,
+	TURN_C_SEND_DROPPED, /* Send indication without permission, or malformed */
+	TURN_C_PEER_DROPPED, /* datagram of a peer without permission */
+	TURN_C_NO_BUFFER,
+	TURN_C_COUNT,
+};
+extern const struct metrics_group turn_counters;
+
+struct turn_server;
+
+/* A client as a listener sees it. */
+struct turn_client {
+	struct net_port *port;
+	struct addr addr;
+	enum auth_location location;
+	enum auth_transport transport;
+};
+
+/* A lease on one allocation of a subject, asked of whoever counts for the whole node. */
+struct turn_lease_ask {
+	unsigned worker;
+	uint32_t limit;
+	uint64_t ticket;
+	uint8_t subject[AUTH_SUBJECT_LEN];
+};
+
+struct turn_server_config {
+	const struct clock *clock;
+	struct wheel *wheel; /* its callbacks' ARG is not used */
+	struct net *net;
+	struct flow_table *flows;
+	metrics_cell *cells;
+	unsigned worker, n_workers;
+	struct turn_snapshot *snapshot; /* a count is taken */
+
+	/*
+	 * Opens a relay port on LOCAL and has its packets brought to turn_from_peer and turn_icmp.
+	 * The server sets the port's owner. -EADDRINUSE makes it try another port.
+	 */
+	int (*relay_open)(void *arg, const struct addr *local, struct net_port **out);
+
+	/* A port's socket on its way to another worker: out of P, which is freed; and into a new
+	 * port. */
+	int (*relay_release)(void *arg, struct net_port *p);
+	int (*relay_adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
+
+	/*
+	 * Leases. ASK returns 0 and answers later with turn_lease_answer, or a negative code. PUT
+	 * gives a granted lease back and cannot fail. NULL: subjects are not limited.
+	 */
+	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
+	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void *arg;
+};
+
+/* -ENOMEM, ERR_FULL when the port range is too small for the workers. */
+int turn_server_create(const struct turn_server_config *c, struct turn_server **out);
+/* Ends every allocation without a word to the clients. */
+void turn_server_destroy(struct turn_server *s);
+
+/* From now on requests are judged by SNAPSHOT (a count is taken); allocations it revokes end at
+ * once. */
+void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot);
+
+/*
+ * The other workers, so that a reservation made on one can be used on any: called once, before
+ * the threads run. SERVERS and LOOPS have n_workers entries.
+ */
+void turn_server_join(
+	struct turn_server *s, struct turn_server *const *servers, struct loop *const *loops);
+
+/* A STUN message from a client; B is taken. */
+void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b);
+/* A datagram for which there is no flow, at a relay port the server has opened; B is taken. */
+void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b);
+void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp *e);
+/* ASK as it was asked. */
+void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask, bool is_granted);
+
+size_t turn_server_allocations(const struct turn_server *s);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An allocation's life: the tuple it is found by, its lifetime, its end. */
+#include <assert.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "turn_priv.h"
+
+/* What a client's packet is known by, without padding (RFC 8656 §3: the 5-tuple). */
+struct tuple_key {
+	uint8_t ip[16];
+	uint32_t scope;
+	uint32_t port_id;
+	uint16_t port;
+	uint16_t zero[3];
+};
+
+static uint64_t tuple_hash(const struct turn_server *s, const struct turn_client *c)
+{
+	struct tuple_key k = {.scope = c->addr.scope, .port_id = c->port->id, .port = c->addr.port};
+
+	memcpy(k.ip, c->addr.ip, sizeof(k.ip));
+	return hash_bytes(&s->key, &k, sizeof(k));
+}
+
+struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_client *c)
+{
+	struct hash_node *n = hash_table_first(&s->by_tuple, tuple_hash(s, c));
+
+	for (; n; n = hash_table_next(n)) {
+		struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
+		if (a->client.port == c->port && addr_equal(&a->client.addr, &c->addr))
+			return a;
+	}
+	return NULL;
+}
+
+static void expire(struct wheel_timer *t, void *arg)
+{
+	struct turn_alloc *a = CONTAINER_OF(t, struct turn_alloc, timer);
+
+	(void)arg;
+	turn_count(a->server, TURN_C_EXPIRED);
+	turn_alloc_destroy(a, "expired");
+}
+
+struct turn_alloc *turn_alloc_create(struct turn_request *req)
+{
+	struct turn_server *s = req->server;
+	struct turn_alloc *a = calloc(1, sizeof(*a) + req->username.len);
+
+	if (!a)
+		return NULL;
+	if (hash_table_insert(&s->by_tuple, &a->by_tuple, tuple_hash(s, &req->origin.client)) !=
+		0) {
+		free(a);
+		return NULL;
+	}
+	a->server = s;
+	a->client = req->origin.client;
+	list_init(&a->permissions);
+	list_init(&a->channels);
+	wheel_timer_init(&a->timer, expire);
+	flow_account_init(&a->account,
+		req->grant.claims.kbps ? req->grant.claims.kbps
+				       : s->snapshot->config.allocation_kbps,
+		turn_now_ms(s));
+	/* The worker in the upper bits: an id names one allocation of the whole node. */
+	a->id = (uint64_t)s->config.worker << 48 | ++s->next_id;
+	a->created_ms = turn_now_ms(s);
+	a->refresh_until_s = req->grant.refresh_until_s;
+	memcpy(a->subject, req->grant.claims.subject, sizeof(a->subject));
+	memcpy(a->jti, req->grant.claims.jti, sizeof(a->jti));
+	memcpy(a->kid, req->grant.kid, sizeof(a->kid));
+	a->key = req->origin.key;
+	memcpy(a->tid, req->origin.tid, sizeof(a->tid));
+	a->username_len = (uint16_t)req->username.len;
+	memcpy(a->username, req->username.data, req->username.len);
+	metrics_add(s->config.cells, TURN_C_ALLOCATIONS, 1);
+	return a;
+}
+
+static void log_end(const struct turn_alloc *a, const char *why)
+{
+	char client[ADDR_TEXT_LEN];
+
+	log_info(LOG_TURN, "allocation ended",
+		"id=%llx reason=%s client=%s age_s=%llu to_peer_packets=%llu to_peer_bytes=%llu "
+		"to_client_packets=%llu to_client_bytes=%llu",
+		(unsigned long long)a->id, why, log_addr(&a->client.addr, client),
+		(unsigned long long)(turn_now_ms(a->server) - a->created_ms) / 1000,
+		(unsigned long long)a->account.packets[FLOW_UP],
+		(unsigned long long)a->account.bytes[FLOW_UP],
+		(unsigned long long)a->account.packets[FLOW_DOWN],
+		(unsigned long long)a->account.bytes[FLOW_DOWN]);
+}
+
+void turn_alloc_settle(struct turn_alloc *a)
+{
+	struct turn_pending *p = a->pending;
+
+	if (!p)
+		return;
+	hash_table_remove(&a->server->pending, &p->by_ticket);
+	wheel_cancel(a->server->config.wheel, &p->timer);
+	crypto_wipe(&p->origin.key, sizeof(p->origin.key));
+	free(p);
+	a->pending = NULL;
+}
+
+void turn_alloc_destroy(struct turn_alloc *a, const char *why)
+{
+	struct turn_server *s = a->server;
+
+	if (!a->pending)
+		log_end(a, why);
+	hash_table_remove(&s->by_tuple, &a->by_tuple);
+	wheel_cancel(s->config.wheel, &a->timer);
+	turn_alloc_settle(a);
+	list_for_each_safe (it, &a->channels)
+		turn_channel_destroy(CONTAINER_OF(it, struct turn_channel, link));
+	list_for_each_safe (it, &a->permissions)
+		turn_permission_destroy(CONTAINER_OF(it, struct turn_permission, link));
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
+		turn_relay_close(s, &a->relays[i]);
+	if (a->has_lease)
+		s->config.lease_put(s->config.arg, a->subject);
+	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
+	crypto_wipe(&a->key, sizeof(a->key));
+	free(a);
+}
+
+void turn_alloc_lifetime_set(struct turn_alloc *a, uint32_t lifetime_s)
+{
+	a->expires_ms = turn_now_ms(a->server) + (uint64_t)lifetime_s * 1000;
+	wheel_set(a->server->config.wheel, &a->timer, a->expires_ms);
+}
+
+struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family)
+{
+	struct turn_relay *r = &a->relays[family == ADDR_IPV6];
+
+	return r->port ? r : NULL;
+}
+
+/* Channels and permissions of a family end with its relay: their packets have nowhere to go. */
+void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r)
+{
+	uint8_t family = r->port->local.family;
+
+	list_for_each_safe (it, &a->channels) {
+		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
+		if (c->flow.peer.family == family)
+			turn_channel_destroy(c);
+	}
+	list_for_each_safe (it, &a->permissions) {
+		struct turn_permission *p = CONTAINER_OF(it, struct turn_permission, link);
+		if (p->peer.family == family)
+			turn_permission_destroy(p);
+	}
+	turn_relay_close(a->server, r);
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The Allocate request, RFC 8656 §7.2: what is asked for, whether it may be had, and the answer.
+ * On the way it may wait for a lease on the subject's quota and for a port reserved elsewhere.
+ */
+#include <netinet/in.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "turn_priv.h"
+
+/* Address families as they stand in attributes (RFC 8656 §18.6). */
+enum {
+	RAW_IPV4 = 1,
+	RAW_IPV6 = 2
+};
+
+/* ---- what is asked for ---- */
+
+static struct stun_refusal read_transport(const struct stun_msg *m)
+{
+	struct stun_attr a;
+	uint8_t protocol;
+
+	if (!stun_attr_find(m, STUN_REQUESTED_TRANSPORT, &a) ||
+		stun_attr_transport(&a, &protocol) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	if (protocol != IPPROTO_UDP)
+		return turn_refuse(STUN_TRANSPORT_NOT_SUPPORTED);
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal read_families(const struct stun_msg *m, struct turn_wish *w)
+{
+	struct stun_attr requested, additional;
+	bool has_requested = stun_attr_find(m, STUN_REQUESTED_ADDRESS_FAMILY, &requested);
+	bool has_additional = stun_attr_find(m, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional);
+	uint8_t family;
+
+	if ((has_requested && has_additional) ||
+		(w->has_token && (has_requested || has_additional)))
+		return turn_refuse(STUN_BAD_REQUEST);
+	w->families = TURN_V4;
+	if (has_requested) {
+		if (stun_attr_family(&requested, &family) != 0)
+			return turn_refuse(STUN_BAD_REQUEST);
+		if (family != RAW_IPV4 && family != RAW_IPV6)
+			return turn_refuse(STUN_FAMILY_NOT_SUPPORTED);
+		w->families = family == RAW_IPV6 ? TURN_V6 : TURN_V4;
+	}
+	if (has_additional) {
+		/* Only IPv6 may be additional, and a pair of ports has no meaning then. */
+		if (stun_attr_family(&additional, &family) != 0 || family != RAW_IPV6 ||
+			w->reserve_next)
+			return turn_refuse(STUN_BAD_REQUEST);
+		w->families = TURN_V4 | TURN_V6;
+		w->is_additional = true;
+	}
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal read_ports(const struct stun_msg *m, struct turn_wish *w)
+{
+	struct stun_attr a;
+
+	w->has_even_port = stun_attr_find(m, STUN_EVEN_PORT, &a);
+	if (w->has_even_port && stun_attr_even_port(&a, &w->reserve_next) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	w->has_token = stun_attr_find(m, STUN_RESERVATION_TOKEN, &a);
+	if (w->has_token && (w->has_even_port || stun_attr_token(&a, w->token) != 0))
+		return turn_refuse(STUN_BAD_REQUEST);
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal read_wish(const struct turn_request *req, struct turn_wish *w)
+{
+	struct stun_attr a;
+	struct stun_refusal r = read_transport(&req->msg);
+
+	if (r.code == 0)
+		r = read_ports(&req->msg, w);
+	if (r.code == 0)
+		r = read_families(&req->msg, w);
+	if (r.code != 0)
+		return r;
+	/* DF can be had on every relay port, so DONT-FRAGMENT needs no answer; it must be
+	 * well-formed. */
+	if (stun_attr_find(&req->msg, STUN_DONT_FRAGMENT, &a) && stun_attr_flag(&a) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	w->has_lifetime = stun_attr_find(&req->msg, STUN_LIFETIME, &a);
+	if (w->has_lifetime && stun_attr_u32(&a, &w->lifetime_s) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	return TURN_GRANTED;
+}
+
+uint32_t turn_lifetime(
+	const struct turn_server *s, bool has_wish, uint32_t wish_s, uint64_t refresh_until_s)
+{
+	const struct turn_config *c = &s->snapshot->config;
+	uint64_t lifetime = c->default_lifetime_s;
+	uint64_t now = turn_now_s(s);
+	uint64_t left = refresh_until_s > now ? refresh_until_s - now : 1;
+
+	if (has_wish && wish_s > lifetime)
+		lifetime = wish_s < c->max_lifetime_s ? wish_s : c->max_lifetime_s;
+	return (uint32_t)(lifetime < left ? lifetime : left);
+}
+
+/* ---- the answer ---- */
+
+static void answer_success(struct turn_alloc *a, const struct turn_origin *o)
+{
+	struct turn_answer out;
+
+	if (!turn_answer_begin(a->server, o, STUN_SUCCESS, &out))
+		return;
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		if (a->relays[i].port)
+			stun_write_xor_address(
+				&out.w, STUN_XOR_RELAYED_ADDRESS, &a->relays[i].advertise);
+	}
+	if (a->missing_family != 0)
+		stun_write_address_error(&out.w, a->missing_family, a->missing_code, NULL);
+	stun_write_u32(&out.w, STUN_LIFETIME, a->granted_s);
+	if (a->has_token)
+		stun_write_bytes(&out.w, STUN_RESERVATION_TOKEN, a->token, sizeof(a->token));
+	stun_write_xor_address(&out.w, STUN_XOR_MAPPED_ADDRESS, &a->client.addr);
+	turn_answer_send(&out);
+}
+
+static void log_grant(const struct turn_alloc *a)
+{
+	char client[ADDR_TEXT_LEN], relayed[ADDR_TEXT_LEN], subject[AUTH_SUBJECT_LEN * 2 + 1];
+	const struct turn_relay *r = a->relays[0].port ? &a->relays[0] : &a->relays[1];
+
+	if (log_level_get() < LOG_LEVEL_INFO)
+		return;
+	hex_encode(a->subject, sizeof(a->subject), subject);
+	log_info(LOG_TURN, "allocation granted",
+		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s",
+		(unsigned long long)a->id, log_addr(&a->client.addr, client),
+		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid);
+}
+
+static void finish(struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
+{
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		if (a->relays[i].port)
+			a->relays[i].port->owner = a;
+	}
+	a->granted_s = turn_lifetime(a->server, w->has_lifetime, w->lifetime_s, a->refresh_until_s);
+	turn_alloc_lifetime_set(a, a->granted_s);
+	turn_count(a->server, TURN_C_ALLOCATE_OK);
+	answer_success(a, o);
+	log_grant(a);
+	turn_alloc_settle(a); /* O and W may be gone now */
+}
+
+static void fail(struct turn_alloc *a, const struct turn_origin *o, struct stun_refusal r)
+{
+	turn_origin_refuse(a->server, o, r);
+	turn_alloc_destroy(a, "refused");
+}
+
+/* ---- relays ---- */
+
+static unsigned code_of(int rc)
+{
+	return rc == ERR_UNSUPPORTED ? STUN_FAMILY_NOT_SUPPORTED : STUN_INSUFFICIENT_CAPACITY;
+}
+
+static enum net_ports_want want_of(const struct turn_wish *w)
+{
+	if (!w->has_even_port)
+		return NET_PORT_ANY;
+	return w->reserve_next ? NET_PORT_EVEN_PAIR : NET_PORT_EVEN;
+}
+
+/*
+ * Of two families wished for by ADDITIONAL-ADDRESS-FAMILY one may fail, which the answer then says
+ * (RFC 8656 §7.2). Returns 0 or the code that refuses the whole.
+ */
+static unsigned open_relays(struct turn_alloc *a, const struct turn_wish *w)
+{
+	static const enum addr_family family[TURN_RELAYS_MAX] = {ADDR_IPV4, ADDR_IPV6};
+	unsigned opened = 0, code = 0;
+
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		if (!(w->families & (1u << i)))
+			continue;
+		int rc = turn_relay_open(a->server, family[i], want_of(w), &a->relays[i], a->token);
+		if (rc == 0) {
+			opened++;
+			continue;
+		}
+		code = code_of(rc);
+		a->missing_family = i == 0 ? RAW_IPV4 : RAW_IPV6;
+		a->missing_code = (uint16_t)code;
+	}
+	a->has_token = opened > 0 && w->reserve_next;
+	return opened > 0 ? 0 : code;
+}
+
+/* ---- the steps ---- */
+
+static void wait_out(struct wheel_timer *t, void *arg)
+{
+	struct turn_pending *p = CONTAINER_OF(t, struct turn_pending, timer);
+
+	(void)arg;
+	turn_allocate_fail(p->alloc, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+}
+
+/* Keeps what the answer will need. False when out of memory. */
+static bool wait_for_answer(
+	struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
+{
+	struct turn_server *s = a->server;
+	struct turn_pending *p = a->pending;
+
+	if (p)
+		return true; /* it has waited before and everything is kept */
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return false;
+	p->ticket = a->id;
+	if (hash_table_insert(&s->pending, &p->by_ticket,
+		    hash_bytes(&s->key, &p->ticket, sizeof(p->ticket))) != 0) {
+		free(p);
+		return false;
+	}
+	p->alloc = a;
+	p->origin = *o;
+	p->wish = *w;
+	wheel_timer_init(&p->timer, wait_out);
+	wheel_set(s->config.wheel, &p->timer, turn_now_ms(s) + TURN_PENDING_MS);
+	a->pending = p;
+	return true;
+}
+
+static void take_reserved(
+	struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
+{
+	struct turn_server *s = a->server;
+	unsigned worker = turn_token_worker(w->token);
+	struct turn_relay r = {0};
+
+	if (worker == s->config.worker) {
+		if (turn_reservation_take(s, w->token, &r) != 0) {
+			fail(a, o, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+			return;
+		}
+		a->relays[r.port->local.family == ADDR_IPV6] = r;
+		finish(a, o, w);
+		return;
+	}
+	if (worker >= s->config.n_workers || !s->servers || !wait_for_answer(a, o, w) ||
+		turn_reservation_ask(s, worker, a->id, w->token) != 0)
+		fail(a, o, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+}
+
+static void open_or_take(
+	struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
+{
+	if (w->has_token) {
+		take_reserved(a, o, w);
+		return;
+	}
+	unsigned code = open_relays(a, w);
+	if (code != 0)
+		fail(a, o, turn_refuse(code));
+	else
+		finish(a, o, w);
+}
+
+void turn_allocate_resume(struct turn_alloc *a)
+{
+	open_or_take(a, &a->pending->origin, &a->pending->wish);
+}
+
+void turn_allocate_fail(struct turn_alloc *a, struct stun_refusal r)
+{
+	fail(a, &a->pending->origin, r);
+}
+
+void turn_allocate_reserved(struct turn_alloc *a, struct turn_relay r)
+{
+	if (!r.port) {
+		turn_allocate_fail(a, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+		return;
+	}
+	a->relays[r.port->local.family == ADDR_IPV6] = r;
+	finish(a, &a->pending->origin, &a->pending->wish);
+}
+
+/* A lease first, when the subject is limited: who counts for the whole node is another thread. */
+static void start(struct turn_alloc *a, const struct turn_request *req, const struct turn_wish *w)
+{
+	struct turn_server *s = a->server;
+	struct turn_lease_ask ask = {.worker = s->config.worker, .ticket = a->id};
+
+	ask.limit = req->grant.claims.max_allocations;
+	if (ask.limit == 0)
+		ask.limit = s->snapshot->config.subject_allocations;
+	if (ask.limit == 0 || !s->config.lease_ask) {
+		open_or_take(a, &req->origin, w);
+		return;
+	}
+	memcpy(ask.subject, a->subject, sizeof(ask.subject));
+	if (!wait_for_answer(a, &req->origin, w) || s->config.lease_ask(s->config.arg, &ask) != 0)
+		fail(a, &req->origin, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+}
+
+/* A retransmission gets the answer again; anything else finds the 5-tuple taken. */
+static void answer_again(struct turn_request *req)
+{
+	struct turn_alloc *a = req->alloc;
+
+	if (memcmp(a->tid, req->origin.tid, sizeof(a->tid)) != 0) {
+		turn_request_refuse(req, turn_refuse(STUN_ALLOCATION_MISMATCH));
+		return;
+	}
+	if (!a->pending)
+		answer_success(a, &req->origin);
+}
+
+/* A credential may keep its holder off IPv6 relay addresses. */
+static struct stun_refusal apply_claims(const struct auth_grant *g, struct turn_wish *w)
+{
+	if (!(g->claims.flags & AUTH_NO_IPV6) || !(w->families & TURN_V6))
+		return TURN_GRANTED;
+	if (!w->is_additional)
+		return turn_refuse(STUN_FAMILY_NOT_SUPPORTED);
+	w->families = TURN_V4;
+	return TURN_GRANTED;
+}
+
+void turn_handle_allocate(struct turn_request *req)
+{
+	struct turn_server *s = req->server;
+	uint32_t limit = s->snapshot->config.max_allocations;
+	struct turn_wish w = {0};
+	struct turn_alloc *a = NULL;
+
+	if (req->alloc) {
+		answer_again(req);
+		return;
+	}
+	struct stun_refusal r = read_wish(req, &w);
+	if (r.code == 0)
+		r = apply_claims(&req->grant, &w);
+	if (r.code != 0) {
+		turn_request_refuse(req, r);
+		return;
+	}
+	if (limit == 0 || s->by_tuple.count < limit)
+		a = turn_alloc_create(req);
+	if (!a) {
+		turn_request_refuse(req, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+		return;
+	}
+	if (w.is_additional && !(w.families & TURN_V6)) {
+		a->missing_family = RAW_IPV6;
+		a->missing_code = STUN_FAMILY_NOT_SUPPORTED;
+	}
+	start(a, req, &w);
+}

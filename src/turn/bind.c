@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Permissions and channels: CreatePermission (RFC 8656 §10) and ChannelBind (§12). */
+#include <stdlib.h>
+
+#include "turn_priv.h"
+
+/* ---- permissions ---- */
+
+struct turn_permission *turn_permission_find(struct turn_alloc *a, const struct addr *peer)
+{
+	list_for_each (it, &a->permissions) {
+		struct turn_permission *p = CONTAINER_OF(it, struct turn_permission, link);
+		if (addr_equal_ip(&p->peer, peer))
+			return p;
+	}
+	return NULL;
+}
+
+/* Channels outlive the permission of their peer by up to five minutes; what the peer sends is then
+ * dropped. */
+static void permit_channels(struct turn_permission *p, bool on)
+{
+	list_for_each (it, &p->alloc->channels) {
+		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
+		if (addr_equal_ip(&c->flow.peer, &p->peer))
+			c->flow.is_permitted = on;
+	}
+}
+
+void turn_permission_destroy(struct turn_permission *p)
+{
+	permit_channels(p, false);
+	list_remove(&p->link);
+	p->alloc->n_permissions--;
+	wheel_cancel(p->alloc->server->config.wheel, &p->timer);
+	free(p);
+}
+
+static void permission_expire(struct wheel_timer *t, void *arg)
+{
+	(void)arg;
+	turn_permission_destroy(CONTAINER_OF(t, struct turn_permission, timer));
+}
+
+/* New, or another five minutes. Capacity has been checked; false is out of memory. */
+static bool permit(struct turn_alloc *a, const struct addr *peer)
+{
+	struct turn_server *s = a->server;
+	struct turn_permission *p = turn_permission_find(a, peer);
+
+	if (!p) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return false;
+		p->alloc = a;
+		p->peer = *peer;
+		p->peer.port = 0;
+		wheel_timer_init(&p->timer, permission_expire);
+		list_append(&a->permissions, &p->link);
+		a->n_permissions++;
+	}
+	wheel_set(s->config.wheel, &p->timer, turn_now_ms(s) + TURN_PERMISSION_MS);
+	permit_channels(p, true);
+	return true;
+}
+
+/* ---- what both requests ask of a peer address ---- */
+
+static void log_denied(struct turn_request *req, const struct addr *peer)
+{
+	char client[ADDR_TEXT_LEN], text[ADDR_TEXT_LEN];
+	uint32_t held;
+
+	if (!log_limit_ok(&req->server->log_denied, turn_now_ms(req->server), 5, &held))
+		return;
+	log_warning(LOG_TURN, "peer denied",
+		"client=%s peer=%s held_back=%u hint=\"edge.peers.allow opens a prefix\"",
+		log_addr(&req->origin.client.addr, client), log_addr(peer, text), held);
+}
+
+/* Reads an XOR-PEER-ADDRESS into its form on the wire and judges it. */
+static struct stun_refusal read_peer(
+	struct turn_request *req, const struct stun_attr *attr, bool with_port, struct addr *wire)
+{
+	const struct turn_snapshot *snap = req->server->snapshot;
+	struct addr peer;
+
+	if (stun_attr_xor_address(&req->msg, attr, &peer) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	*wire = turn_peer_to_wire(snap, &peer);
+	if (!turn_alloc_relay(req->alloc, wire->family))
+		return turn_refuse(STUN_FAMILY_MISMATCH);
+	bool is_allowed = with_port ? turn_peer_port_is_allowed(snap, wire)
+				    : turn_peer_ip_is_allowed(snap, wire);
+	if (!is_allowed) {
+		log_denied(req, &peer);
+		return turn_refuse(STUN_FORBIDDEN);
+	}
+	return TURN_GRANTED;
+}
+
+static bool is_usable(struct turn_request *req)
+{
+	struct turn_alloc *a = req->alloc;
+
+	if (!a || a->pending) {
+		turn_request_refuse(req, turn_refuse(STUN_ALLOCATION_MISMATCH));
+		return false;
+	}
+	if (turn_now_s(req->server) > a->refresh_until_s) {
+		turn_request_refuse(req, turn_refuse(STUN_UNAUTHORIZED));
+		return false;
+	}
+	return true;
+}
+
+static void answer_empty(struct turn_request *req)
+{
+	struct turn_answer out;
+
+	if (turn_answer_begin(req->server, &req->origin, STUN_SUCCESS, &out))
+		turn_answer_send(&out);
+}
+
+/* ---- CreatePermission ---- */
+
+/*
+ * All or nothing: the first pass only judges. A message names at most so many addresses as fit
+ * into a datagram; those that are new must fit under the allocation's limit.
+ */
+static struct stun_refusal judge_all(struct turn_request *req)
+{
+	struct stun_attr attr;
+	size_t offset = 0;
+	uint32_t n = 0, n_new = 0;
+
+	while (stun_attr_next(&req->msg, &offset, &attr)) {
+		struct addr wire;
+		if (attr.type != STUN_XOR_PEER_ADDRESS)
+			continue;
+		struct stun_refusal r = read_peer(req, &attr, false, &wire);
+		if (r.code != 0)
+			return r;
+		n++;
+		if (!turn_permission_find(req->alloc, &wire))
+			n_new++;
+	}
+	if (n == 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	if (req->alloc->n_permissions + n_new > req->server->snapshot->config.max_permissions)
+		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	return TURN_GRANTED;
+}
+
+static bool permit_all(struct turn_request *req)
+{
+	struct stun_attr attr;
+	size_t offset = 0;
+
+	while (stun_attr_next(&req->msg, &offset, &attr)) {
+		struct addr wire;
+		if (attr.type != STUN_XOR_PEER_ADDRESS)
+			continue;
+		if (read_peer(req, &attr, false, &wire).code != 0 || !permit(req->alloc, &wire))
+			return false;
+	}
+	return true;
+}
+
+void turn_handle_create_permission(struct turn_request *req)
+{
+	if (!is_usable(req))
+		return;
+	struct stun_refusal r = judge_all(req);
+	if (r.code == 0 && !permit_all(req))
+		r = turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	if (r.code != 0) {
+		turn_request_refuse(req, r);
+		return;
+	}
+	turn_count(req->server, TURN_C_PERMISSION_OK);
+	answer_empty(req);
+}
+
+/* ---- channels ---- */
+
+void turn_channel_destroy(struct turn_channel *c)
+{
+	struct turn_server *s = c->alloc->server;
+
+	flow_remove(s->config.flows, &c->flow);
+	list_remove(&c->link);
+	c->alloc->n_channels--;
+	wheel_cancel(s->config.wheel, &c->timer);
+	free(c);
+}
+
+static void channel_expire(struct wheel_timer *t, void *arg)
+{
+	(void)arg;
+	turn_channel_destroy(CONTAINER_OF(t, struct turn_channel, timer));
+}
+
+static struct turn_channel *channel_create(
+	struct turn_alloc *a, uint16_t number, const struct addr *peer)
+{
+	struct turn_channel *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->alloc = a;
+	c->flow.client_port = a->client.port;
+	c->flow.client = a->client.addr;
+	c->flow.relay_port = turn_alloc_relay(a, peer->family)->port;
+	c->flow.peer = *peer;
+	c->flow.channel = number;
+	c->flow.account = &a->account;
+	if (flow_insert(a->server->config.flows, &c->flow) != 0) {
+		free(c);
+		return NULL;
+	}
+	wheel_timer_init(&c->timer, channel_expire);
+	list_append(&a->channels, &c->link);
+	a->n_channels++;
+	return c;
+}
+
+static bool is_channel_number(const struct turn_server *s, uint16_t n)
+{
+	uint16_t last =
+		s->snapshot->config.strict_channels ? STUN_CHANNEL_MAX_STRICT : STUN_CHANNEL_MAX;
+
+	return n >= STUN_CHANNEL_MIN && n <= last;
+}
+
+/* The channel a number and a peer agree on: found, or NULL in *OUT for a new one; 400 when they do
+ * not. */
+static struct stun_refusal find_channel(struct turn_request *req, uint16_t number,
+	const struct addr *peer, struct turn_channel **out)
+{
+	struct turn_alloc *a = req->alloc;
+	struct flow_table *flows = req->server->config.flows;
+	struct flow *by_number = flow_find_up(flows, a->client.port, &a->client.addr, number);
+	struct flow *by_peer = flow_find_down(flows, turn_alloc_relay(a, peer->family)->port, peer);
+
+	if (by_number != by_peer)
+		return turn_refuse(STUN_BAD_REQUEST);
+	*out = by_number ? CONTAINER_OF(by_number, struct turn_channel, flow) : NULL;
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal bind_channel(
+	struct turn_request *req, uint16_t number, const struct addr *peer)
+{
+	struct turn_alloc *a = req->alloc;
+	struct turn_server *s = req->server;
+	const struct turn_config *c = &s->snapshot->config;
+	struct turn_channel *channel;
+	struct stun_refusal r = find_channel(req, number, peer, &channel);
+
+	if (r.code != 0)
+		return r;
+	if (!channel && a->n_channels >= c->max_channels)
+		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	if (!turn_permission_find(a, peer) && a->n_permissions >= c->max_permissions)
+		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	if (!channel)
+		channel = channel_create(a, number, peer);
+	/* A binding installs or refreshes the permission of its peer too (RFC 8656 §12.2). */
+	if (!channel || !permit(a, peer))
+		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	wheel_set(s->config.wheel, &channel->timer, turn_now_ms(s) + TURN_CHANNEL_MS);
+	return TURN_GRANTED;
+}
+
+void turn_handle_channel_bind(struct turn_request *req)
+{
+	struct stun_attr number_attr, peer_attr;
+	struct addr peer;
+	uint16_t number;
+
+	if (!is_usable(req))
+		return;
+	if (!stun_attr_find(&req->msg, STUN_CHANNEL_NUMBER, &number_attr) ||
+		stun_attr_channel(&number_attr, &number) != 0 ||
+		!is_channel_number(req->server, number) ||
+		!stun_attr_find(&req->msg, STUN_XOR_PEER_ADDRESS, &peer_attr)) {
+		turn_request_refuse(req, turn_refuse(STUN_BAD_REQUEST));
+		return;
+	}
+	struct stun_refusal r = read_peer(req, &peer_attr, true, &peer);
+	if (r.code == 0)
+		r = bind_channel(req, number, &peer);
+	if (r.code != 0) {
+		turn_request_refuse(req, r);
+		return;
+	}
+	turn_count(req->server, TURN_C_CHANNEL_OK);
+	answer_empty(req);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Relayed transport addresses: picking an address and a port, binding it, giving it back.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "turn_priv.h"
+
+/* Ports that somebody else on the host holds; so many in a row and the range is simply not ours. */
+#define BIND_TRIES 16
+
+int turn_relay_open_number(
+	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out)
+{
+	const struct turn_relay_address *r = &s->snapshot->config.relays[pool];
+	struct addr local = r->local;
+	struct net_port *port;
+
+	local.port = number;
+	int rc = s->config.relay_open(s->config.arg, &local, &port);
+	if (rc != 0)
+		return rc;
+	port->owner = NULL;
+	*out = (struct turn_relay){.port = port, .advertise = r->advertise, .pool = (uint8_t)pool};
+	out->advertise.port = number;
+	out->ports_worker = (uint8_t)s->config.worker;
+	return 0;
+}
+
+static void put_back(struct turn_server *s, size_t pool, uint16_t number, enum net_ports_want want)
+{
+	net_ports_put(&s->ports[pool], number);
+	if (want == NET_PORT_EVEN_PAIR)
+		net_ports_put(&s->ports[pool], (uint16_t)(number + 1));
+}
+
+/* One try on one address: take a number, bind it, and its successor if that is to be kept. */
+static int try_open(struct turn_server *s, size_t pool, enum net_ports_want want,
+	struct turn_relay *out, uint8_t *token)
+{
+	uint16_t number;
+	int rc = net_ports_take(&s->ports[pool], want, &number);
+
+	if (rc != 0)
+		return rc;
+	rc = turn_relay_open_number(s, pool, number, out);
+	if (rc != 0) {
+		put_back(s, pool, number, want);
+		return rc;
+	}
+	if (want != NET_PORT_EVEN_PAIR)
+		return 0;
+	rc = turn_reservation_create(s, pool, (uint16_t)(number + 1), token);
+	if (rc != 0) {
+		net_port_close(out->port);
+		out->port = NULL;
+		put_back(s, pool, number, want);
+	}
+	return rc;
+}
+
+static int open_in_pool(struct turn_server *s, size_t pool, enum net_ports_want want,
+	struct turn_relay *out, uint8_t *token)
+{
+	int rc = ERR_FULL;
+
+	for (int i = 0; i < BIND_TRIES; i++) {
+		rc = try_open(s, pool, want, out, token);
+		if (rc != -EADDRINUSE)
+			break;
+	}
+	return rc;
+}
+
+/* Starts at a random address of the family, so that load spreads, and goes on while one is full. */
+int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
+	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN])
+{
+	size_t n = s->snapshot->config.n_relays;
+	size_t start = n ? crypto_random_below((uint32_t)n) : 0;
+	int rc = ERR_UNSUPPORTED;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t pool = (start + i) % n;
+		if (s->snapshot->config.relays[pool].local.family != family)
+			continue;
+		rc = open_in_pool(s, pool, want, out, token);
+		if (rc == 0)
+			return 0;
+	}
+	if (rc != ERR_UNSUPPORTED)
+		log_debug(
+			LOG_TURN, "no relay port", "family=%u error=\"%s\"", family, err_text(rc));
+	return rc == ERR_UNSUPPORTED ? rc : ERR_FULL;
+}
+
+/* ---- ports of other workers ---- */
+
+struct put_port {
+	uint8_t pool;
+	uint16_t number;
+};
+
+static void on_put_port(void *ctx, void *payload)
+{
+	struct turn_server *s = ctx;
+	const struct put_port *p = payload;
+
+	net_ports_put(&s->ports[p->pool], p->number);
+}
+
+static const struct msg_type put_port_msg = {
+	"turn_put_port", sizeof(struct put_port), on_put_port, NULL};
+
+void turn_relay_close(struct turn_server *s, struct turn_relay *r)
+{
+	if (!r->port)
+		return;
+	struct put_port p = {r->pool, r->port->local.port};
+
+	net_port_close(r->port);
+	r->port = NULL;
+	if (r->ports_worker == s->config.worker) {
+		net_ports_put(&s->ports[p.pool], p.number);
+		return;
+	}
+	/* A full mailbox costs the other worker one port number until restart: rare, bounded,
+	 * harmless. */
+	if (loop_post(s->loops[r->ports_worker], &put_port_msg, s->servers[r->ports_worker], &p) !=
+		0)
+		log_warning(LOG_TURN, "relay port lost", "worker=%u port=%u", r->ports_worker,
+			p.number);
+}

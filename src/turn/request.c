@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What all authenticated requests share: integrity, nonce and credential on the way in; challenge,
+ * refusal and integrity on the way out.
+ */
+#include <sallyport/crypto.h>
+
+#include "turn_priv.h"
+
+/* ---- answers ---- */
+
+bool turn_answer_begin(struct turn_server *s, const struct turn_origin *o, enum stun_class class,
+	struct turn_answer *a)
+{
+	a->server = s;
+	a->origin = o;
+	a->buf = net_buf_get(s->config.net);
+	if (!a->buf) {
+		turn_count(s, TURN_C_NO_BUFFER);
+		return false;
+	}
+	stun_write_begin(&a->w, a->buf->data, TURN_MTU_ANSWER, class, o->method, o->tid);
+	return true;
+}
+
+static void sign(struct turn_answer *a)
+{
+	struct crypto_hmac_key k;
+
+	crypto_hmac_key_init(&k, a->origin->integrity, a->origin->key.bytes, a->origin->key.len);
+	stun_write_integrity(&a->w, a->origin->integrity, &k);
+	crypto_wipe(&k, sizeof(k));
+}
+
+void turn_answer_send(struct turn_answer *a)
+{
+	const char *software = a->server->snapshot->config.software;
+	size_t len;
+
+	/* A challenge stays small: it may go to an address that never asked. */
+	if (software && a->origin->is_signed)
+		stun_write_bytes(&a->w, STUN_SOFTWARE, software, strlen(software));
+	if (a->origin->is_signed)
+		sign(a);
+	if (a->origin->has_fingerprint)
+		stun_write_fingerprint(&a->w);
+	if (stun_write_end(&a->w, &len) != 0) {
+		net_buf_put(a->server->config.net, a->buf);
+		turn_count(a->server, TURN_C_NO_BUFFER);
+		return;
+	}
+	a->buf->len = (uint32_t)len;
+	a->buf->addr = a->origin->client.addr;
+	net_port_send(a->origin->client.port, a->buf);
+}
+
+/* ---- refusals ---- */
+
+static unsigned counter_of(unsigned code)
+{
+	switch (code) {
+	case STUN_BAD_REQUEST:
+		return TURN_C_REFUSED_400;
+	case STUN_UNAUTHORIZED:
+		return TURN_C_REFUSED_401;
+	case STUN_FORBIDDEN:
+		return TURN_C_REFUSED_403;
+	case STUN_UNKNOWN_ATTRIBUTE:
+		return TURN_C_REFUSED_420;
+	case STUN_ALLOCATION_MISMATCH:
+		return TURN_C_REFUSED_437;
+	case STUN_STALE_NONCE:
+		return TURN_C_STALE_NONCE;
+	case STUN_FAMILY_NOT_SUPPORTED:
+		return TURN_C_REFUSED_440;
+	case STUN_WRONG_CREDENTIALS:
+		return TURN_C_REFUSED_441;
+	case STUN_TRANSPORT_NOT_SUPPORTED:
+		return TURN_C_REFUSED_442;
+	case STUN_FAMILY_MISMATCH:
+		return TURN_C_REFUSED_443;
+	case STUN_QUOTA_REACHED:
+		return TURN_C_REFUSED_486;
+	case STUN_INSUFFICIENT_CAPACITY:
+		return TURN_C_REFUSED_508;
+	default:
+		return TURN_C_REFUSED_500;
+	}
+}
+
+/* RFC 8489 §9.2.5: a challenge names the realm, a fresh nonce and the password algorithms. */
+static void write_challenge(
+	struct turn_server *s, const struct turn_origin *o, struct stun_writer *w)
+{
+	static const uint16_t algorithms[] = {STUN_PASSWORD_SHA256, STUN_PASSWORD_MD5};
+	const struct auth_snapshot *auth = s->snapshot->auth;
+	const char *realm = auth_snapshot_realm(auth);
+	char nonce[AUTH_NONCE_LEN + 1];
+
+	auth_nonce_make(auth, &o->client.addr, turn_now_s(s), nonce);
+	stun_write_bytes(w, STUN_REALM, realm, strlen(realm));
+	stun_write_bytes(w, STUN_NONCE, nonce, AUTH_NONCE_LEN);
+	if (auth_snapshot_sha256(auth))
+		stun_write_password_algorithms(w, algorithms, ARRAY_LEN(algorithms));
+}
+
+void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r)
+{
+	struct turn_answer a;
+
+	turn_count(s, counter_of(r.code));
+	if (!turn_answer_begin(s, o, STUN_ERROR, &a))
+		return;
+	stun_write_error(&a.w, r.code, r.reason);
+	if (r.code == STUN_UNAUTHORIZED || r.code == STUN_STALE_NONCE)
+		write_challenge(s, o, &a.w);
+	turn_answer_send(&a);
+}
+
+void turn_request_refuse(struct turn_request *req, struct stun_refusal r)
+{
+	turn_origin_refuse(req->server, &req->origin, r);
+}
+
+/* ---- authentication ---- */
+
+/*
+ * The attributes of RFC 8489 §9.2.4. With password algorithms on offer a client that names its
+ * choice must repeat the offer whole, so that nobody in between can have shortened it.
+ */
+static struct stun_refusal read_algorithm(
+	const struct turn_request *req, bool is_offered, enum stun_password_algorithm *out)
+{
+	struct stun_attr choice, offer;
+	bool has_choice = stun_attr_find(&req->msg, STUN_PASSWORD_ALGORITHM, &choice);
+	bool has_offer = stun_attr_find(&req->msg, STUN_PASSWORD_ALGORITHMS, &offer);
+	struct stun_password_entry chosen, list[2];
+	size_t n;
+
+	*out = STUN_PASSWORD_MD5;
+	if (!is_offered || (!has_choice && !has_offer))
+		return TURN_GRANTED;
+	if (!has_choice || !has_offer || stun_attr_password_algorithm(&choice, &chosen) != 0 ||
+		stun_attr_password_algorithms(&offer, list, ARRAY_LEN(list), &n) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	if (n != 2 || list[0].algorithm != STUN_PASSWORD_SHA256 ||
+		list[1].algorithm != STUN_PASSWORD_MD5)
+		return turn_refuse(STUN_BAD_REQUEST);
+	if (chosen.algorithm != STUN_PASSWORD_SHA256 && chosen.algorithm != STUN_PASSWORD_MD5)
+		return turn_refuse(STUN_BAD_REQUEST);
+	*out = chosen.algorithm;
+	return TURN_GRANTED;
+}
+
+/* A request on a living allocation: same user, and the key that made it. No look-up, no derivation.
+ */
+static struct stun_refusal check_stored_key(struct turn_request *req)
+{
+	struct turn_alloc *a = req->alloc;
+	struct crypto_hmac_key k;
+
+	if (!bytes_equal(req->username, bytes_of(a->username, a->username_len)))
+		return turn_refuse(STUN_WRONG_CREDENTIALS);
+	crypto_hmac_key_init(&k, req->origin.integrity, a->key.bytes, a->key.len);
+	bool is_right = stun_msg_check_integrity(&req->msg, req->origin.integrity, &k);
+	crypto_wipe(&k, sizeof(k));
+	if (!is_right)
+		return turn_refuse(STUN_UNAUTHORIZED);
+	req->origin.key = a->key;
+	req->origin.is_signed = true;
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal check_credential(
+	struct turn_request *req, enum stun_password_algorithm algorithm)
+{
+	struct turn_server *s = req->server;
+	struct auth_query q = {
+		.msg = &req->msg,
+		.integrity = req->origin.integrity,
+		.algorithm = algorithm,
+		.username = req->username,
+		.location = req->origin.client.location,
+		.transport = req->origin.client.transport,
+		.now_s = turn_now_s(s),
+	};
+	enum auth_reason why = auth_check(s->snapshot->auth, &q, &req->grant);
+
+	if (why != AUTH_OK) {
+		turn_count(s, TURN_C_AUTH_FAILURE + (unsigned)why - 1);
+		log_debug(LOG_AUTH, "credential refused", "reason=\"%s\"", auth_reason_text(why));
+		return turn_refuse(auth_reason_code(why));
+	}
+	req->has_grant = true;
+	req->origin.key = req->grant.key;
+	req->origin.is_signed = true;
+	return TURN_GRANTED;
+}
+
+struct stun_refusal turn_request_authenticate(struct turn_request *req)
+{
+	const struct auth_snapshot *auth = req->server->snapshot->auth;
+	struct stun_attr username, realm, nonce;
+	struct bytes text;
+	enum stun_password_algorithm algorithm;
+	uint32_t features = 0;
+
+	if (req->msg.integrity == 0 && req->msg.integrity_sha256 == 0) {
+		turn_count(req->server, TURN_C_CHALLENGE);
+		return turn_refuse(STUN_UNAUTHORIZED);
+	}
+	req->origin.integrity = req->msg.integrity_sha256 ? CRYPTO_SHA256 : CRYPTO_SHA1;
+	if (!stun_attr_find(&req->msg, STUN_NONCE, &nonce) ||
+		!stun_attr_find(&req->msg, STUN_REALM, &realm))
+		return turn_refuse(STUN_BAD_REQUEST);
+	if (!stun_attr_find(&req->msg, STUN_USERNAME, &username)) {
+		/* A user hash cannot be turned back into a name by a server that keeps no list of
+		 * users. */
+		struct stun_attr hash;
+		return turn_refuse(stun_attr_find(&req->msg, STUN_USERHASH, &hash)
+					   ? STUN_UNAUTHORIZED
+					   : STUN_BAD_REQUEST);
+	}
+	if (stun_attr_text(&username, &req->username) != 0 || stun_attr_text(&nonce, &text) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	bool is_offered = stun_nonce_cookie_read(text, &features) &&
+			  (features & STUN_FEATURE_PASSWORD_ALGORITHMS);
+	struct stun_refusal r = read_algorithm(req, is_offered, &algorithm);
+	if (r.code != 0)
+		return r;
+	if (!auth_nonce_check(auth, &req->origin.client.addr, turn_now_s(req->server), text))
+		return turn_refuse(STUN_STALE_NONCE);
+	if (stun_attr_text(&realm, &text) != 0 ||
+		!bytes_equal(text, bytes_str(auth_snapshot_realm(auth))))
+		return turn_refuse(STUN_UNAUTHORIZED);
+	return req->alloc ? check_stored_key(req) : check_credential(req, algorithm);
+}
+
+/* ---- comprehension ---- */
+
+/* Comprehension-required attributes that mean something in the requests served here. */
+static bool is_understood(uint16_t type)
+{
+	switch (type) {
+	case STUN_USERNAME:
+	case STUN_REALM:
+	case STUN_NONCE:
+	case STUN_USERHASH:
+	case STUN_PASSWORD_ALGORITHM:
+	case STUN_MESSAGE_INTEGRITY:
+	case STUN_MESSAGE_INTEGRITY_SHA256:
+	case STUN_CHANNEL_NUMBER:
+	case STUN_LIFETIME:
+	case STUN_XOR_PEER_ADDRESS:
+	case STUN_REQUESTED_ADDRESS_FAMILY:
+	case STUN_EVEN_PORT:
+	case STUN_REQUESTED_TRANSPORT:
+	case STUN_DONT_FRAGMENT:
+	case STUN_RESERVATION_TOKEN:
+		return true;
+	default:
+		return type >= 0x8000;
+	}
+}
+
+bool turn_request_is_understood(
+	const struct turn_request *req, uint16_t *types, size_t cap, size_t *n_types)
+{
+	struct stun_attr a;
+	size_t offset = 0;
+	size_t n = 0;
+
+	while (n < cap && stun_attr_next(&req->msg, &offset, &a)) {
+		if (!is_understood(a.type))
+			types[n++] = a.type;
+	}
+	*n_types = n;
+	return n == 0;
+}

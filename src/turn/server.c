@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A message comes in: what it is, and whose business. Server, tables, snapshot change. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "turn_priv.h"
+
+static int make_ports(struct turn_server *s)
+{
+	const struct turn_config *c = &s->snapshot->config;
+
+	s->ports = calloc(c->n_relays ? c->n_relays : 1, sizeof(*s->ports));
+	if (!s->ports)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n_relays; i++) {
+		int rc = net_ports_init(&s->ports[i], c->first_port, c->last_port, s->config.worker,
+			s->config.n_workers);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int turn_server_create(const struct turn_server_config *c, struct turn_server **out)
+{
+	struct turn_server *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->config = *c;
+	s->snapshot = turn_snapshot_get(c->snapshot);
+	crypto_random(&s->key, sizeof(s->key));
+	crypto_random(s->indication_tid, sizeof(s->indication_tid));
+	hash_table_init(&s->by_tuple);
+	hash_table_init(&s->pending);
+	list_init(&s->reservations);
+	int rc = make_ports(s);
+	if (rc != 0) {
+		turn_server_destroy(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+static void end_alloc(struct hash_node *n, void *why)
+{
+	turn_alloc_destroy(CONTAINER_OF(n, struct turn_alloc, by_tuple), why);
+}
+
+void turn_server_destroy(struct turn_server *s)
+{
+	static const char why[] = "shutdown";
+
+	if (!s)
+		return;
+	hash_table_each(&s->by_tuple, end_alloc, (void *)(uintptr_t)why);
+	turn_reservations_drop(s);
+	for (size_t i = 0; s->ports && i < s->snapshot->config.n_relays; i++)
+		net_ports_fini(&s->ports[i]);
+	free(s->ports);
+	hash_table_fini(&s->by_tuple);
+	hash_table_fini(&s->pending);
+	turn_snapshot_put(s->snapshot);
+	free(s);
+}
+
+void turn_server_join(
+	struct turn_server *s, struct turn_server *const *servers, struct loop *const *loops)
+{
+	s->servers = servers;
+	s->loops = loops;
+}
+
+static void end_if_revoked(struct hash_node *n, void *arg)
+{
+	struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
+	struct turn_server *s = arg;
+
+	if (!auth_grant_is_revoked(s->snapshot->auth, a->subject, a->jti, a->kid, turn_now_s(s)))
+		return;
+	turn_count(s, TURN_C_REVOKED);
+	turn_alloc_destroy(a, "revoked");
+}
+
+void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
+{
+	struct turn_snapshot *old = s->snapshot;
+
+	s->snapshot = turn_snapshot_get(snapshot);
+	turn_snapshot_put(old);
+	hash_table_each(&s->by_tuple, end_if_revoked, s);
+}
+
+size_t turn_server_allocations(const struct turn_server *s)
+{
+	return s->by_tuple.count;
+}
+
+/* ---- Binding ---- */
+
+/* RFC 8489 §6.3.1; an RFC 3489 client knows no XOR-MAPPED-ADDRESS and has a 16-byte id. */
+static void handle_binding(struct turn_request *req)
+{
+	struct turn_server *s = req->server;
+	struct net_buf *b = net_buf_get(s->config.net);
+	struct stun_writer w;
+	size_t len;
+
+	if (!b) {
+		turn_count(s, TURN_C_NO_BUFFER);
+		return;
+	}
+	stun_write_answer(&w, b->data, TURN_MTU_ANSWER, &req->msg, STUN_SUCCESS);
+	if (req->msg.is_classic)
+		stun_write_address(&w, STUN_MAPPED_ADDRESS, &req->origin.client.addr);
+	else
+		stun_write_xor_address(&w, STUN_XOR_MAPPED_ADDRESS, &req->origin.client.addr);
+	if (req->origin.has_fingerprint)
+		stun_write_fingerprint(&w);
+	if (stun_write_end(&w, &len) != 0) {
+		net_buf_put(s->config.net, b);
+		return;
+	}
+	b->len = (uint32_t)len;
+	b->addr = req->origin.client.addr;
+	turn_count(s, req->msg.is_classic ? TURN_C_BINDING_CLASSIC : TURN_C_BINDING);
+	net_port_send(req->origin.client.port, b);
+}
+
+/* ---- dispatch ---- */
+
+static void refuse_unknown(struct turn_request *req, const uint16_t *types, size_t n)
+{
+	struct turn_answer a;
+
+	turn_count(req->server, TURN_C_REFUSED_420);
+	if (!turn_answer_begin(req->server, &req->origin, STUN_ERROR, &a))
+		return;
+	stun_write_error(&a.w, STUN_UNKNOWN_ATTRIBUTE, NULL);
+	stun_write_unknown(&a.w, types, n);
+	turn_answer_send(&a);
+}
+
+static void (*handler_of(unsigned method))(struct turn_request *)
+{
+	switch (method) {
+	case STUN_ALLOCATE:
+		return turn_handle_allocate;
+	case STUN_REFRESH:
+		return turn_handle_refresh;
+	case STUN_CREATE_PERMISSION:
+		return turn_handle_create_permission;
+	case STUN_CHANNEL_BIND:
+		return turn_handle_channel_bind;
+	default:
+		return NULL;
+	}
+}
+
+static void handle_request(struct turn_request *req)
+{
+	uint16_t unknown[STUN_UNKNOWN_MAX];
+	size_t n;
+	bool is_binding = req->msg.method == STUN_BINDING;
+	void (*handler)(struct turn_request *) = handler_of(req->msg.method);
+
+	if (!is_binding && !handler) {
+		turn_count(req->server, TURN_C_UNKNOWN_MESSAGE);
+		return;
+	}
+	if (!is_binding) {
+		/* Integrity first: an answer to a stranger is a challenge and nothing more (RFC
+		 * 8489 §6.3). */
+		struct stun_refusal r = turn_request_authenticate(req);
+		if (r.code != 0) {
+			turn_request_refuse(req, r);
+			return;
+		}
+	}
+	if (!turn_request_is_understood(req, unknown, ARRAY_LEN(unknown), &n)) {
+		refuse_unknown(req, unknown, n);
+		return;
+	}
+	if (is_binding)
+		handle_binding(req);
+	else
+		handler(req);
+}
+
+static void start_request(
+	struct turn_server *s, const struct turn_client *c, const struct stun_msg *m)
+{
+	struct turn_request req = {.server = s, .msg = *m};
+
+	req.origin.client = *c;
+	req.origin.method = m->method;
+	req.origin.has_fingerprint = m->fingerprint != 0;
+	memcpy(req.origin.tid, m->tid, STUN_TID_LEN);
+	if (m->method != STUN_BINDING)
+		req.alloc = turn_alloc_find(s, c);
+	handle_request(&req);
+	crypto_wipe(&req.grant.key, sizeof(req.grant.key));
+}
+
+void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b)
+{
+	struct stun_msg m;
+
+	if (stun_msg_decode(b->data, b->len, &m) != 0) {
+		turn_count(s, TURN_C_MALFORMED);
+	} else if (m.class == STUN_REQUEST) {
+		start_request(s, c, &m);
+	} else if (m.class == STUN_INDICATION && m.method == STUN_SEND) {
+		turn_handle_send(s, c, &m, b);
+		return; /* the buffer has gone on, or back */
+	} else if (m.class != STUN_INDICATION || m.method != STUN_BINDING) {
+		/* A Binding indication is a keep-alive and means nothing more. */
+		turn_count(s, TURN_C_UNKNOWN_MESSAGE);
+	}
+	net_buf_put(s->config.net, b);
+}
+
+struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket)
+{
+	uint64_t h = hash_bytes(&s->key, &ticket, sizeof(ticket));
+	struct hash_node *n = hash_table_first(&s->pending, h);
+
+	for (; n; n = hash_table_next(n)) {
+		struct turn_pending *p = CONTAINER_OF(n, struct turn_pending, by_ticket);
+		if (p->ticket == ticket)
+			return p->alloc;
+	}
+	return NULL;
+}
+
+void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask, bool is_granted)
+{
+	struct turn_alloc *a = turn_pending_find(s, ask->ticket);
+
+	if (!a) {
+		/* Nobody waits any more: the request has timed out. What was granted goes back. */
+		if (is_granted)
+			s->config.lease_put(s->config.arg, ask->subject);
+		return;
+	}
+	if (!is_granted) {
+		turn_allocate_fail(a, turn_refuse(STUN_QUOTA_REACHED));
+		return;
+	}
+	a->has_lease = true;
+	turn_allocate_resume(a);
+}

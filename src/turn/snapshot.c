@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The server's view of the configuration: copied whole, never changed, counted. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "turn_priv.h"
+
+static void *copy(const void *from, size_t size)
+{
+	void *to = malloc(size ? size : 1);
+
+	if (to && size)
+		memcpy(to, from, size);
+	return to;
+}
+
+static void destroy(struct turn_snapshot *s)
+{
+	free(s->relays);
+	free(s->listeners);
+	free(s->software);
+	prefix_set_destroy(s->peer_rules);
+	auth_snapshot_put(s->auth);
+	free(s);
+}
+
+int turn_snapshot_create(
+	const struct turn_config *c, struct auth_snapshot *auth, struct turn_snapshot **out)
+{
+	struct turn_snapshot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->count = 1;
+	s->config = *c;
+	s->auth = auth_snapshot_get(auth);
+	s->relays = copy(c->relays, c->n_relays * sizeof(*c->relays));
+	s->listeners = copy(c->peers.listeners, c->peers.n_listeners * sizeof(*c->peers.listeners));
+	s->software = c->software ? strdup(c->software) : NULL;
+	s->peer_rules = turn_peer_rules_create(c);
+	if (!s->relays || !s->listeners || !s->peer_rules || (c->software && !s->software)) {
+		destroy(s);
+		return -ENOMEM;
+	}
+	s->config.relays = s->relays;
+	s->config.software = s->software;
+	/* The rules are in the trie; only the listeners are asked for one by one. */
+	s->config.peers = (struct turn_peer_config){
+		.listeners = s->listeners, .n_listeners = c->peers.n_listeners};
+	*out = s;
+	return 0;
+}
+
+struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s)
+{
+	atomic_fetch_add_explicit(&s->count, 1, memory_order_relaxed);
+	return s;
+}
+
+void turn_snapshot_put(struct turn_snapshot *s)
+{
+	if (s && atomic_fetch_sub_explicit(&s->count, 1, memory_order_acq_rel) == 1)
+		destroy(s);
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The TURN server as the files of this folder share it.
+ *
+ *   server.c     a message comes in: which handler; the tables
+ *   request.c    reading requests, authentication, answers
+ *   allocate.c   the Allocate request        refresh.c    Refresh
+ *   alloc.c      an allocation's life        bind.c       CreatePermission, ChannelBind
+ *   relays.c     relay ports                 data.c       Send, Data, ICMP
+ *   reserve.c    reserved relay ports        peers.c      who may be sent to
+ *   snapshot.c   what a reload replaces
+ */
+#ifndef TURN_PRIV_H
+#define TURN_PRIV_H
+
+#include <sallyport/turn.h>
+
+#define TURN_PERMISSION_MS    (300 * 1000) /* RFC 8656 §9 */
+#define TURN_CHANNEL_MS       (600 * 1000) /* RFC 8656 §12 */
+#define TURN_RESERVATION_MS   (30 * 1000)  /* RFC 8656 §7.2: at least 30 s */
+#define TURN_PENDING_MS       (5 * 1000) /* an Allocate waits this long for a lease or a reservation */
+#define TURN_TOKEN_LEN        8
+#define TURN_RELAYS_MAX       2 /* one per family */
+#define TURN_USERNAME_MAX     508
+#define TURN_MTU_ANSWER       1024 /* no answer of ours is longer */
+#define TURN_RESERVATIONS_MAX 1024 /* per worker */
+
+struct turn_snapshot {
+	_Atomic uint32_t count;
+	struct turn_config config; /* pointers into this snapshot's own copies */
+	struct turn_relay_address *relays;
+	struct auth_snapshot *auth; /* counted */
+	struct prefix_set *peer_rules;
+	struct addr *listeners;
+	char *software;
+};
+
+/* What is kept of a request while its answer is on the way. */
+struct turn_origin {
+	struct turn_client client;
+	uint16_t method;
+	uint8_t tid[STUN_TID_LEN];
+	bool has_fingerprint;
+	bool is_signed; /* the answer carries integrity under KEY */
+	enum crypto_hash integrity;
+	struct stun_key key;
+};
+
+/* One request under way through its handler. */
+struct turn_request {
+	struct turn_server *server;
+	struct stun_msg msg;
+	struct turn_origin origin;
+	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; not owned */
+	struct bytes username;
+	struct auth_grant grant; /* set for requests that no stored key vouches for */
+	bool has_grant;
+};
+
+/* What an Allocate asks for. */
+struct turn_wish {
+	uint8_t families;   /* bits TURN_V4, TURN_V6 */
+	bool is_additional; /* both by ADDITIONAL-ADDRESS-FAMILY: one may fail */
+	bool has_even_port, reserve_next;
+	bool has_token;
+	uint8_t token[TURN_TOKEN_LEN];
+	bool has_lifetime;
+	uint32_t lifetime_s;
+};
+enum {
+	TURN_V4 = 1,
+	TURN_V6 = 2
+};
+
+/* A relayed transport address. */
+struct turn_relay {
+	struct net_port *port; /* owned; NULL: not allocated */
+	struct addr advertise; /* told to the client */
+	uint8_t pool;          /* index of the relay address */
+	uint8_t ports_worker;  /* whose port pool the number goes back to */
+};
+
+/* Where an allocation waits. */
+struct turn_pending {
+	struct hash_node by_ticket;
+	uint64_t ticket;
+	struct turn_alloc *alloc; /* not owned */
+	struct turn_origin origin;
+	struct turn_wish wish;
+	struct wheel_timer timer;
+};
+
+/*
+ * An allocation. Owned by the server's tuple table; owns its relays, permissions and channels.
+ * There are very many: an idle one, with its socket's struct, should stay within 1 KiB.
+ */
+struct turn_alloc {
+	struct hash_node by_tuple;
+	struct turn_server *server; /* not owned */
+	struct turn_client client;
+	struct turn_relay relays[TURN_RELAYS_MAX]; /* IPv4, IPv6 */
+	struct list permissions;
+	struct list channels;
+	uint32_t n_permissions, n_channels;
+	struct wheel_timer timer; /* end of its lifetime */
+	struct flow_account account;
+	struct turn_pending *pending; /* owned; NULL once granted */
+	uint64_t id;
+	uint64_t created_ms;
+	uint64_t expires_ms;
+	uint64_t refresh_until_s; /* the credential's end, with grace */
+	uint8_t subject[AUTH_SUBJECT_LEN];
+	uint8_t jti[AUTH_JTI_LEN];
+	char kid[AUTH_KID_LEN + 1];
+	bool has_lease;
+	struct stun_key key;
+	uint8_t tid[STUN_TID_LEN]; /* of the Allocate, to know it again */
+	uint8_t token[TURN_TOKEN_LEN];
+	bool has_token;
+	uint8_t missing_family; /* raw family of a refused ADDITIONAL-ADDRESS-FAMILY, else 0 */
+	uint16_t missing_code;
+	uint32_t granted_s; /* lifetime told in the Allocate's answer */
+	uint16_t username_len;
+	uint8_t username[];
+};
+
+struct turn_permission {
+	struct list link;
+	struct turn_alloc *alloc; /* not owned */
+	struct addr peer;         /* on the wire; port 0 */
+	struct wheel_timer timer;
+};
+
+struct turn_channel {
+	struct list link;
+	struct turn_alloc *alloc; /* not owned */
+	struct flow flow;
+	struct wheel_timer timer;
+};
+
+/* A port kept for the holder of a token (EVEN-PORT with R). */
+struct turn_reservation {
+	struct list link;
+	struct turn_server *server; /* not owned */
+	uint8_t token[TURN_TOKEN_LEN];
+	struct turn_relay relay;
+	struct wheel_timer timer;
+};
+
+struct turn_server {
+	struct turn_server_config config;
+	struct turn_snapshot *snapshot; /* counted */
+	struct hash_key key;
+	struct hash_table by_tuple;
+	struct hash_table pending;
+	struct net_ports *ports; /* one per relay address */
+	struct list reservations;
+	size_t n_reservations;
+	uint64_t next_id;
+	uint8_t indication_tid[STUN_TID_LEN];
+	struct turn_server *const *servers; /* all workers', see turn_server_join */
+	struct loop *const *loops;
+	struct log_limit log_denied;
+};
+
+static inline void turn_count(struct turn_server *s, unsigned row)
+{
+	metrics_add(s->config.cells, row, 1);
+}
+
+static inline uint64_t turn_now_ms(const struct turn_server *s)
+{
+	return s->config.clock->mono_ms;
+}
+
+static inline uint64_t turn_now_s(const struct turn_server *s)
+{
+	return s->config.clock->wall_s;
+}
+
+/* request.c */
+
+/* A refusal of CODE with the standard phrase. */
+static inline struct stun_refusal turn_refuse(unsigned code)
+{
+	return (struct stun_refusal){(uint16_t)code, NULL};
+}
+#define TURN_GRANTED ((struct stun_refusal){0, NULL})
+
+/* Sends the refusal of REQ, with what its code asks for; counts it. */
+void turn_request_refuse(struct turn_request *req, struct stun_refusal r);
+void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r);
+/*
+ * Checks integrity, nonce and credential (RFC 8489 §9.2.4). Sets req->origin's key, and the grant
+ * if the key is not the allocation's own.
+ */
+struct stun_refusal turn_request_authenticate(struct turn_request *req);
+/* 420 if the request carries a comprehension-required attribute this server has no use for. */
+bool turn_request_is_understood(
+	const struct turn_request *req, uint16_t *types, size_t cap, size_t *n);
+
+/* An answer being written. The buffer goes out with turn_answer_send or back with it on overflow.
+ */
+struct turn_answer {
+	struct turn_server *server;
+	const struct turn_origin *origin;
+	struct net_buf *buf;
+	struct stun_writer w;
+};
+/* False: no buffer is free; counted. */
+bool turn_answer_begin(struct turn_server *s, const struct turn_origin *o, enum stun_class class,
+	struct turn_answer *a);
+void turn_answer_send(struct turn_answer *a);
+
+/* allocate.c */
+void turn_handle_allocate(struct turn_request *req);
+/* Goes on with a pending allocation: its lease is there. */
+void turn_allocate_resume(struct turn_alloc *alloc);
+void turn_allocate_fail(struct turn_alloc *alloc, struct stun_refusal r);
+/* The reservation asked of another worker has come (or not: PORT is NULL). */
+void turn_allocate_reserved(struct turn_alloc *alloc, struct turn_relay relay);
+/* Seconds to grant for a wish; RFC 8656 §7.2, and never past the credential's end. */
+uint32_t turn_lifetime(
+	const struct turn_server *s, bool has_wish, uint32_t wish_s, uint64_t refresh_until_s);
+
+/* refresh.c, bind.c, data.c */
+void turn_handle_refresh(struct turn_request *req);
+void turn_handle_create_permission(struct turn_request *req);
+void turn_handle_channel_bind(struct turn_request *req);
+void turn_handle_send(struct turn_server *s, const struct turn_client *c, const struct stun_msg *m,
+	struct net_buf *b);
+
+/* alloc.c */
+struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_client *c);
+struct turn_alloc *turn_alloc_create(struct turn_request *req);
+/* WHY is for the log: "expired", "deleted", ... */
+void turn_alloc_destroy(struct turn_alloc *a, const char *why);
+/* It waits for nothing any more: what was kept for the answer goes. */
+void turn_alloc_settle(struct turn_alloc *a);
+void turn_alloc_lifetime_set(struct turn_alloc *a, uint32_t lifetime_s);
+struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family);
+void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r);
+
+/* bind.c */
+struct turn_permission *turn_permission_find(struct turn_alloc *a, const struct addr *peer);
+void turn_permission_destroy(struct turn_permission *p);
+void turn_channel_destroy(struct turn_channel *c);
+
+/* relays.c */
+/* Opens a port of FAMILY. With RESERVE its successor is kept under a token. 0, ERR_UNSUPPORTED (no
+ * such family), ERR_FULL. */
+int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
+	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN]);
+int turn_relay_open_number(
+	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out);
+void turn_relay_close(struct turn_server *s, struct turn_relay *r);
+
+/* reserve.c */
+/* Binds NUMBER, which the caller has taken from the pool, and keeps it; -ENOMEM, ERR_FULL, -errno.
+ */
+int turn_reservation_create(
+	struct turn_server *s, size_t pool, uint16_t number, uint8_t token[TURN_TOKEN_LEN]);
+/* The worker that made TOKEN; may be out of range in a forged one. */
+static inline unsigned turn_token_worker(const uint8_t token[TURN_TOKEN_LEN])
+{
+	return token[0];
+}
+/* Takes the reserved relay out of this server's keeping; ERR_NOT_FOUND. */
+int turn_reservation_take(
+	struct turn_server *s, const uint8_t token[TURN_TOKEN_LEN], struct turn_relay *out);
+/* Asks WORKER for it; the answer comes to turn_allocate_reserved. ERR_FULL. */
+int turn_reservation_ask(struct turn_server *s, unsigned worker, uint64_t ticket,
+	const uint8_t token[TURN_TOKEN_LEN]);
+void turn_reservations_drop(struct turn_server *s);
+
+/* server.c */
+struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket);
+
+/* peers.c */
+struct prefix_set *turn_peer_rules_create(const struct turn_config *c);
+/*
+ * The address a client's PEER has on the wire: a relay address of this node by its advertised name
+ * is reached at its local one. And back.
+ */
+struct addr turn_peer_to_wire(const struct turn_snapshot *s, const struct addr *peer);
+struct addr turn_peer_from_wire(const struct turn_snapshot *s, const struct addr *wire);
+/* With the port, where it matters: a node's own addresses. */
+bool turn_peer_port_is_allowed(const struct turn_snapshot *s, const struct addr *wire);
+bool turn_peer_ip_is_allowed(const struct turn_snapshot *s, const struct addr *wire);
+
+#endif
