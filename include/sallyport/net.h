@@ -111,9 +111,10 @@ void net_buf_put(struct net *n, struct net_buf *b);
  * The callbacks may close any port, the one that calls included.
  */
 struct net_handler {
-	void (*packets)(struct net_port *p, struct net_buf **bufs, size_t n);
-	void (*icmp)(struct net_port *p,
-		const struct net_icmp *e); /* NULL: ICMP errors are not asked for */
+	void (*packets)(void *arg, struct net_port *p, struct net_buf **bufs, size_t n);
+	/* NULL: ICMP errors are not asked for. */
+	void (*icmp)(void *arg, struct net_port *p, const struct net_icmp *e);
+	void *arg;
 };
 
 /*

@@ -123,7 +123,7 @@ bool net_udp_receive(struct net_udp *s)
 	}
 	size_t good = collect(n, (unsigned)received, bufs);
 	if (good > 0)
-		s->handler->packets(&s->port, bufs, good);
+		s->handler->packets(s->handler->arg, &s->port, bufs, good);
 	return true;
 }
 
@@ -170,7 +170,7 @@ void net_udp_read_errors(struct net_udp *s)
 		if (!icmp_of(&h, &e) || addr_from_sockaddr(&to.sa, h.msg_namelen, &e.peer) != 0)
 			continue;
 		metrics_add(n->cells, NET_C_ICMP, 1);
-		s->handler->icmp(&s->port, &e);
+		s->handler->icmp(s->handler->arg, &s->port, &e);
 	}
 	n->receiving = NULL;
 }

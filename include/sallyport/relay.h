@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * relay: one worker of the edge. It owns the worker's listeners, looks at the first byte of each
+ * datagram (RFC 7983) and brings it to the flow table or to the TURN server.
+ */
+#ifndef SALLYPORT_RELAY_H
+#define SALLYPORT_RELAY_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+#include <sallyport/loop.h>
+#include <sallyport/metrics.h>
+#include <sallyport/turn.h>
+
+enum relay_counter {
+	RELAY_C_NOT_TURN,
+	RELAY_C_COUNT,
+};
+extern const struct metrics_group relay_counters;
+
+/* One listening socket of this worker. */
+struct relay_listener {
+	int fd; /* bound UDP socket; taken */
+	struct addr local;
+	enum auth_location location;
+};
+
+struct relay_config {
+	struct loop *loop;
+	unsigned worker, n_workers;
+	struct turn_snapshot *snapshot; /* a count is taken */
+	const struct relay_listener *listeners;
+	size_t n_listeners;
+	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
+	/* As in struct turn_server_config. */
+	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
+	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void *arg;
+};
+
+struct relay;
+
+/* Before the worker's thread runs. Takes the listeners' descriptors, also when it fails. */
+int relay_create(const struct relay_config *c, struct relay **out);
+/* After the worker's thread has ended. */
+void relay_destroy(struct relay *r);
+
+struct turn_server *relay_turn(struct relay *r);
+
+/*
+ * Messages to a worker, with its struct relay as context. relay_snapshot_msg carries a pointer to
+ * a snapshot whose count goes with it; relay_stop_msg carries nothing and ends the loop;
+ * relay_lease_msg answers a turn_lease_ask.
+ */
+extern const struct msg_type relay_snapshot_msg; /* struct turn_snapshot * */
+extern const struct msg_type relay_stop_msg;
+struct relay_lease_answer {
+	struct turn_lease_ask ask;
+	bool is_granted;
+};
+extern const struct msg_type relay_lease_msg; /* struct relay_lease_answer */
+
+#endif

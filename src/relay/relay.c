@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The worker: listeners, the look at the first byte, relay ports as sockets, messages. */
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sallyport/flow.h>
+#include <sallyport/net.h>
+#include <sallyport/relay.h>
+#include <sallyport/stun.h>
+
+static const struct metrics_row rows[RELAY_C_COUNT] = {
+	[RELAY_C_NOT_TURN] = {"sallyport_relay_unknown_datagrams_total", NULL, METRICS_COUNTER,
+		"Datagrams at a listener that are neither STUN nor ChannelData; dropped."},
+};
+const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
+
+struct listener {
+	struct relay *relay; /* not owned */
+	struct net_port *port;
+	enum auth_location location;
+};
+
+struct relay {
+	struct loop *loop; /* not owned */
+	struct net *net;
+	struct flow_table *flows;
+	struct turn_server *turn;
+	metrics_cell *cells;
+	struct net_handler relay_port_handler;
+	struct listener *listeners;
+	size_t n_listeners;
+	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
+	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void *lease_arg;
+};
+
+/* ---- listeners ---- */
+
+static void from_client(struct listener *l, struct net_port *p, struct net_buf *b)
+{
+	struct relay *r = l->relay;
+
+	if (b->len > 0 && stun_is_channel_data(b->data[0])) {
+		flow_from_client(r->flows, p, b);
+		return;
+	}
+	if (b->len > 0 && stun_is_message(b->data[0])) {
+		struct turn_client c = {p, b->addr, l->location, AUTH_UDP};
+		turn_from_client(r->turn, &c, b);
+		return;
+	}
+	metrics_add(r->cells, RELAY_C_NOT_TURN, 1);
+	net_buf_put(r->net, b);
+}
+
+static void on_client_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	(void)arg;
+	for (size_t i = 0; i < n; i++)
+		from_client(p->owner, p, bufs[i]);
+}
+
+static const struct net_handler listener_handler = {.packets = on_client_packets};
+
+/* ---- relay ports: their owner is the TURN server's ---- */
+
+static void on_peer_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	struct relay *r = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!flow_from_peer(r->flows, p, bufs[i]))
+			turn_from_peer(r->turn, p, bufs[i]);
+	}
+}
+
+static void on_icmp(void *arg, struct net_port *p, const struct net_icmp *e)
+{
+	struct relay *r = arg;
+
+	turn_icmp(r->turn, p, e);
+}
+
+static int adopt_port(void *arg, int fd, const struct addr *local, struct net_port **out)
+{
+	struct relay *r = arg;
+
+	return net_udp_open(r->net, fd, local, &r->relay_port_handler, NULL, out);
+}
+
+static int open_port(void *arg, const struct addr *local, struct net_port **out)
+{
+	int fd;
+	int rc = net_udp_socket(local, false, 0, &fd);
+
+	return rc == 0 ? adopt_port(arg, fd, local, out) : rc;
+}
+
+static int release_port(void *arg, struct net_port *p)
+{
+	(void)arg;
+	return net_udp_detach(p);
+}
+
+static int ask_lease(void *arg, const struct turn_lease_ask *ask)
+{
+	struct relay *r = arg;
+
+	return r->lease_ask(r->lease_arg, ask);
+}
+
+static void put_lease(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+{
+	struct relay *r = arg;
+
+	r->lease_put(r->lease_arg, subject);
+}
+
+/* ---- life ---- */
+
+static int open_listeners(struct relay *r, const struct relay_config *c)
+{
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		struct listener *l = &r->listeners[i];
+		l->relay = r;
+		l->location = c->listeners[i].location;
+		int rc = net_udp_open(r->net, c->listeners[i].fd, &c->listeners[i].local,
+			&listener_handler, l, &l->port);
+		/* net_udp_open has taken this descriptor; those behind it are still ours. */
+		for (size_t k = i + 1; rc != 0 && k < c->n_listeners; k++)
+			close(c->listeners[k].fd);
+		if (rc != 0)
+			return rc;
+		r->n_listeners++;
+	}
+	return 0;
+}
+
+static int create_turn(struct relay *r, const struct relay_config *c)
+{
+	struct turn_server_config t = {
+		.clock = loop_clock(c->loop),
+		.wheel = loop_wheel(c->loop),
+		.net = r->net,
+		.flows = r->flows,
+		.cells = c->turn_cells,
+		.worker = c->worker,
+		.n_workers = c->n_workers,
+		.snapshot = c->snapshot,
+		.relay_open = open_port,
+		.relay_release = release_port,
+		.relay_adopt = adopt_port,
+		.lease_ask = c->lease_ask ? ask_lease : NULL,
+		.lease_put = c->lease_put ? put_lease : NULL,
+		.arg = r,
+	};
+
+	return turn_server_create(&t, &r->turn);
+}
+
+static struct relay *make(const struct relay_config *c)
+{
+	struct relay *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->loop = c->loop;
+	r->cells = c->relay_cells;
+	r->lease_ask = c->lease_ask;
+	r->lease_put = c->lease_put;
+	r->lease_arg = c->arg;
+	r->relay_port_handler = (struct net_handler){on_peer_packets, on_icmp, r};
+	r->listeners = calloc(c->n_listeners ? c->n_listeners : 1, sizeof(*r->listeners));
+	r->net = net_create(c->loop, c->net_cells);
+	if (r->net)
+		r->flows = flow_table_create(loop_clock(c->loop), r->net, c->flow_cells);
+	if (r->listeners && r->flows)
+		return r;
+	relay_destroy(r);
+	return NULL;
+}
+
+int relay_create(const struct relay_config *c, struct relay **out)
+{
+	struct relay *r = make(c);
+	int rc = r ? create_turn(r, c) : -ENOMEM;
+
+	if (rc != 0) {
+		for (size_t i = 0; i < c->n_listeners; i++)
+			close(c->listeners[i].fd);
+		relay_destroy(r);
+		return rc;
+	}
+	rc = open_listeners(r, c);
+	if (rc != 0) {
+		relay_destroy(r);
+		return rc;
+	}
+	*out = r;
+	return 0;
+}
+
+void relay_destroy(struct relay *r)
+{
+	if (!r)
+		return;
+	turn_server_destroy(r->turn);
+	for (size_t i = 0; i < r->n_listeners; i++)
+		net_port_close(r->listeners[i].port);
+	free(r->listeners);
+	flow_table_destroy(r->flows);
+	net_destroy(r->net);
+	free(r);
+}
+
+struct turn_server *relay_turn(struct relay *r)
+{
+	return r->turn;
+}
+
+/* ---- messages ---- */
+
+static void on_snapshot(void *ctx, void *payload)
+{
+	struct relay *r = ctx;
+	struct turn_snapshot **s = payload;
+
+	turn_server_snapshot(r->turn, *s);
+	turn_snapshot_put(*s);
+}
+
+static void discard_snapshot(void *payload)
+{
+	struct turn_snapshot **s = payload;
+
+	turn_snapshot_put(*s);
+}
+
+const struct msg_type relay_snapshot_msg = {
+	"relay_snapshot", sizeof(struct turn_snapshot *), on_snapshot, discard_snapshot};
+
+static void on_stop(void *ctx, void *payload)
+{
+	struct relay *r = ctx;
+
+	(void)payload;
+	loop_stop(r->loop);
+}
+
+const struct msg_type relay_stop_msg = {"relay_stop", 0, on_stop, NULL};
+
+static void on_lease(void *ctx, void *payload)
+{
+	struct relay *r = ctx;
+	const struct relay_lease_answer *a = payload;
+
+	turn_lease_answer(r->turn, &a->ask, a->is_granted);
+}
+
+const struct msg_type relay_lease_msg = {
+	"relay_lease", sizeof(struct relay_lease_answer), on_lease, NULL};
