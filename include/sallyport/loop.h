@@ -57,28 +57,34 @@ struct loop; /* opaque; created and destroyed by anyone while its thread does no
 struct loop *loop_create(const char *name, size_t mailbox_len);
 void loop_destroy(struct loop *l); /* discards waiting messages */
 
-/* Runs until loop_stop. Returns 0 or a negative code. Samples the clock at the top of every turn.
- */
+/* Runs until loop_stop. Returns 0 or a negative code. */
 int loop_run(struct loop *l);
 void loop_stop(struct loop *l); /* own thread only; from outside post a message that calls it */
 
-struct event_base *loop_base(
-	struct loop *l); /* three priorities: 0 mailbox, 1 sockets (default), 2 end of turn */
-const struct clock *loop_clock(const struct loop *l);
+struct event_base *loop_base(struct loop *l);
 struct wheel *loop_wheel(struct loop *l); /* its callbacks get the loop as ARG */
 
+/* The time of this turn. The pointer is good for the loop's life. */
+const struct clock *loop_clock(const struct loop *l);
 /*
- * Runs FN once at the end of the current turn, after all socket events of it. For flushing what
- * the turn gathered. Embedded in its owner; asking twice in one turn runs it once.
+ * Every callback that libevent makes begins with this: the first of a turn samples the clock, the
+ * others find it done. (libevent has no hook between its poll and its callbacks.)
+ */
+void loop_turn(struct loop *l);
+
+/*
+ * Runs FN once at the end of the current turn, after all callbacks of it: for flushing what the
+ * turn gathered. Embedded in its owner; asking twice in one turn runs it once. It is not an event
+ * of low priority, because those starve while sockets keep being ready.
  */
 struct loop_deferred {
+	struct list link;
 	void (*fn)(void *arg);
 	void *arg;
-	struct event *event;
 };
-int loop_deferred_init(struct loop *l, struct loop_deferred *d, void (*fn)(void *), void *arg);
-void loop_deferred_fini(struct loop_deferred *d);
-void loop_deferred_run(struct loop_deferred *d);
+void loop_deferred_init(struct loop_deferred *d, void (*fn)(void *), void *arg);
+void loop_deferred_cancel(struct loop_deferred *d);
+void loop_deferred_run(struct loop *l, struct loop_deferred *d);
 
 /* ---- mailbox ---- */
 

@@ -10,6 +10,7 @@
 #define SALLYPORT_METRICS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sallyport/common.h>

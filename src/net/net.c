@@ -73,10 +73,10 @@ struct net *net_create(struct loop *loop, metrics_cell *cells)
 	n->loop = loop;
 	n->cells = cells;
 	n->dirty_tail = &n->dirty;
+	loop_deferred_init(&n->flush, flush_turn, n);
 	n->rx = net_rx_create();
 	n->tx = net_tx_create();
-	if (!n->rx || !n->tx || make_bufs(n) != 0 ||
-		loop_deferred_init(loop, &n->flush, flush_turn, n) != 0) {
+	if (!n->rx || !n->tx || make_bufs(n) != 0) {
 		net_destroy(n);
 		return NULL;
 	}
@@ -87,8 +87,7 @@ void net_destroy(struct net *n)
 {
 	if (!n)
 		return;
-	if (n->flush.event)
-		loop_deferred_fini(&n->flush);
+	loop_deferred_cancel(&n->flush);
 	net_rx_destroy(n->rx);
 	net_tx_destroy(n->tx);
 	if (n->memory)

@@ -76,6 +76,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	loop_turn(s->net->loop);
 	/* EPOLLERR arrives as readable too; with nothing to read it is the error queue that calls.
 	 */
 	if (!net_udp_receive(s))
@@ -96,7 +97,7 @@ static void udp_send(struct net_port *p, struct net_buf *b)
 	s->next_dirty = NULL;
 	*n->dirty_tail = s;
 	n->dirty_tail = &s->next_dirty;
-	loop_deferred_run(&n->flush);
+	loop_deferred_run(n->loop, &n->flush);
 }
 
 int net_udp_detach(struct net_port *p)
