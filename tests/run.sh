@@ -1,0 +1,413 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Every test there is, from a fresh clone on Debian 12, as root or with sudo:
+#
+#   tests/run.sh            all phases; about 20 minutes on two cores
+#   tests/run.sh --quick    one build and "make check"
+#   tests/run.sh --long     also fresh fuzzing, floods and coverage
+#   tests/run.sh PHASE...   only these phases
+#   tests/run.sh --list     names the phases
+#
+#   --keep                  leaves the build folder, whose name it prints, also after success
+#   --dir FOLDER            builds there, and uses again what an earlier run left
+#
+# A phase that fails does not stop the next one. The last line is "N passed, N failed, N skipped",
+# counting single tests; a test that runs in three builds counts three times. The exit code is 0 when
+# none failed. It builds a copy of the tree, so the clone itself is not touched.
+set -u
+export LC_ALL=C
+exec </dev/null
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+all_phases='packages gcc clang asan tsan layers style static integration integration-asan
+integration-tsan distcheck quickstart fuzz coverage'
+usual_phases='packages gcc clang asan tsan layers style static integration integration-asan
+integration-tsan distcheck quickstart'
+quick_phases='packages gcc'
+
+phases=
+work=
+keep=false
+export SALLYPORT_LONG=${SALLYPORT_LONG:-}
+while [ $# -gt 0 ]; do
+	case $1 in
+	--quick) phases=$quick_phases ;;
+	--long)
+		phases=$all_phases
+		SALLYPORT_LONG=1
+		;;
+	--keep) keep=true ;;
+	--dir)
+		[ $# -ge 2 ] || { echo "--dir wants a folder" >&2; exit 2; }
+		mkdir -p "$2" && work=$(cd "$2" && pwd) || exit 2
+		keep=true
+		shift
+		;;
+	--list)
+		echo $all_phases
+		exit 0
+		;;
+	-h | --help)
+		sed -n '4,18s/^# \{0,1\}//p' "$0"
+		exit 0
+		;;
+	*)
+		case " $(echo $all_phases) " in
+		*" $1 "*) phases="$phases $1" ;;
+		*)
+			echo "no such phase or option: $1 (see --help)" >&2
+			exit 2
+			;;
+		esac
+		;;
+	esac
+	shift
+done
+phases=${phases:-$usual_phases}
+
+jobs=$(nproc 2>/dev/null || echo 2)
+[ -n "$work" ] || work=$(mktemp -d "${TMPDIR:-/tmp}/sallyport-test.XXXXXX") || exit 2
+chmod 755 "$work" # the daemon gives up root and must still reach what a test wrote for it
+src=$work/src
+logs=$work/logs
+mkdir -p "$logs"
+
+total_passed=0
+total_failed=0
+total_skipped=0
+summary=()
+
+# ---- what the phases use ----
+
+# Adds to the counts of the phase that runs.
+count()
+{
+	passed=$((passed + $1))
+	failed=$((failed + $2))
+	skipped=$((skipped + $3))
+}
+
+# NAME COMMAND...: one check, whose output is shown only when it fails.
+check()
+{
+	local name=$1 log
+	shift
+	log=$logs/$phase-$name.log
+	if "$@" >"$log" 2>&1; then
+		echo "ok - $name"
+		count 1 0 0
+		return 0
+	fi
+	echo "not ok - $name; the end of $log:"
+	tail -n 40 "$log" | sed 's/^/    /'
+	count 0 1 0
+	return 1
+}
+
+skip()
+{
+	echo "skip - $1: $2"
+	count 0 0 1
+}
+
+# LOG: counts the lines "ok", "not ok" and "skip" of TAP and of our scripts.
+count_log()
+{
+	awk -v OFS=' ' '
+		/^(not )?ok .*# SKIP/ || /^skip - / { s++; next } # cmocka says "not ok" of both
+		/^ok / { p++ }
+		/^not ok / { f++ }
+		END { print p + 0, f + 0, s + 0 }' "$1"
+}
+
+# The tree as it is, without what builds left in it.
+copy_tree()
+{
+	[ -z "${copied:-}" ] || return 0
+	mkdir -p "$src" &&
+		if git -c safe.directory='*' -C "$top" rev-parse >/dev/null 2>&1; then
+			(cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard |
+				while IFS= read -r -d '' f; do
+					[ -e "$f" ] && printf '%s\0' "$f"
+				done | tar -cf - --null -T -)
+		else
+			tar -C "$top" --exclude='./build*' --exclude='*.o' --exclude='*.a' -cf - .
+		fi | tar -C "$src" -xf - && rm -f "$src/config.status" &&
+		(cd "$src" && autoreconf -fi) >"$logs/autoreconf.log" 2>&1 || {
+		echo "autoreconf failed; the end of its output:"
+		tail -n 20 "$logs/autoreconf.log"
+		return 1
+	}
+	copied=yes
+}
+
+# BUILD CONFIGURE-ARGUMENTS...: configures and builds all, the test programs too.
+build()
+{
+	local dir=$work/$1
+	shift
+	copy_tree || { count 0 1 0; return 1; }
+	mkdir -p "$dir" || return 1
+	check configure env -C "$dir" "$src/configure" -q "$@" &&
+		check build make -C "$dir" -j"$jobs" -k all &&
+		check build-tests make -C "$dir" -j"$jobs" -k check TESTS=
+}
+
+# BUILD [WRAPPER...]: make check, every test program's own checks counted.
+make_check()
+{
+	local dir=$work/$1 trs n programs=0
+	shift
+	list_results "$dir" | xargs -r rm -f
+	CMOCKA_MESSAGE_OUTPUT=TAP "$@" make -C "$dir" -k check >"$logs/$phase-check.log" 2>&1
+	while IFS= read -r trs; do
+		programs=$((programs + 1))
+		read -r -a n <<<"$(count_program "$trs")"
+		count "${n[@]}"
+		[ "${n[1]}" -gt 0 ] || continue
+		echo "not ok - ${trs#"$dir"/}; the end of its log:"
+		tail -n 40 "${trs%.trs}.log" | sed 's/^/    /'
+	done < <(list_results "$dir" | sort)
+	if [ $programs -eq 0 ] || ! grep -q '^# TOTAL:' "$logs/$phase-check.log"; then
+		echo "not ok - make check did not get to its end:"
+		tail -n 40 "$logs/$phase-check.log" | sed 's/^/    /'
+		count 0 1 0
+	fi
+}
+
+# What automake wrote for each test program; not those of an unpacked release below.
+list_results()
+{
+	find "$1"/scripts "$1"/tests -name '*.trs' 2>/dev/null
+}
+
+# TRS: the counts of one test program: of its own lines, or 1 for the whole when it prints none.
+count_program()
+{
+	local -a n
+	read -r -a n <<<"$(count_log "${1%.trs}.log")"
+	case $(sed -n 's/^:test-result: *//p' "$1" | head -n 1) in
+	PASS*) [ $((n[0] + n[1] + n[2])) -gt 0 ] || n=(1 0 0) ;;
+	SKIP*) [ $((n[0] + n[1] + n[2])) -gt 0 ] || n=(0 0 1) ;;
+	# A program that broke off has no line for the test that broke it.
+	*) [ "${n[1]}" -gt 0 ] || n[1]=1 ;;
+	esac
+	echo "${n[@]}"
+}
+
+# BUILD LIMIT_S: the integration scripts with the daemon of that build.
+integration()
+{
+	local dir=$work/$1 limit_s=$2 daemon script name log rc reports
+	local -a n
+	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
+	if [ -z "$daemon" ]; then
+		echo "not ok - there is no sallyportd in $dir"
+		count 0 1 0
+		return
+	fi
+	reports=$work/reports-$phase
+	rm -rf "$reports"
+	mkdir -m 1777 "$reports"
+	for script in "$src"/tests/integration/*.sh; do
+		name=$(basename "$script" .sh)
+		[ -x "$script" ] && [ "$name" != lib ] || continue
+		log=$logs/$phase-$name.log
+		SALLYPORTD=$daemon SALLYPORT_BUILD=$dir SALLYPORT_SANITIZED=${phase#integration} \
+			ASAN_OPTIONS=log_path=$reports/asan:abort_on_error=0 \
+			UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan \
+			TSAN_OPTIONS=log_path=$reports/tsan:second_deadlock_stack=1 \
+			"${wrapper[@]}" timeout -k 10 "$limit_s" "$script" >"$log" 2>&1
+		rc=$?
+		read -r -a n <<<"$(count_log "$log")"
+		[ $rc -eq 0 ] || [ "${n[1]}" -gt 0 ] || n[1]=1
+		count "${n[@]}"
+		echo "$name: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped"
+		grep '^skip - ' "$log"
+		if [ "${n[1]}" -gt 0 ]; then
+			echo "  exit code $rc; from $log:"
+			grep '^not ok' "$log" | sed 's/^/    /'
+			tail -n 30 "$log" | sed 's/^/    /'
+		fi
+	done
+	if [ -n "$(ls -A "$reports")" ]; then
+		echo "not ok - a sanitizer spoke:"
+		head -n 60 "$reports"/* | sed 's/^/    /'
+		count 0 1 0
+	fi
+}
+
+# ---- the phases ----
+
+phase_packages()
+{
+	if command -v apt-get >/dev/null 2>&1; then
+		check installed "$top/scripts/install-packages" test
+	else
+		skip packages "no apt-get here; what is installed has to do"
+	fi
+}
+
+phase_gcc()
+{
+	build gcc CC=gcc && make_check gcc
+}
+
+phase_clang()
+{
+	build clang CC=clang && make_check clang
+}
+
+# The sanitizers' instrumentation makes the compiler see things that are not there; warnings are
+# errors in the two plain builds.
+phase_asan()
+{
+	build asan CC=gcc --enable-asan --disable-werror && make_check asan
+}
+
+# ThreadSanitizer's shadow memory has a fixed place that today's address randomization may take.
+wrapper=()
+without_aslr()
+{
+	wrapper=()
+	setarch -R true 2>/dev/null && wrapper=(setarch -R)
+}
+
+phase_tsan()
+{
+	without_aslr
+	build tsan CC=gcc --enable-tsan --disable-werror && make_check tsan "${wrapper[@]}"
+	wrapper=()
+}
+
+phase_layers()
+{
+	check layers "$top/scripts/check-layers" "$top"
+}
+
+phase_style()
+{
+	check style "$top/scripts/check-style" "$top"
+	local page
+	for page in "$top"/man/*.[1-8]; do
+		[ -e "$page" ] || continue
+		check "$(basename "$page")" mandoc -T lint -W warning "$page"
+	done
+}
+
+phase_static()
+{
+	if [ ! -e "$work/gcc/config.h" ]; then
+		build gcc CC=gcc || return
+	fi
+	check cppcheck cppcheck -q -j "$jobs" --std=c11 --enable=warning,portability --inline-suppr \
+		--error-exitcode=1 -I "$src/include" --include="$work/gcc/config.h" "$src/src"
+	check clang-tidy tidy
+}
+
+tidy()
+(
+	cd "$src" && find src -name '*.c' -print0 | sort -z | xargs -0 -n 4 -P "$jobs" sh -c '
+		config=$0
+		exec clang-tidy --quiet --warnings-as-errors="*" "$@" -- -std=gnu11 -I include \
+			-include "$config" -DSYSCONFDIR="\"\"" -DRUNSTATEDIR="\"\"" \
+			-DOPENSSL_API_COMPAT=10101' "$work/gcc/config.h"
+)
+
+have_build()
+{
+	[ -n "$(find "$work/$1" -name sallyportd -type f 2>/dev/null)" ] || "phase_$1"
+}
+
+phase_integration()
+{
+	have_build gcc
+	integration gcc $((SALLYPORT_LONG ? 1800 : 600))
+}
+
+phase_integration-asan()
+{
+	have_build asan
+	integration asan $((SALLYPORT_LONG ? 3600 : 900))
+}
+
+phase_integration-tsan()
+{
+	have_build tsan
+	without_aslr
+	integration tsan $((SALLYPORT_LONG ? 3600 : 900))
+	wrapper=()
+}
+
+phase_distcheck()
+{
+	if [ ! -e "$work/gcc/Makefile" ]; then
+		build gcc CC=gcc || return
+	fi
+	check distcheck make -C "$work/gcc" -j"$jobs" distcheck
+}
+
+phase_quickstart()
+{
+	SALLYPORT_BUILD=$work/gcc check quickstart "$src/contrib/quickstart.sh"
+}
+
+phase_fuzz()
+{
+	local target name corpus seconds=${FUZZ_SECONDS:-30}
+	build fuzz CC=clang --enable-fuzzing || return
+	for target in "$work"/fuzz/tests/fuzz/fuzz_*; do
+		[ -f "$target" ] && [ -x "$target" ] || continue
+		name=$(basename "$target")
+		corpus=$work/fuzz/corpus/${name#fuzz_}
+		mkdir -p "$corpus"
+		check "$name" env -C "$work/fuzz" "$target" -max_total_time="$seconds" -timeout=10 \
+			-rss_limit_mb=1024 -print_final_stats=1 "$corpus" \
+			"$src/tests/fuzz/corpus/${name#fuzz_}"
+	done
+}
+
+phase_coverage()
+{
+	build coverage CC=gcc --enable-coverage --disable-werror || return
+	make_check coverage
+	(cd "$work/coverage" && find . -name '*.gcda' -path '*src*' | sort | xargs gcov -n 2>/dev/null) |
+		awk '/^File .*\/src\/[^\/]+\/[^\/]+\.c/ { f = $2; gsub(/.*\/src\//, "", f); gsub("\047", "", f) }
+			/^Lines executed/ && f != "" { split($2, a, /[:%]/); l = $4; n[f] = l; e[f] = a[2] * l / 100; f = "" }
+			END { for (f in n) { d = f; sub(/\/.*/, "", d); dn[d] += n[f]; de[d] += e[f]; N += n[f]; E += e[f] }
+				for (d in dn) printf "%-10s %5.1f %% of %5d lines\n", d, 100 * de[d] / dn[d], dn[d] | "sort"
+				close("sort"); if (N) printf "%-10s %5.1f %% of %5d lines\n", "all", 100 * E / N, N }'
+}
+
+# ---- one after the other ----
+
+started=$(date +%s)
+for phase in $phases; do
+	echo
+	echo "==== $phase ===="
+	passed=0
+	failed=0
+	skipped=0
+	begun=$(date +%s)
+	"phase_$phase"
+	line=$(printf '%-18s %5d passed %4d failed %4d skipped %5d s' "$phase" "$passed" "$failed" \
+		"$skipped" $(($(date +%s) - begun)))
+	echo "$line"
+	summary+=("$line")
+	total_passed=$((total_passed + passed))
+	total_failed=$((total_failed + failed))
+	total_skipped=$((total_skipped + skipped))
+done
+
+echo
+echo "==== all phases ===="
+printf '%s\n' "${summary[@]}"
+echo "$(($(date +%s) - started)) seconds in all"
+if $keep || [ $total_failed -gt 0 ]; then
+	echo "builds and logs are in $work"
+else
+	rm -rf "$work"
+fi
+echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
+[ $total_failed -eq 0 ]
