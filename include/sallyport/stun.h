@@ -172,8 +172,10 @@ struct stun_msg {
  */
 int stun_msg_decode(const void *data, size_t len, struct stun_msg *out);
 
-/* The length the header announces, header included; 0 if these 20 bytes are not a STUN header. For
- * streams. */
+/*
+ * The length the header announces, header included; 0 if these 20 bytes are not a STUN header. For
+ * streams, where RFC 3489 never ran: without the magic cookie it is none.
+ */
 size_t stun_msg_peek_len(const uint8_t header[STUN_HEADER_LEN]);
 
 /* Steps through the reachable ordinary attributes. Start with *OFFSET = 0. False at the end. */
@@ -183,7 +185,8 @@ bool stun_attr_find(const struct stun_msg *m, uint16_t type, struct stun_attr *o
 
 /*
  * Values. Each returns 0, or ERR_MALFORMED when the attribute's length or content breaks its
- * definition. The _xor_ ones undo the XOR with cookie and transaction id.
+ * definition. The _xor_ ones undo the XOR with cookie and transaction id. The two that fill a list
+ * return ERR_NO_SPACE when it has more than CAP entries.
  */
 int stun_attr_flag(const struct stun_attr *a); /* length 0 */
 int stun_attr_u8(
@@ -204,8 +207,10 @@ int stun_attr_even_port(const struct stun_attr *a, bool *reserve_next);
 int stun_attr_token(const struct stun_attr *a, uint8_t out[8]); /* RESERVATION-TOKEN */
 int stun_attr_error(const struct stun_attr *a, uint16_t *code, struct bytes *reason);
 int stun_attr_icmp(const struct stun_attr *a, uint8_t *type, uint8_t *code, uint32_t *data);
-/* UTF-8 limits of RFC 8489: USERNAME < 509 bytes, REALM and SOFTWARE and NONCE < 763 bytes and <
- * 128 characters. */
+/*
+ * Valid UTF-8 within the limits of RFC 8489: USERNAME < 509 bytes, REALM and SOFTWARE and NONCE and
+ * the rest < 763 bytes and < 128 characters; ALTERNATE-DOMAIN: ASCII, <= 255.
+ */
 int stun_attr_text(const struct stun_attr *a, struct bytes *out);
 int stun_attr_userhash(const struct stun_attr *a, const uint8_t **out32);
 int stun_attr_unknown(const struct stun_attr *a, uint16_t *types, size_t cap, size_t *n);
@@ -301,7 +306,8 @@ int stun_write_end(struct stun_writer *w, size_t *len);
  * A Data indication is built around its payload in place: writes header, XOR-PEER-ADDRESS and the
  * DATA header into the STUN_DATA_PREFIX_* bytes before DATA and the padding behind it. So the
  * buffer needs that headroom and 3 bytes of tailroom. Returns the bytes written in front; *TOTAL is
- * the whole message.
+ * the whole message. 0, and nothing written, when a payload is too long for the length field: that
+ * is over 65504 bytes from an IPv6 peer, 65516 from an IPv4 one.
  */
 #define STUN_DATA_PREFIX_MAX 48
 size_t stun_data_indication_wrap(uint8_t *data, size_t len, const struct addr *peer,

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Attributes that carry text: names, and the error codes with their reason phrase. Text is UTF-8
+ * with a limit in bytes and one in characters (RFC 8489 §14.3, §14.8 to §14.10, §14.14, §14.16).
+ */
+#include "wire.h"
+
+#define USERNAME_BYTES 508
+#define DOMAIN_BYTES   255
+#define TEXT_BYTES     762 /* 127 characters of up to six bytes, as RFC 2279 had them */
+#define TEXT_CHARS     127
+
+/* Length of the UTF-8 sequence at P (RFC 3629: no surrogate, no overlong form), or 0. */
+static size_t utf8_sequence(const uint8_t *p, size_t left)
+{
+	uint8_t low = 0x80;
+	uint8_t high = 0xbf;
+	size_t n;
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (left < n || p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static bool is_text(struct bytes s, size_t max_bytes, size_t max_chars)
+{
+	size_t chars = 0;
+	if (s.len > max_bytes)
+		return false;
+	for (size_t i = 0; i < s.len; chars++) {
+		size_t n = utf8_sequence(s.data + i, s.len - i);
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return chars <= max_chars;
+}
+
+static bool is_ascii(struct bytes s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.data[i] >= 0x80)
+			return false;
+	return true;
+}
+
+int stun_attr_text(const struct stun_attr *a, struct bytes *out)
+{
+	struct bytes s = bytes_of(a->value, a->len);
+	bool is_good;
+	if (a->type == STUN_USERNAME)
+		is_good = is_text(s, USERNAME_BYTES, USERNAME_BYTES);
+	else if (a->type == STUN_ALTERNATE_DOMAIN)
+		is_good = s.len <= DOMAIN_BYTES && is_ascii(s);
+	else
+		is_good = is_text(s, TEXT_BYTES, TEXT_CHARS);
+	if (!is_good)
+		return ERR_MALFORMED;
+	*out = s;
+	return 0;
+}
+
+/*
+ *  |   two bytes, reserved or family   | 5 bits |class|  number  |  reason phrase ...
+ */
+static int error_get(const struct stun_attr *a, uint16_t *code, struct bytes *reason)
+{
+	if (a->len < 4)
+		return ERR_MALFORMED;
+	unsigned class = a->value[2] & 7;
+	unsigned number = a->value[3];
+	struct bytes text = bytes_of(a->value + 4, a->len - 4u);
+	if (class < 3 || class > 6 || number > 99 || !is_text(text, TEXT_BYTES, TEXT_CHARS))
+		return ERR_MALFORMED;
+	*code = (uint16_t)(class * 100 + number);
+	*reason = text;
+	return 0;
+}
+
+int stun_attr_error(const struct stun_attr *a, uint16_t *code, struct bytes *reason)
+{
+	return error_get(a, code, reason);
+}
+
+int stun_attr_address_error(
+	const struct stun_attr *a, uint8_t *family, uint16_t *code, struct bytes *reason)
+{
+	int err = error_get(a, code, reason);
+	if (err == 0)
+		*family = a->value[0];
+	return err;
+}
