@@ -61,8 +61,9 @@ uint32_t crypto_random_below(uint32_t bound);
  *   EC       "EC" 0 d,  d padded to the length of the group order
  *   RSA      "RSA" 0 min(p,q) max(p,q), each padded to half the modulus
  *   Ed25519  "ED" 0 seed
- * Reads PEM at PATH (no pass phrase). Writes to OUT and *LEN; the caller wipes OUT. WHY (may be
- * NULL) gets one sentence for people. -errno, ERR_BAD_KEY, ERR_UNSUPPORTED, ERR_NO_SPACE.
+ * Reads PEM at PATH (no pass phrase; not readable by "others"). Writes to OUT and *LEN; the caller
+ * wipes OUT. WHY (may be NULL) gets one sentence for people. -errno, ERR_BAD_KEY, ERR_UNSUPPORTED,
+ * ERR_NO_SPACE.
  */
 #define CRYPTO_CANONICAL_MAX 2064
 #define CRYPTO_WHY_LEN       256
@@ -77,10 +78,11 @@ struct ssl_st;     /* SSL */
 struct crypto_tls_config {
 	const char *certificate; /* PEM chain */
 	const char *private_key; /* PEM */
-	const char *client_ca;   /* PEM bundle callers must chain to; NULL: no client certificate is
-				    asked for */
-	const char *client_crl;  /* PEM, optional */
-	bool client_required;    /* false: a caller without certificate gets in and has no names */
+	const char *client_ca; /* PEM bundle callers must chain to, each certificate in it an anchor
+				  of its own; NULL: no client certificate is asked for */
+	const char
+		*client_crl; /* PEM, optional; a caller whose issuer has no list in it is refused */
+	bool client_required; /* false: a caller without certificate gets in and has no names */
 };
 
 /*
@@ -91,7 +93,11 @@ int crypto_tls_server_create(
 	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN]);
 void crypto_tls_destroy(struct ssl_ctx_st *ctx);
 
-/* What a peer's verified certificate says. Names are dNSName and URI SANs, copied. */
+/*
+ * What a peer's verified certificate says. Names are dNSName and URI SANs as they stand in it, case
+ * included. Left out: names with anything but printable ASCII in them (an embedded NUL, a space),
+ * names that do not fit, and what comes behind the 16th.
+ */
 #define CRYPTO_PEER_NAMES    16
 #define CRYPTO_PEER_NAME_LEN 256
 struct crypto_peer {

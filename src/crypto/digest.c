@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Digests and HMAC on OpenSSL's low-level contexts, which live on the stack: one HMAC costs its
- * compression rounds and no fetch, no heap (docs/decisions/0001-digests-without-evp.md).
+ * compression rounds and no fetch, no heap (docs/decisions/0006-own-hmac-state.md).
  * The Final calls clear the block they buffered, and what remains is the digest itself, so only
  * the padded key needs wiping here.
  */
