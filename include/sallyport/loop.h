@@ -120,7 +120,7 @@ int loop_signal_add(
 /* ---- HTTP server shell ---- */
 
 struct http_server;  /* opaque */
-struct http_request; /* opaque; valid in the handler until it has been replied to */
+struct http_request; /* opaque; valid from the handler until it has been replied to */
 
 struct http_config {
 	const char *name;          /* for the log: "mras", "admin" */
@@ -130,12 +130,13 @@ struct http_config {
 	const char
 		*unix_path; /* a Unix socket; made with mode UNIX_MODE, a stale one is replaced */
 	unsigned unix_mode;
-	size_t max_header_bytes;  /* more: 431 or the connection is closed */
-	size_t max_body_bytes;    /* more: 413 */
+	size_t max_header_bytes;  /* of a request line and headers; more: 400 and closed */
+	size_t max_body_bytes;    /* more: 413 and closed */
 	unsigned max_connections; /* further ones wait in the backlog */
 	unsigned idle_timeout_s;  /* without a byte, TLS handshake included */
-	unsigned
-		request_timeout_s; /* from the first byte to the whole request: ends slow senders */
+	/* For a whole request, from its first byte, or from the accept when it is the connection's
+	 * first, handshake included; and again for its answer: ends slow senders and readers. */
+	unsigned request_timeout_s;
 };
 
 typedef void (*http_handler)(struct http_request *r, void *arg);
@@ -144,6 +145,7 @@ typedef void (*http_handler)(struct http_request *r, void *arg);
 #define HTTP_WHY_LEN 256
 int http_server_create(struct loop *l, const struct http_config *c, struct http_server **out,
 	char why[HTTP_WHY_LEN]);
+/* NULL is fine; not from a handler. A request that waits for its reply may still be given one. */
 void http_server_destroy(struct http_server *s);
 /* New connections use TLS from now on; running ones keep theirs. CTX's previous value is returned.
  */
@@ -166,14 +168,16 @@ enum http_method http_request_method(const struct http_request *r);
 const char *http_request_path(const struct http_request *r);
 const char *http_request_header(const struct http_request *r, const char *name);
 struct bytes http_request_body(struct http_request *r);
-/* The decoded value of a query parameter into OUT; ERR_NOT_FOUND, ERR_NO_SPACE, ERR_MALFORMED. */
+/* The decoded value of a query parameter into OUT; ERR_NOT_FOUND, ERR_NO_SPACE, ERR_MALFORMED (also
+ * for a name that stands there twice). The same for a form's body. */
 int http_request_query(const struct http_request *r, const char *name, char *out, size_t cap);
+int http_form_value(struct bytes form, const char *name, char *out, size_t cap);
 struct ssl_st *http_request_tls(const struct http_request *r); /* NULL on plain connections */
 const struct addr *http_request_client(
 	const struct http_request *r); /* family NONE on Unix sockets */
 const struct clock *http_request_clock(const struct http_request *r);
 
-/* Ends the request. Body is copied. Headers set before are sent with it. */
+/* Ends the request, in the handler or later. Body is copied. Headers set before are sent with it. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 void http_reply(
 	struct http_request *r, int status, const char *content_type, const void *body, size_t len);
