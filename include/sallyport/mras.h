@@ -46,8 +46,9 @@ enum mras_role {
 
 /* Who may ask. A caller is found by its certificate (a name or a pin) or by its bearer token. */
 struct mras_caller {
-	const char *name;         /* unique; for the log and the rate limit */
-	const char *const *names; /* dNSName or URI SANs; ASCII case does not matter, no wildcard */
+	const char *name; /* unique; for the log and the rate limit */
+	const char *const
+		*names; /* dNSName SANs in any ASCII case, URI SANs exactly; no wildcard */
 	size_t n_names;
 	const uint8_t (*pins)[CRYPTO_SHA256_LEN]; /* SHA-256 of the certificate's SPKI */
 	size_t n_pins;
@@ -138,6 +139,7 @@ struct mras_item {
 struct mras_request {
 	char *request_id; /* NULL when absent or not understood; so are the next three, XML only */
 	char *version, *to, *from;
+	bool is_all_or_nothing;  /* XML: its answer has no place for a refused item */
 	struct mras_item *items; /* 1..MRAS_ITEMS_MAX once decoded well */
 	size_t n_items;
 };
