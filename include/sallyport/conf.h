@@ -20,17 +20,16 @@ enum conf_type {
 	CONF_UINT,     /* uint64_t, plain number */
 	CONF_DURATION, /* uint64_t seconds: "90", "90s", "10m", "8h", "7d" */
 	CONF_SIZE,     /* uint64_t bytes: "65536", "64k", "4M", "1G" (powers of 1024) */
-	CONF_RATE, /* uint64_t bits per second: "3000k", "10M" (powers of 1000), "0" where the range
-		      has it */
-	CONF_STRING,  /* const char * */
-	CONF_PATH,    /* const char *: absolute file name */
-	CONF_ENUM,    /* int: one of the row's NAMES, stored as its index */
-	CONF_ADDR,    /* struct addr; the row's MIN is the default port when not 0 */
-	CONF_PREFIX,  /* struct prefix */
-	CONF_PORTS,   /* struct conf_ports: "50000-59999" */
-	CONF_TIME,    /* uint64_t Unix seconds: RFC 3339 "2026-01-01T00:00:00Z" */
-	CONF_SECTION, /* a struct in place, its rows in CHILDREN */
-	CONF_LIST,    /* struct conf_list: items of ITEM type (any of the above but CONF_LIST) */
+	CONF_RATE,     /* uint64_t bits per second: "3000k", "10M" (powers of 1000) */
+	CONF_STRING,   /* const char *; NULL when neither written nor defaulted */
+	CONF_PATH,     /* const char *: absolute file name, or NULL likewise */
+	CONF_ENUM,     /* int: one of the row's NAMES, stored as its index */
+	CONF_ADDR,     /* struct addr; the row's MIN is the default port when not 0 */
+	CONF_PREFIX,   /* struct prefix */
+	CONF_PORTS,    /* struct conf_ports: "50000-59999", or one port */
+	CONF_TIME,     /* uint64_t Unix seconds: RFC 3339 "2026-01-01T00:00:00Z" */
+	CONF_SECTION,  /* a struct in place, its rows in CHILDREN */
+	CONF_LIST,     /* struct conf_list: items of ITEM type (any of the above but CONF_LIST) */
 };
 
 struct conf_ports {
@@ -43,11 +42,10 @@ struct conf_list {
 };
 
 enum conf_flags {
-	CONF_REQUIRED = 1, /* must be in the file when its section is */
-	CONF_RELOAD = 2,   /* a running daemon takes a new value */
-	CONF_SECRET = 4,   /* never printed */
-	CONF_OPTIONAL_SECTION =
-		8, /* the bool at PRESENT_OFFSET says whether the section is in the file */
+	CONF_REQUIRED = 1,         /* must be in the file when its section is */
+	CONF_RELOAD = 2,           /* a running daemon takes a new value */
+	CONF_SECRET = 4,           /* a value: no message and no default shows it */
+	CONF_OPTIONAL_SECTION = 8, /* the bool at PRESENT_OFFSET says if the file has the section */
 };
 
 struct conf_doc;
@@ -55,26 +53,34 @@ struct conf_doc;
 struct conf_option {
 	const char *name;
 	enum conf_type type;
-	size_t offset;        /* in the section's struct */
-	uint64_t min, max;    /* range for numbers; list length for lists; string length */
-	const char *fallback; /* default, as it would be written in YAML; NULL: zero or empty */
+	size_t offset; /* in the struct of the section that the row is in */
+	/* Range of numbers and ports, items of a list, bytes of a string. MAX 0: no upper limit. */
+	uint64_t min, max;
+	/* Default, as it would be written in YAML on one line; NULL: zero or empty. */
+	const char *fallback;
 	unsigned flags;
 	const char *const *names; /* CONF_ENUM: NULL-terminated */
-	const struct conf_option
-		*children;     /* CONF_SECTION, or CONF_LIST of sections; ends with name NULL */
+	/* CONF_SECTION, CONF_LIST of sections: its rows, ending with name NULL. CONF_LIST of
+	 * anything else: NULL, or one row with the MIN, MAX, NAMES and UNIT of an item. */
+	const struct conf_option *children;
 	enum conf_type item;   /* CONF_LIST */
-	size_t item_size;      /* CONF_SECTION in a list: sizeof its struct */
-	size_t present_offset; /* CONF_OPTIONAL_SECTION */
-	const char *unit;      /* for people: "seconds"; may be NULL */
-	const char *example;   /* what the sample file shows commented out when it differs from the
-				  default */
+	size_t item_size;      /* CONF_LIST of sections: sizeof the item's struct */
+	size_t present_offset; /* CONF_OPTIONAL_SECTION: counted from where OFFSET is */
+	const char *unit;      /* for people: "packets"; may be NULL */
+	const char *example;   /* as FALLBACK; shown in the sample file instead of it */
 	const char *text;      /* one or more sentences */
-	/* Runs after the section's own values are in place: cross-field rules. Reports with
-	 * conf_fail. */
+	/*
+	 * A cross-field rule; reports with conf_fail. On a section it gets the section's struct, on
+	 * a list of sections each item in turn, on any other row the struct that the row is in.
+	 * Runs after all values of that struct are in place, sections in it included, and only
+	 * then: a required value is there, and a section that is not in the file has its defaults.
+	 * Does not run for an optional section that is not in the file.
+	 */
 	void (*check)(struct conf_doc *doc, void *section);
 };
 
-/* A problem, ready to print: "FILE:LINE:COLUMN: text; the way out". Line 0: the file as a whole. */
+/* A problem, ready to print: "FILE:LINE:COLUMN: text; the way out", or "FILE: ..." with line 0 when
+ * it is the file as a whole. Free of control characters. */
 struct conf_error {
 	unsigned line, column;
 	bool is_warning;
@@ -83,11 +89,14 @@ struct conf_error {
 
 /*
  * Parses TEXT (or the file) into ROOT, ROOT_SIZE bytes that conf allocates inside the document and
- * that live with it. All errors are gathered (the first 64), not just the first. Always gives a
- * document in *OUT unless out of memory; returns 0, or ERR_CONFIG when there is at least one error,
- * or -errno when the file cannot be read (that is an error in the list too).
- * File size at most 1 MiB, nesting at most 16, no aliases (each a clear error). Unknown and
- * repeated keys are errors; an unknown key near a known one gets a suggestion.
+ * that live with it. All errors are gathered (the first 64), not just the first, and listed by
+ * position. Always gives a document in *OUT unless out of memory (-ENOMEM); returns 0, or
+ * ERR_CONFIG when there is at least one error, or -errno when the file cannot be read (that is an
+ * error in the list too). After an error the root is for the checks and not for use.
+ * File size at most 1 MiB, 65,536 values, nesting at most 16, one document, no aliases, anchors or
+ * tags (each a clear error). Unknown and repeated keys are errors; an unknown key near a known one
+ * gets a suggestion. An empty file is an error, one of comments only is not. A secret in a file
+ * that others may read is a warning. ROWS must outlive the document.
  */
 int conf_load_file(
 	const char *path, const struct conf_option *rows, size_t root_size, struct conf_doc **out);
@@ -96,15 +105,16 @@ int conf_load_text(const char *name, const char *text, size_t len, const struct 
 void conf_destroy(struct conf_doc *doc);
 
 const void *conf_root(const struct conf_doc *doc);
-size_t conf_error_count(const struct conf_doc *doc);
+size_t conf_error_count(const struct conf_doc *doc); /* warnings included */
 const struct conf_error *conf_error_at(const struct conf_doc *doc, size_t i);
-/* One line per problem, "error: FILE:LINE:COLUMN: ..." */
+/* One line per problem: "error: FILE:LINE:COLUMN: ...", "warning: FILE:..." */
 void conf_errors_print(const struct conf_doc *doc, FILE *out);
 
 /*
  * For check functions and for the daemon after loading: reports a problem at the place where the
  * value at FIELD (a pointer into the root struct or a list item) was written, or at its section
- * when the file does not have it. conf_warn does not make the document wrong.
+ * when the file does not have it. conf_warn does not make the document wrong. A section that
+ * begins with a value shares its address; the value is meant then.
  */
 void conf_fail(struct conf_doc *doc, const void *field, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -115,7 +125,10 @@ bool conf_is_set(const struct conf_doc *doc, const void *field);
 
 /*
  * Compares two documents of the same rows and calls FN for every row without CONF_RELOAD whose
- * value differs, with the dotted path ("edge.listen"). Returns the number of differences.
+ * value differs, with the dotted path ("edge.listen", "edge.faces[0].name"). Returns the number of
+ * differences. FN may be NULL. CONF_RELOAD on an optional section lets it come and go; its options
+ * speak for themselves. On a list of sections it covers all that is in the items; without it the
+ * list keeps its length and the items are compared option by option.
  */
 size_t conf_diff_fixed(const struct conf_doc *a, const struct conf_doc *b,
 	const struct conf_option *rows, void (*fn)(const char *path, void *arg), void *arg);
