@@ -50,8 +50,11 @@ struct auth_claims {
 
 /* ---- snapshot ---- */
 
-/* Where a key comes from: exactly one of SECRET_FILE (>= 32 bytes) and DERIVE_FROM_KEY (PEM) is
- * set. */
+/*
+ * Where a key comes from: exactly one of SECRET_FILE and DERIVE_FROM_KEY (PEM) is set. A secret
+ * file holds 32 to 4096 bytes, all of which count, and only its owner may have access. Of keys with
+ * one sign_from, the first listed is the newest.
+ */
 struct auth_key_config {
 	const char *secret_file;
 	const char *derive_from_key;
@@ -67,11 +70,12 @@ enum auth_revocation_kind {
 struct auth_revocation {
 	enum auth_revocation_kind kind;
 	uint8_t id[AUTH_SUBJECT_LEN]; /* jti: 8 bytes; subject: 16; kid: 8 hex digits as text */
-	uint64_t until_s;             /* entries past this are dropped */
+	uint64_t until_s;             /* in force up to this time and the clock skew */
 };
 
-#define AUTH_KEYS_MAX  16
-#define AUTH_REALM_MAX 127
+#define AUTH_KEYS_MAX         16
+#define AUTH_REST_SECRETS_MAX 16
+#define AUTH_REALM_MAX        127
 struct auth_config {
 	const char *realm;
 	const struct auth_key_config *keys; /* 1..AUTH_KEYS_MAX */
@@ -115,7 +119,8 @@ struct auth_key_info {
 };
 bool auth_snapshot_key(
 	const struct auth_snapshot *s, size_t i, uint64_t now_s, struct auth_key_info *out);
-/* The revocations still in force at NOW_S. False behind the last one. */
+/* The revocations it holds, each once, those past their time included. False behind the last one.
+ */
 bool auth_snapshot_revocation(const struct auth_snapshot *s, size_t i, struct auth_revocation *out);
 
 /* ---- minting ---- */
@@ -132,12 +137,13 @@ struct auth_credential {
 /* Pseudonym of IDENTITY under the key that signs at NOW_S. ERR_NOT_FOUND when none does. */
 int auth_subject(const struct auth_snapshot *s, uint64_t now_s, struct bytes identity,
 	uint8_t out[AUTH_SUBJECT_LEN]);
-/* Mints "EXP:m1.KID.claims" with the newest key whose sign_from has come. ERR_NOT_FOUND when none.
- */
+/* Mints "EXP:m1.KID.claims" with the key that signs at NOW_S; the caller has filled in a random
+ * jti. ERR_NOT_FOUND when no key signs, ERR_UNSUPPORTED for claim bits that no check would pass. */
 int auth_mint_m1(const struct auth_snapshot *s, uint64_t now_s, uint64_t expires_s,
 	const struct auth_claims *claims, struct auth_credential *out);
-/* Mints "EXP:NAME" (TURN REST). ERR_TOO_LARGE for a name that does not fit, ERR_UNSUPPORTED when
- * the form is off. */
+/* Mints "EXP:NAME" (TURN REST). ERR_UNSUPPORTED when the form is off, ERR_TOO_LARGE for a name that
+ * does not fit, ERR_MALFORMED for one that is empty or would be taken for the m1 form,
+ * ERR_NOT_FOUND when no key signs. */
 int auth_mint_rest(const struct auth_snapshot *s, uint64_t now_s, uint64_t expires_s,
 	struct bytes name, struct auth_credential *out);
 
@@ -150,11 +156,11 @@ enum auth_form {
 
 struct auth_grant {
 	enum auth_form form;
-	struct auth_claims claims;  /* REST form: all zero, relays all ones, subject = hash of the
-				       name behind the colon */
-	uint64_t expires_s;         /* of the credential */
-	uint64_t refresh_until_s;   /* expires + session_grace */
-	struct stun_key key;        /* what later requests on this 5-tuple are checked with */
+	struct auth_claims claims; /* REST form: all zero, relays all ones, subject = first 16 bytes
+				      of the SHA-256 of the name behind the colon */
+	uint64_t expires_s;        /* of the credential */
+	uint64_t refresh_until_s;  /* expires + session_grace */
+	struct stun_key key;       /* what later requests on this 5-tuple are checked with */
 	char kid[AUTH_KID_LEN + 1]; /* "" for a further shared secret */
 };
 
@@ -171,7 +177,7 @@ enum auth_reason {
 	AUTH_WRONG_RELAY,     /* 403 */
 	AUTH_REASON_COUNT,
 };
-const char *auth_reason_text(enum auth_reason r);
+const char *auth_reason_text(enum auth_reason r); /* "bad_integrity" */
 
 struct auth_query {
 	const struct stun_msg *msg;             /* carries the integrity to check */
@@ -186,14 +192,18 @@ struct auth_query {
 /*
  * Checks an Allocate: form, expiry, key, password, integrity, revocation, location, transport,
  * relay, in this order. One HMAC chain for m1; the REST form has no key id and tries the ring's
- * newest first, then the further secrets. *OUT is written on AUTH_OK only. Any thread; no heap.
+ * newest first, then the further secrets. Any thread; no heap.
+ *
+ * *OUT is written when the password was right and not revoked: on AUTH_OK, and on the AUTH_WRONG_*
+ * reasons, whose 403 is signed with OUT->key as every answer to an authenticated request is
+ * (RFC 8489 §9.2.4).
  */
 enum auth_reason auth_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out);
 /* STUN error code of a reason: 401 or 403, 0 for AUTH_OK. */
 unsigned auth_reason_code(enum auth_reason r);
 
-/* Is a grant given earlier now revoked (by jti, subject or kid)? */
+/* Is a grant given earlier now revoked (by jti, subject or kid)? A jti of zeros is none. */
 bool auth_grant_is_revoked(const struct auth_snapshot *s, const uint8_t subject[AUTH_SUBJECT_LEN],
 	const uint8_t jti[AUTH_JTI_LEN], const char *kid, uint64_t now_s);
 
@@ -204,7 +214,8 @@ bool auth_grant_is_revoked(const struct auth_snapshot *s, const uint8_t subject[
  * challenged again. */
 void auth_nonce_make(const struct auth_snapshot *s, const struct addr *client, uint64_t now_s,
 	char out[AUTH_NONCE_LEN + 1]);
-/* True when a pool member made it for this address within the lifetime. */
+/* True when a pool member with our keys and our offer of algorithms made it for this address within
+ * the lifetime. */
 bool auth_nonce_check(const struct auth_snapshot *s, const struct addr *client, uint64_t now_s,
 	struct bytes nonce);
 
