@@ -25,6 +25,7 @@ struct wheel_timer {
 	struct list link;
 	uint64_t at_ms;
 	wheel_fn fn;
+	uint8_t level; /* the wheel's */
 };
 
 #define WHEEL_TICK_MS                                                                              \
@@ -36,6 +37,7 @@ struct wheel {
 	uint64_t tick; /* last tick that has fired */
 	void *arg;     /* handed to every callback */
 	size_t count;
+	size_t level_count[WHEEL_LEVELS];
 	struct list slots[WHEEL_LEVELS][1 << WHEEL_BITS];
 };
 
@@ -74,8 +76,9 @@ void loop_turn(struct loop *l);
 
 /*
  * Runs FN once at the end of the current turn, after all callbacks of it: for flushing what the
- * turn gathered. Embedded in its owner; asking twice in one turn runs it once. It is not an event
- * of low priority, because those starve while sockets keep being ready.
+ * turn gathered. Embedded in its owner; asking twice in one turn runs it once. Asked for by a
+ * deferred call, it runs at the end of the next turn, which then follows without sleeping. It is
+ * not an event of low priority, because those starve while sockets keep being ready.
  */
 struct loop_deferred {
 	struct list link;
@@ -177,7 +180,8 @@ const struct addr *http_request_client(
 	const struct http_request *r); /* family NONE on Unix sockets */
 const struct clock *http_request_clock(const struct http_request *r);
 
-/* Ends the request, in the handler or later. Body is copied. Headers set before are sent with it. */
+/* Ends the request, in the handler or later. Body is copied. Headers set before are sent with it.
+ */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 void http_reply(
 	struct http_request *r, int status, const char *content_type, const void *body, size_t len);

@@ -103,18 +103,25 @@ void loop_destroy(struct loop *l)
 	free(l);
 }
 
+static void run_deferred(struct loop *l)
+{
+	struct list head;
+
+	list_take(&l->deferred, &head);
+	while (!list_is_empty(&head)) {
+		struct loop_deferred *d = CONTAINER_OF(head.next, struct loop_deferred, link);
+		list_remove(&d->link);
+		d->fn(d->arg);
+	}
+}
+
 /* Before the loop sleeps: what the turn has put off, then a tick if there are timers to wait for.
  */
 static void end_turn(struct loop *l)
 {
 	struct timeval tick = {.tv_usec = WHEEL_TICK_MS * 1000};
 
-	while (!list_is_empty(&l->deferred)) {
-		struct loop_deferred *d =
-			CONTAINER_OF(l->deferred.next, struct loop_deferred, link);
-		list_remove(&d->link);
-		d->fn(d->arg);
-	}
+	run_deferred(l);
 	bool is_ticking = event_pending(l->tick, EV_TIMEOUT, NULL);
 	if (l->wheel.count > 0 && !is_ticking)
 		(void)event_add(l->tick,
@@ -129,7 +136,8 @@ int loop_run(struct loop *l)
 	while (!l->is_stopping) {
 		end_turn(l);
 		l->is_sampled = false;
-		if (event_base_loop(l->base, EVLOOP_ONCE) < 0)
+		int flags = list_is_empty(&l->deferred) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
+		if (event_base_loop(l->base, flags) < 0)
 			return -EIO;
 	}
 	end_turn(l);

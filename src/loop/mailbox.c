@@ -24,6 +24,7 @@ int mailbox_init(struct mailbox *m, size_t max)
 	int rc = pthread_mutex_init(&m->lock, NULL);
 	if (rc != 0) {
 		close(m->wake_fd);
+		m->wake_fd = -1;
 		return -rc;
 	}
 	m->head = NULL;

@@ -36,6 +36,18 @@ static inline void list_remove(struct list *l)
 	list_init(l);
 }
 
+/* Moves all elements of FROM into HEAD, which need not be initialised. */
+static inline void list_take(struct list *from, struct list *head)
+{
+	list_init(head);
+	if (list_is_empty(from))
+		return;
+	*head = *from;
+	head->next->prev = head;
+	head->prev->next = head;
+	list_init(from);
+}
+
 #define list_for_each(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 
 /* The body may remove IT. */
