@@ -123,14 +123,20 @@ static bool is_before(struct conf_pos pos, const struct conf_error *e)
 	return pos.line != e->line ? pos.line < e->line : pos.column < e->column;
 }
 
+static bool has_room(const struct conf_doc *doc, bool is_warning)
+{
+	return doc->n_listed < CONF_LISTED_MAX &&
+	       (!is_warning || doc->n_warnings < CONF_WARNINGS_MAX);
+}
+
 /* Room for a problem at POS in the sorted list; NULL when the list is full. */
 static struct conf_error *list_slot(struct conf_doc *doc, struct conf_pos pos, bool is_warning)
 {
-	size_t *count = is_warning ? &doc->n_warnings : &doc->n_errors;
+	bool is_listed = has_room(doc, is_warning);
 	size_t i = doc->n_listed;
 
-	(*count)++;
-	if (i == CONF_LISTED_MAX || (is_warning && *count > CONF_WARNINGS_MAX))
+	*(is_warning ? &doc->n_warnings : &doc->n_errors) += 1;
+	if (!is_listed)
 		return NULL;
 	for (; i > 0 && is_before(pos, &doc->listed[i - 1]); i--)
 		doc->listed[i] = doc->listed[i - 1];
@@ -214,12 +220,15 @@ void doc_scope_add(struct conf_doc *doc, const void *base, size_t extent, struct
 }
 
 /* Where FIELD was written, or its innermost section, or the file as a whole. */
-static struct conf_pos field_pos(const struct conf_doc *doc, const void *field)
+static struct conf_pos field_pos(const struct conf_doc *doc, const void *field, bool is_warning)
 {
-	const struct doc_mark *m = mark_find(doc, field);
+	const struct doc_mark *m;
 	const struct doc_scope *inner = NULL;
 	uintptr_t at = (uintptr_t)field;
 
+	if (!has_room(doc, is_warning)) /* it is only counted: save the search */
+		return (struct conf_pos){0, 0};
+	m = mark_find(doc, field);
 	if (m != NULL)
 		return m->pos;
 	for (const struct doc_scope *s = doc->scopes; s != NULL; s = s->next) {
@@ -241,7 +250,7 @@ void conf_fail(struct conf_doc *doc, const void *field, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	report(doc, field_pos(doc, field), false, fmt, ap);
+	report(doc, field_pos(doc, field, false), false, fmt, ap);
 	va_end(ap);
 }
 
@@ -250,6 +259,6 @@ void conf_warn(struct conf_doc *doc, const void *field, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	report(doc, field_pos(doc, field), true, fmt, ap);
+	report(doc, field_pos(doc, field, true), true, fmt, ap);
 	va_end(ap);
 }

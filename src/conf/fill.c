@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <assert.h>
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 #include "fill.h"
+#include "keys.h"
 #include "rows.h"
 #include "value.h"
-
-enum fill_origin {
-	FILL_FROM_FILE,
-	FILL_FROM_DEFAULT, /* a row's fallback, read as YAML */
-	FILL_ABSENT,       /* a section that the file does not have */
-};
-
-/* The section whose rows are being filled. */
-struct fill_section {
-	struct conf_doc *doc;
-	const struct conf_option *rows, *root_rows;
-	const struct tree_node *node; /* NULL when it holds nothing */
-	char *base;                   /* its struct */
-	const char *label;            /* for messages; NULL at the root */
-	struct conf_pos pos;
-	enum fill_origin origin;
-};
-
-#define LABEL_LEN (CONF_QUOTE_LEN + 16)
 
 /* A check may rely on the values of its section, so all functions here that return bool say
  * whether the value is in place. */
@@ -275,50 +256,11 @@ static void fill_default(const struct fill_section *s, const struct conf_option 
 	assert(s->doc->arena.is_exhausted || (node != NULL && s->doc->n_errors == n_errors));
 }
 
-/* "Domain of the credentials. More." as "domain of the credentials", for the end of a message. */
-static const char *first_sentence(const struct conf_option *row, char *buf, size_t cap)
-{
-	const char *text = row->text != NULL ? row->text : "see the sample file";
-	const char *end = strstr(text, ". ");
-	size_t len = end != NULL ? (size_t)(end - text) : strlen(text);
-
-	if (end == NULL && len > 0 && text[len - 1] == '.')
-		len--;
-	snprintf(buf, cap, "%.*s", (int)len, text);
-	if (isupper((unsigned char)buf[0]) && !isupper((unsigned char)buf[1]))
-		buf[0] = (char)tolower((unsigned char)buf[0]);
-	return buf;
-}
-
-/* Was ROW meant by a misspelt key? Then one message is enough. */
-static bool is_misspelt(const struct fill_section *s, const struct conf_option *row)
-{
-	const struct tree_node *child = s->node != NULL ? s->node->children : NULL;
-
-	for (; child != NULL; child = child->next)
-		if (child->key->kind == TREE_SCALAR &&
-			rows_find(s->rows, child->key->text) == NULL &&
-			rows_suggest(s->rows, child->key->text) == row)
-			return true;
-	return false;
-}
-
-static void report_missing(const struct fill_section *s, const struct conf_option *row)
-{
-	char quoted[CONF_QUOTE_LEN], why[120];
-
-	if (is_misspelt(s, row))
-		return;
-	doc_report(s->doc, s->pos, "%s needs %s; add it (%s)",
-		s->label != NULL ? s->label : "the file", doc_quote(row->name, quoted),
-		first_sentence(row, why, sizeof(why)));
-}
-
 static bool fill_absent(const struct fill_section *s, const struct conf_option *row)
 {
 	if (row->flags & CONF_REQUIRED) {
 		if (s->origin != FILL_ABSENT)
-			report_missing(s, row);
+			keys_report_missing(s, row);
 		if (row->type == CONF_SECTION)
 			fill_absent_section(s, row);
 		return false;
@@ -328,57 +270,6 @@ static bool fill_absent(const struct fill_section *s, const struct conf_option *
 	else if (row->fallback != NULL)
 		fill_default(s, row);
 	return true;
-}
-
-/* The path of a section elsewhere in the table that knows NAME, for a key at a wrong indentation.
- */
-static bool find_home(const struct conf_option *rows, const char *name, char *path, size_t cap)
-{
-	for (const struct conf_option *row = rows; row->name != NULL; row++) {
-		if (row->type != CONF_SECTION && !row_is_section_list(row))
-			continue;
-		int n = snprintf(path, cap, "%s", row->name);
-		if (n < 0 || (size_t)n + 2 > cap)
-			continue;
-		if (rows_find(row->children, name) != NULL)
-			return true;
-		path[n] = '.';
-		if (find_home(row->children, name, path + n + 1, cap - (size_t)n - 1))
-			return true;
-	}
-	return false;
-}
-
-static void report_unknown(const struct fill_section *s, const struct tree_node *key)
-{
-	const struct conf_option *near = rows_suggest(s->rows, key->text);
-	char quoted[CONF_QUOTE_LEN], home[64], hint[128], in[LABEL_LEN + 8] = "";
-
-	if (s->doc->n_listed == CONF_LISTED_MAX) { /* nobody would see it: save the search */
-		s->doc->n_errors++;
-		return;
-	}
-	if (near != NULL)
-		snprintf(hint, sizeof(hint), "did you mean \"%s\"?", near->name);
-	else if (find_home(s->root_rows, key->text, home, sizeof(home)))
-		snprintf(hint, sizeof(hint), "it belongs in \"%s\"", home);
-	else if (rows_find(s->root_rows, key->text) != NULL)
-		snprintf(hint, sizeof(hint), "it belongs at the left margin, in no section");
-	else
-		snprintf(hint, sizeof(hint), "remove it, the sample file has all there are");
-	if (s->label != NULL)
-		snprintf(in, sizeof(in), " in %s", s->label);
-	doc_report(
-		s->doc, key->pos, "unknown key %s%s; %s", doc_quote(key->text, quoted), in, hint);
-}
-
-static void report_repeated(
-	const struct fill_section *s, const struct tree_node *first, const struct tree_node *again)
-{
-	char quoted[CONF_QUOTE_LEN];
-
-	doc_report(s->doc, again->key->pos, "%s is already set in line %u; remove one of the two",
-		doc_quote(again->key->text, quoted), first->key->pos.line);
 }
 
 /* The value of ROW in the section; a repetition is reported and left out. */
@@ -392,27 +283,18 @@ static const struct tree_node *find_child(
 		if (child->key->kind != TREE_SCALAR || strcmp(child->key->text, row->name) != 0)
 			continue;
 		if (found != NULL)
-			report_repeated(s, found, child);
+			keys_report_repeated(s, found, child);
 		else
 			found = child;
 	}
 	return found;
 }
 
-static void report_strangers(const struct fill_section *s)
-{
-	const struct tree_node *child = s->node != NULL ? s->node->children : NULL;
-
-	for (; child != NULL; child = child->next)
-		if (child->key->kind == TREE_SCALAR && rows_find(s->rows, child->key->text) == NULL)
-			report_unknown(s, child->key);
-}
-
 static bool fill_rows(const struct fill_section *s)
 {
 	bool is_good = true;
 
-	report_strangers(s);
+	keys_report_unknown(s);
 	for (const struct conf_option *row = s->rows; row->name != NULL; row++) {
 		const struct tree_node *child = find_child(s, row);
 		bool is_in_place = child != NULL ? fill_value(s, row, child) : fill_absent(s, row);

@@ -76,10 +76,8 @@ static bool is_indented_by_tab(const struct tree_reader *r, size_t line)
 	return p != NULL && p < end && *p == '\t';
 }
 
-static const char *hint_for(const struct tree_reader *r, const char *problem)
+static const char *hint_for(const char *problem)
 {
-	if (is_indented_by_tab(r, r->parser.problem_mark.line))
-		return "indent with spaces, not with tabs";
 	for (size_t i = 0; i < ARRAY_LEN(hints); i++)
 		if (strcmp(hints[i].problem, problem) == 0)
 			return hints[i].hint;
@@ -114,11 +112,16 @@ static void report_broken(struct tree_reader *r)
 		report_encoding(r);
 		return;
 	}
+	if (is_indented_by_tab(r, p->problem_mark.line)) {
+		doc_report(r->doc, pos_of(p->problem_mark),
+			"not valid YAML: a tab in the indentation; indent with spaces");
+		return;
+	}
 	if (p->context != NULL && p->context_mark.line != p->problem_mark.line)
 		snprintf(from, sizeof(from), " (%s that starts in line %zu)", p->context,
 			p->context_mark.line + 1);
 	doc_report(r->doc, pos_of(p->problem_mark), "not valid YAML: %s%s; %s", problem, from,
-		hint_for(r, problem));
+		hint_for(problem));
 }
 
 static void attach(struct tree_reader *r, struct tree_node *n)
