@@ -157,7 +157,7 @@ __attribute__((format(printf, 4, 0))) static void report(
 	size_t used = format_place(doc, pos, e->text, sizeof(e->text));
 	int n = vsnprintf(e->text + used, sizeof(e->text) - used, fmt, ap);
 	if (n >= (int)(sizeof(e->text) - used))
-		strcpy(e->text + cut_utf8(e->text, sizeof(e->text) - 4), "...");
+		memcpy(e->text + cut_utf8(e->text, sizeof(e->text) - 4), "...", 4);
 	blank_controls(e->text);
 }
 

@@ -84,18 +84,17 @@ static const char *hint_for(const char *problem)
 	return "check the indentation and the quotes";
 }
 
-static void report_encoding(struct tree_reader *r)
+static void report_encoding(struct tree_reader *r, const char *problem)
 {
 	struct conf_pos pos = pos_of_offset(r, r->parser.problem_offset);
 
 	if (r->parser.problem_value == 0)
 		doc_report(r->doc, pos, "a NUL byte; save the file as plain UTF-8 text");
-	else if (strstr(r->parser.problem, "control") != NULL)
+	else if (strstr(problem, "control") != NULL)
 		doc_report(r->doc, pos, "a control character (0x%02x); remove it",
 			(unsigned)r->parser.problem_value);
 	else
-		doc_report(r->doc, pos, "not UTF-8 text (%s); save the file as UTF-8",
-			r->parser.problem);
+		doc_report(r->doc, pos, "not UTF-8 text (%s); save the file as UTF-8", problem);
 }
 
 static void report_broken(struct tree_reader *r)
@@ -109,7 +108,7 @@ static void report_broken(struct tree_reader *r)
 		return;
 	}
 	if (p->error == YAML_READER_ERROR) {
-		report_encoding(r);
+		report_encoding(r, problem);
 		return;
 	}
 	if (is_indented_by_tab(r, p->problem_mark.line)) {
