@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Wiring of the main thread. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sallyport/api.h>
+#include <sallyport/flow.h>
+#include <sallyport/net.h>
+
+#include "control.h"
+#include "process.h"
+#include "revocations.h"
+#include "workers.h"
+
+#define MAILBOX_LEN       16384
+#define API_HEADER_MAX    16384
+#define API_IDLE_S        15
+#define API_REQUEST_S     10
+#define ADMIN_CONNECTIONS 32
+
+static const struct metrics_group *const groups[] = {
+	&net_counters, &flow_counters, &relay_counters, &turn_counters, &api_counters};
+
+struct control {
+	char *path;
+	struct loop *loop;
+	struct settings *settings;
+	struct metrics_set *metrics;
+	unsigned n_workers;
+	struct workers *workers;
+	struct api *api;
+	struct http_server *api_server;   /* NULL without an API */
+	
+	struct http_server *admin_server; /* on the Unix socket */
+	struct http_server *admin_tcp;    /* NULL unless configured */
+	bool is_running;
+	int log_fd; /* -1: standard error */
+};
+
+/* ---- log ---- */
+
+static int open_log(struct control *c, const struct options_log *o, char why[256])
+{
+	int fd = -1;
+
+	if (o->file) {
+		fd = open(o->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+		if (fd < 0) {
+			int error = errno;
+			snprintf(why, 256, "cannot open the log file %s: %s", o->file,
+				err_text(-error));
+			return -error;
+		}
+	}
+	log_fd_set(fd >= 0 ? fd : 2);
+	/* The old descriptor may be in a worker's hand this moment; dup2 keeps the number valid. */
+	if (c->log_fd >= 0 && fd >= 0) {
+		(void)dup2(fd, c->log_fd);
+		log_fd_set(c->log_fd);
+		close(fd);
+	} else if (fd >= 0) {
+		c->log_fd = fd;
+	}
+	log_level_set((enum log_level)o->level);
+	log_privacy_set(o->privacy);
+	return 0;
+}
+
+/* ---- what the API asks of the daemon ---- */
+
+static bool is_ready(void *arg, const char **why)
+{
+	struct control *c = arg;
+	struct auth_key_info k;
+
+	if (!c->is_running) {
+		*why = "starting or stopping";
+		return false;
+	}
+	for (size_t i = 0; auth_snapshot_key(c->settings->auth, i, loop_clock(c->loop)->wall_s, &k);
+		i++) {
+		if (k.is_signing)
+			return true;
+	}
+	*why = "no key signs at this time";
+	return false;
+}
+
+static size_t list_revocations(
+	const struct auth_snapshot *auth, struct auth_revocation *out, uint64_t now_s)
+{
+	struct auth_revocation r;
+	size_t n = 0;
+
+	for (size_t i = 0; n < REVOCATIONS_MAX && auth_snapshot_revocation(auth, i, &r); i++) {
+		if (r.until_s > now_s)
+			out[n++] = r;
+	}
+	return n;
+}
+
+static void hand_out(struct control *c)
+{
+	workers_snapshot(c->workers, c->settings->turn);
+	api_auth_set(c->api, c->settings->auth);
+	api_mras_set(c->api, &c->settings->mras);
+}
+
+/* Saved first: an entry that would be gone after a restart is not taken. */
+static int take_revocations(void *arg, const struct auth_revocation *more, size_t n_more)
+{
+	struct control *c = arg;
+	const char *path = c->settings->options->mras.revocation_file;
+	struct auth_revocation *all = calloc(REVOCATIONS_MAX, sizeof(*all));
+	int rc = ERR_FULL;
+
+	if (!all)
+		return -ENOMEM;
+	size_t n = list_revocations(c->settings->auth, all, loop_clock(c->loop)->wall_s);
+	if (n_more <= REVOCATIONS_MAX - n) {
+		memcpy(all + n, more, n_more * sizeof(*more));
+		n += n_more;
+		rc = path ? revocations_save(path, all, n) : 0;
+		if (rc != 0)
+			log_error(LOG_AUTH, "revocations not saved",
+				"file=%s error=\"%s\" hint=\"none of them was taken; make room or "
+				"mend the path, and send them again\"",
+				path, err_text(rc));
+	}
+	if (rc == 0)
+		rc = settings_revoke(c->settings, all, n);
+	free(all);
+	if (rc == 0)
+		hand_out(c);
+	return rc;
+}
+
+/* ---- reload ---- */
+
+static void say_to_log(void *arg, bool is_warning, const char *line)
+{
+	(void)arg;
+	if (is_warning)
+		log_warning(LOG_CONF, "configuration", "%s", line);
+	else
+		log_error(LOG_CONF, "configuration", "%s", line);
+}
+
+static void say_fixed(const char *path, void *arg)
+{
+	(void)arg;
+	log_error(LOG_CONF, "configuration",
+		"\"%s\" cannot change while the daemon runs; restart it for that", path);
+}
+
+static int reload_settings(struct control *c, struct settings **out)
+{
+	struct settings *s;
+	char why[256];
+	int rc = settings_load(c->path, say_to_log, NULL, &s);
+
+	if (rc != 0)
+		return rc;
+	if (conf_diff_fixed(c->settings->doc, s->doc, options_table, say_fixed, NULL) > 0) {
+		settings_destroy(s);
+		return ERR_CONFIG;
+	}
+	rc = open_log(c, &s->options->log, why);
+	if (rc != 0) {
+		log_error(LOG_CONF, "configuration", "%s", why);
+		settings_destroy(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+static void swap_tls(struct control *c)
+{
+	if (!c->api_server)
+		return;
+	struct ssl_ctx_st *old = http_server_tls_set(c->api_server, c->settings->tls);
+	c->settings->tls = NULL; /* the server's now */
+	crypto_tls_destroy(old);
+}
+
+static void reload(struct control *c)
+{
+	struct settings *s, *old = c->settings;
+
+	process_notify("RELOADING=1");
+	if (reload_settings(c, &s) != 0) {
+		log_error(LOG_CONF, "reload refused",
+			"file=%s hint=\"the old configuration stays in force; mend the file and "
+			"send SIGHUP again\"",
+			c->path);
+		process_notify("READY=1");
+		return;
+	}
+	c->settings = s;
+	hand_out(c);
+	swap_tls(c);
+	settings_destroy(old);
+	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
+	process_notify("READY=1");
+}
+
+static void on_signal(int signo, void *arg)
+{
+	struct control *c = arg;
+
+	if (signo == SIGHUP) {
+		reload(c);
+		return;
+	}
+	log_notice(LOG_DAEMON, "stopping", "signal=%d", signo);
+	process_notify("STOPPING=1");
+	c->is_running = false;
+	loop_stop(c->loop);
+}
+
+/* ---- making ---- */
+
+static int serve_api(struct control *c, char why[256])
+{
+	struct settings *s = c->settings;
+	struct http_config h = {
+		.name = "mras",
+		.tls = s->tls,
+		.listen = s->api_listen,
+		.n_listen = s->n_api_listen,
+		.max_header_bytes = API_HEADER_MAX,
+		.max_body_bytes = MRAS_BODY_MAX,
+		.max_connections = (unsigned)s->options->mras.max_connections,
+		.idle_timeout_s = API_IDLE_S,
+		.request_timeout_s = API_REQUEST_S,
+	};
+	unsigned faces = API_CREDENTIALS | (s->options->mras.bearer_tokens ? API_BEARER : 0);
+
+	if (s->n_api_listen == 0)
+		return 0;
+	int rc = http_server_create(c->loop, &h, &c->api_server, why);
+	if (rc == 0) {
+		s->tls = NULL; /* the server's now */
+		rc = api_attach(c->api, c->api_server, faces);
+	}
+	return rc;
+}
+
+static int serve_admin(struct control *c, char why[256])
+{
+	const struct options_admin *o = &c->settings->options->admin;
+	struct http_config h = {
+		.name = "admin",
+		.unix_path = o->socket,
+		.unix_mode = 0660,
+		.max_header_bytes = API_HEADER_MAX,
+		.max_body_bytes = MRAS_BODY_MAX,
+		.max_connections = ADMIN_CONNECTIONS,
+		.idle_timeout_s = API_IDLE_S,
+		.request_timeout_s = API_REQUEST_S,
+	};
+	int rc = http_server_create(c->loop, &h, &c->admin_server, why);
+
+	if (rc == 0)
+		rc = api_attach(c->api, c->admin_server, API_METRICS | API_CREDENTIALS | API_LOCAL);
+	if (rc != 0 || o->listen.n == 0)
+		return rc;
+	h.unix_path = NULL;
+	h.listen = o->listen.items;
+	h.n_listen = o->listen.n;
+	rc = http_server_create(c->loop, &h, &c->admin_tcp, why);
+	return rc == 0 ? api_attach(c->api, c->admin_tcp, API_METRICS) : rc;
+}
+
+static int make_api(struct control *c)
+{
+	struct api_config a = {
+		.metrics = c->metrics,
+		.cells = metrics_set_cells(c->metrics, &api_counters, c->n_workers),
+		.is_ready = is_ready,
+		.revoke = take_revocations,
+		.arg = c,
+	};
+
+	c->api = api_create(&a);
+	if (!c->api)
+		return -ENOMEM;
+	api_auth_set(c->api, c->settings->auth);
+	api_mras_set(c->api, &c->settings->mras);
+	return 0;
+}
+
+static int add_signals(struct control *c)
+{
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+
+	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+		int rc = loop_signal_add(c->loop, signals[i], on_signal, c);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int make_all(struct control *c, char why[256])
+{
+	const char *user = c->settings->options->user;
+	int rc = open_log(c, &c->settings->options->log, why);
+
+	if (rc != 0)
+		return rc;
+	c->n_workers = options_workers(c->settings->options);
+	c->loop = loop_create("main", MAILBOX_LEN);
+	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 1);
+	if (!c->loop || !c->metrics)
+		return -ENOMEM;
+	rc = workers_create(c->loop, c->settings, c->metrics, c->n_workers, &c->workers, why);
+	if (rc == 0)
+		rc = make_api(c);
+	if (rc == 0)
+		rc = serve_admin(c, why);
+	if (rc == 0)
+		rc = serve_api(c, why);
+	if (rc == 0)
+		rc = add_signals(c);
+	if (rc == 0 && user)
+		rc = process_become(user, why);
+	return rc;
+}
+
+int control_create(const char *path, struct settings *s, struct control **out, char why[256])
+{
+	struct control *c = calloc(1, sizeof(*c));
+	int rc = -ENOMEM;
+
+	snprintf(why, 256, "out of memory");
+	if (c) {
+		c->settings = s;
+		c->log_fd = -1;
+		c->path = strdup(path);
+	} else {
+		settings_destroy(s);
+	}
+	if (c && c->path)
+		rc = make_all(c, why);
+	if (rc != 0) {
+		control_destroy(c);
+		return rc;
+	}
+	*out = c;
+	return 0;
+}
+
+static void log_start(const struct control *c)
+{
+	const struct settings *s = c->settings;
+	char a[ADDR_TEXT_LEN];
+
+	for (size_t i = 0; i < s->n_listeners; i++)
+		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=udp",
+			s->listeners[i].face, addr_format(&s->listeners[i].local, a));
+	for (size_t i = 0; i < s->n_api_listen; i++)
+		log_notice(LOG_DAEMON, "listening", "api=mras address=%s",
+			addr_format(&s->api_listen[i], a));
+	log_notice(LOG_DAEMON, "ready", "version=%s workers=%u realm=%s", PACKAGE_VERSION,
+		c->n_workers, s->options->edge.realm);
+}
+
+int control_run(struct control *c)
+{
+	int rc = workers_start(c->workers);
+
+	if (rc != 0) {
+		log_error(LOG_DAEMON, "cannot start the workers", "error=\"%s\"", err_text(rc));
+		return rc;
+	}
+	c->is_running = true;
+	log_start(c);
+	process_ready();
+	rc = loop_run(c->loop);
+	log_notice(LOG_DAEMON, "stopped", "allocations=%llu",
+		(unsigned long long)metrics_set_sum(
+			c->metrics, &turn_counters, TURN_C_ALLOCATIONS));
+	return rc;
+}
+
+void control_destroy(struct control *c)
+{
+	if (!c)
+		return;
+	workers_destroy(c->workers);
+	struct ssl_ctx_st *tls = c->api_server ? http_server_tls_set(c->api_server, NULL) : NULL;
+	http_server_destroy(c->api_server);
+	crypto_tls_destroy(tls);
+	http_server_destroy(c->admin_server);
+	http_server_destroy(c->admin_tcp);
+	api_destroy(c->api);
+	metrics_set_destroy(c->metrics);
+	loop_destroy(c->loop);
+	settings_destroy(c->settings);
+	free(c->path);
+	if (c->log_fd >= 0) {
+		log_fd_set(2);
+		close(c->log_fd);
+	}
+	free(c);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Allocations per subject, counted for the whole node. The ledger lives on the main thread; each
+ * worker has a clerk that asks it and gives leases back, by message.
+ */
+#ifndef DAEMON_LEASES_H
+#define DAEMON_LEASES_H
+
+#include <sallyport/relay.h>
+
+struct leases; /* the ledger; main thread */
+
+/* Answers go to RELAYS[worker] on LOOPS[worker]; both arrays outlive the ledger. */
+struct leases *leases_create(
+	struct loop *own, struct loop *const *loops, struct relay *const *relays);
+void leases_destroy(struct leases *l);
+
+struct lease_clerk; /* one per worker, on its thread */
+
+struct lease_clerk *lease_clerk_create(struct leases *l, struct loop *worker);
+void lease_clerk_destroy(struct lease_clerk *c);
+/* For struct relay_config, with the clerk as ARG. */
+int lease_clerk_ask(void *arg, const struct turn_lease_ask *ask);
+void lease_clerk_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* sallyportd: the command line. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "process.h"
+
+#define DEFAULT_PATH SYSCONFDIR "/sallyport/sallyport.yaml"
+
+enum mode {
+	RUN,
+	CHECK,
+	VERSION,
+	SAMPLE,
+	MDOC
+};
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"usage: sallyportd [-f] [-c FILE]   run (-f: in the foreground)\n"
+		"       sallyportd -t [-c FILE]     check the configuration and what it names\n"
+		"       sallyportd -s               print a sample configuration\n"
+		"       sallyportd -V               print the version\n"
+		"FILE is " DEFAULT_PATH " unless given. See sallyportd(8), sallyport.yaml(5).\n");
+}
+
+static void say(void *arg, bool is_warning, const char *line)
+{
+	(void)arg;
+	fprintf(stderr, "%s: %s\n", is_warning ? "warning" : "error", line);
+}
+
+static int check(const char *path)
+{
+	struct settings *s;
+
+	if (settings_load(path, say, NULL, &s) != 0)
+		return 1;
+	settings_destroy(s);
+	printf("%s is right\n", path);
+	return 0;
+}
+
+static int run(const char *path, bool is_foreground)
+{
+	struct settings *s;
+	struct control *c;
+	char why[256];
+
+	if (settings_load(path, say, NULL, &s) != 0)
+		return 1;
+	if (!is_foreground && !s->options->log.file) {
+		say(NULL, false,
+			"in the background the log needs \"log.file\"; set it, or run with -f");
+		settings_destroy(s);
+		return 1;
+	}
+	if (!is_foreground && process_background() != 0) {
+		say(NULL, false, "cannot fork into the background; run with -f");
+		settings_destroy(s);
+		return 1;
+	}
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)process_raise_files();
+	if (control_create(path, s, &c, why) != 0) {
+		say(NULL, false, why);
+		return 1;
+	}
+	int rc = control_run(c);
+	control_destroy(c);
+	return rc == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *path = DEFAULT_PATH;
+	enum mode mode = RUN;
+	bool is_foreground = false;
+	int o;
+
+	while ((o = getopt(argc, argv, "c:fhmstV")) != -1) {
+		switch (o) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'f':
+			is_foreground = true;
+			break;
+		case 't':
+			mode = CHECK;
+			break;
+		case 's':
+			mode = SAMPLE;
+			break;
+		case 'm': /* for the build: the options as mdoc items */
+			mode = MDOC;
+			break;
+		case 'V':
+			mode = VERSION;
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
+		}
+	}
+	if (optind != argc) {
+		usage(stderr);
+		return 2;
+	}
+	switch (mode) {
+	case CHECK:
+		return check(path);
+	case SAMPLE:
+		conf_print_sample(options_table, stdout);
+		return 0;
+	case MDOC:
+		conf_print_mdoc(options_table, stdout);
+		return 0;
+	case VERSION:
+		printf("%s\n", PACKAGE_STRING);
+		return 0;
+	case RUN:
+		break;
+	}
+	return run(path, is_foreground);
+}

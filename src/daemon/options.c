@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The top of the option tables: the process itself, its log, its operator's socket. */
+#include <sched.h>
+#include <stdlib.h>
+
+#include "options.h"
+
+#define AT(type, field) .offset = offsetof(struct type, field)
+
+static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+static const struct conf_option log_table[] = {
+	{.name = "level",
+		.type = CONF_ENUM,
+		AT(options_log, level),
+		.names = level_names,
+		.fallback = "info",
+		.flags = CONF_RELOAD,
+		.text = "How much is logged. info is one line for each allocation and credential, "
+			"debug one for each message."},
+	{.name = "file",
+		.type = CONF_PATH,
+		AT(options_log, file),
+		.flags = CONF_RELOAD,
+		.example = "/var/log/sallyport/sallyport.log",
+		.text = "Where the log goes; without it, to standard error, where a service "
+			"manager takes it. The file is opened anew at SIGHUP, so that it can be "
+			"rotated."},
+	{.name = "privacy",
+		.type = CONF_BOOL,
+		AT(options_log, privacy),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Writes a pseudonym in place of every client address and identity. It is "
+			"the same for one run of the daemon, so lines can still be joined."},
+	{.name = NULL},
+};
+
+static const struct conf_option admin_table[] = {
+	{.name = "socket",
+		.type = CONF_PATH,
+		AT(options_admin, socket),
+		.fallback = "/run/sallyport/admin.sock",
+		.text = "Unix socket of the operator: health, metrics, status. Its directory must "
+			"exist; who may connect is a matter of its file mode, 0660."},
+	{.name = "listen",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_admin, listen),
+		.min = 0,
+		.max = 8,
+		.example = "[127.0.0.1:9641]",
+		.text = "Addresses on which /metrics, /healthz and /readyz are served over plain "
+			"HTTP too, for a monitoring system. Each needs its port."},
+	{.name = NULL},
+};
+
+static bool workers_number(const char *text, unsigned *out)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (text[0] < '1' || text[0] > '9' || *end != '\0' || n > OPTIONS_WORKERS_MAX)
+		return false;
+	*out = (unsigned)n;
+	return true;
+}
+
+unsigned options_workers(const struct options *o)
+{
+	unsigned n;
+	cpu_set_t cpus;
+
+	if (workers_number(o->workers, &n))
+		return n;
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
+		return 1;
+	n = (unsigned)CPU_COUNT(&cpus);
+	return n > OPTIONS_WORKERS_MAX ? OPTIONS_WORKERS_MAX : n;
+}
+
+static void check_admin_listen(struct conf_doc *doc, const struct options *o)
+{
+	const struct addr *a = o->admin.listen.items;
+
+	for (size_t i = 0; i < o->admin.listen.n; i++) {
+		if (a[i].port == 0)
+			conf_fail(doc, &a[i],
+				"an address of \"admin.listen\" needs its port, such as "
+				"127.0.0.1:9641");
+	}
+}
+
+static void check_top(struct conf_doc *doc, void *section)
+{
+	const struct options *o = section;
+	unsigned n;
+
+	if (strcmp(o->workers, "auto") != 0 && !workers_number(o->workers, &n))
+		conf_fail(doc, &o->workers,
+			"\"%s\" is not a number of workers; write auto, or 1 to %d", o->workers,
+			OPTIONS_WORKERS_MAX);
+	check_admin_listen(doc, o);
+}
+
+const struct conf_option options_table[] = {
+	{.name = "workers",
+		.type = CONF_STRING,
+		AT(options, workers),
+		.fallback = "auto",
+		.check = check_top,
+		.text = "Worker threads, each with its own sockets and allocations. auto is one "
+			"for each core this process may use."},
+	{.name = "user",
+		.type = CONF_STRING,
+		AT(options, user),
+		.example = "sallyport",
+		.text = "User to become after the sockets are bound, when started as root. The key "
+			"files must stay readable to it, or a reload cannot read them again."},
+	{.name = "log",
+		.type = CONF_SECTION,
+		AT(options, log),
+		.children = log_table,
+		.text = "The log."},
+	{.name = "edge",
+		.type = CONF_SECTION,
+		AT(options, edge),
+		.children = options_edge_table,
+		.flags = CONF_REQUIRED,
+		.text = "The STUN and TURN relay."},
+	{.name = "mras",
+		.type = CONF_SECTION,
+		AT(options, mras),
+		.children = options_mras_table,
+		.flags = CONF_REQUIRED,
+		.text = "Credentials: the keys they are made from, and the API that gives them "
+			"out."},
+	{.name = "admin",
+		.type = CONF_SECTION,
+		AT(options, admin),
+		.children = admin_table,
+		.text = "Where the operator looks in."},
+	{.name = NULL},
+};

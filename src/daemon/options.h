@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The configuration file as C structs: what the option tables in options*.c fill. Plain data that
+ * lives in its conf_doc. A user reads the same in sallyport.yaml(5), printed from the tables.
+ */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include <sallyport/conf.h>
+
+struct options_log {
+	int level; /* enum log_level */
+	const char *file;
+	bool privacy;
+};
+
+struct options_face {
+	const char *name;
+	int location;               /* index: 0 internet, 1 intranet */
+	struct conf_list listen;    /* struct addr */
+	struct conf_list advertise; /* struct addr; empty: as listen */
+	const char *host;
+};
+
+struct options_relay_address {
+	struct addr address;
+	struct addr advertise; /* family NONE: as address */
+};
+
+struct options_relay {
+	struct conf_list addresses; /* struct options_relay_address */
+	struct conf_ports ports;
+};
+
+struct options_peers {
+	struct conf_list allow; /* struct prefix */
+	struct conf_list deny;
+};
+
+struct options_limits {
+	uint64_t allocations;
+	uint64_t subject_allocations;
+	uint64_t allocation_bps;
+	uint64_t permissions;
+	uint64_t channels;
+	uint64_t default_lifetime_s;
+	uint64_t max_lifetime_s;
+};
+
+struct options_edge {
+	const char *realm;
+	uint64_t node;
+	struct conf_list faces; /* struct options_face */
+	struct options_relay relay;
+	struct options_peers peers;
+	struct options_limits limits;
+	bool strict_channels;
+	bool sha256;
+	bool software;
+	uint64_t receive_buffer;
+};
+
+struct options_key {
+	const char *secret_file;
+	const char *derive_from_key;
+	uint64_t sign_from;
+	uint64_t verify_until;
+};
+
+struct options_client {
+	const char *name;
+	struct conf_list san;        /* const char * */
+	struct conf_list pins;       /* const char * */
+	struct conf_list tokens;     /* const char * */
+	struct conf_list roles;      /* int: index of issue, admin */
+	struct conf_list identities; /* const char * */
+	struct conf_list locations;  /* int: index of internet, intranet */
+	uint64_t max_duration_s;
+	uint64_t rate;
+};
+
+struct options_mras {
+	struct conf_list listen; /* struct addr */
+	const char *certificate;
+	const char *private_key;
+	const char *client_ca;
+	const char *client_crl;
+	struct conf_list keys;    /* struct options_key */
+	struct conf_list clients; /* struct options_client */
+	uint64_t default_duration_s;
+	uint64_t max_duration_s;
+	uint64_t session_grace_s;
+	uint64_t clock_skew_s;
+	uint64_t nonce_lifetime_s;
+	bool turn_rest;
+	struct conf_list turn_rest_secrets; /* const char *: files */
+	bool bearer_tokens;
+	const char *revocation_file;
+	uint64_t max_connections;
+};
+
+struct options_admin {
+	const char *socket;
+	struct conf_list listen; /* struct addr */
+};
+
+struct options {
+	const char *workers; /* "auto" or a number */
+	const char *user;
+	struct options_log log;
+	struct options_edge edge;
+	struct options_mras mras;
+	struct options_admin admin;
+};
+
+extern const struct conf_option options_table[];
+extern const struct conf_option options_edge_table[];
+extern const struct conf_option options_mras_table[];
+
+#define OPTIONS_WORKERS_MAX 128
+/* "auto": the cores this process may run on. Checked when loaded, so it cannot fail. */
+unsigned options_workers(const struct options *o);
+
+#endif

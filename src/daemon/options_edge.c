@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The option table of the section "edge", with its rules. */
+#include "options.h"
+
+#define AT(type, field) .offset = offsetof(struct type, field)
+
+static const char *const location_names[] = {"internet", "intranet", NULL};
+
+static const struct conf_option face_table[] = {
+	{.name = "name",
+		.type = CONF_STRING,
+		AT(options_face, name),
+		.flags = CONF_REQUIRED,
+		.min = 1,
+		.max = 32,
+		.example = "external",
+		.text = "Name of the face, for the log."},
+	{.name = "location",
+		.type = CONF_ENUM,
+		AT(options_face, location),
+		.names = location_names,
+		.fallback = "internet",
+		.text = "Which clients reach this face. A credential issued for the other location "
+			"is refused here."},
+	{.name = "listen",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_face, listen),
+		.flags = CONF_REQUIRED,
+		.min = 1,
+		.max = 16,
+		.example = "[192.0.2.10, \"2001:db8::10\"]",
+		.text = "Addresses to listen on, port 3478 unless given. Each is bound as written: "
+			"no wildcard, so that answers leave from the address they were asked on."},
+	{.name = "advertise",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_face, advertise),
+		.flags = CONF_RELOAD,
+		.max = 16,
+		.example = "[203.0.113.10]",
+		.text = "What clients are told in place of the listening addresses when those "
+			"stand behind a 1:1 NAT."},
+	{.name = "host",
+		.type = CONF_STRING,
+		AT(options_face, host),
+		.flags = CONF_RELOAD,
+		.min = 1,
+		.max = 253,
+		.example = "av.example.com",
+		.text = "Host name by which clients reach this face; the API hands it out. Without "
+			"it they get the addresses."},
+	{.name = NULL},
+};
+
+static const struct conf_option relay_address_table[] = {
+	{.name = "address",
+		.type = CONF_ADDR,
+		AT(options_relay_address, address),
+		.flags = CONF_REQUIRED,
+		.example = "192.0.2.10",
+		.text = "Local address to bind relay ports on."},
+	{.name = "advertise",
+		.type = CONF_ADDR,
+		AT(options_relay_address, advertise),
+		.example = "203.0.113.10",
+		.text = "Public address of a 1:1 NAT in front of it, which keeps port numbers as "
+			"they are."},
+	{.name = NULL},
+};
+
+static const struct conf_option relay_table[] = {
+	{.name = "addresses",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_relay, addresses),
+		.children = relay_address_table,
+		.item_size = sizeof(struct options_relay_address),
+		.max = 32,
+		.text = "Addresses that clients get relay ports on. Without any: the listening "
+			"addresses of the first face."},
+	{.name = "ports",
+		.type = CONF_PORTS,
+		AT(options_relay, ports),
+		.fallback = "50000-59999",
+		.text = "Range of the relay ports; open it for UDP in the firewall. The workers "
+			"share it evenly."},
+	{.name = NULL},
+};
+
+static const struct conf_option peers_table[] = {
+	{.name = "allow",
+		.type = CONF_LIST,
+		.item = CONF_PREFIX,
+		AT(options_peers, allow),
+		.flags = CONF_RELOAD,
+		.max = 4096,
+		.example = "[10.10.0.0/16]",
+		.text = "Networks that clients may send to although they are denied by default: "
+			"loopback, link-local, private, shared, unique-local, multicast and "
+			"reserved addresses and the node itself. Name the inside networks of your "
+			"deployment."},
+	{.name = "deny",
+		.type = CONF_LIST,
+		.item = CONF_PREFIX,
+		AT(options_peers, deny),
+		.flags = CONF_RELOAD,
+		.max = 4096,
+		.example = "[198.51.100.0/24]",
+		.text = "Networks that clients must not send to. The longest prefix decides; at "
+			"the same length deny wins."},
+	{.name = NULL},
+};
+
+static const struct conf_option limits_table[] = {
+	{.name = "allocations",
+		.type = CONF_UINT,
+		AT(options_limits, allocations),
+		.max = 1000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Allocations on this node at once; more get 508. 0: as many as there are "
+			"relay ports and file descriptors."},
+	{.name = "subject_allocations",
+		.type = CONF_UINT,
+		AT(options_limits, subject_allocations),
+		.max = 65535,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Allocations at once for one identity whose credential states no limit of "
+			"its own; more get 486. 0: no limit."},
+	{.name = "allocation_rate",
+		.type = CONF_RATE,
+		AT(options_limits, allocation_bps),
+		.max = 10000000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Rate of one allocation, each direction, unless its credential states one; "
+			"what is over is dropped and counted. 0: no limit."},
+	{.name = "permissions",
+		.type = CONF_UINT,
+		AT(options_limits, permissions),
+		.min = 1,
+		.max = 4096,
+		.fallback = "128",
+		.flags = CONF_RELOAD,
+		.text = "Permissions an allocation may hold at once; more get 508."},
+	{.name = "channels",
+		.type = CONF_UINT,
+		AT(options_limits, channels),
+		.min = 1,
+		.max = 16384,
+		.fallback = "128",
+		.flags = CONF_RELOAD,
+		.text = "Channels an allocation may hold at once; more get 508."},
+	{.name = "default_lifetime",
+		.type = CONF_DURATION,
+		AT(options_limits, default_lifetime_s),
+		.min = 60,
+		.max = 86400,
+		.fallback = "10m",
+		.flags = CONF_RELOAD,
+		.text = "Lifetime of an allocation that asks for none, or for less."},
+	{.name = "max_lifetime",
+		.type = CONF_DURATION,
+		AT(options_limits, max_lifetime_s),
+		.min = 60,
+		.max = 86400,
+		.fallback = "1h",
+		.flags = CONF_RELOAD,
+		.text = "Longest lifetime granted at once; clients refresh."},
+	{.name = NULL},
+};
+
+/* ---- rules across fields ---- */
+
+static void check_listen(struct conf_doc *doc, const struct options_face *f)
+{
+	const struct addr *a = f->listen.items;
+
+	for (size_t i = 0; i < f->listen.n; i++) {
+		if (addr_is_unspecified(&a[i]))
+			conf_fail(doc, &a[i],
+				"a wildcard cannot be listened on; name the addresses of the "
+				"interface");
+		for (size_t k = 0; k < i; k++) {
+			if (addr_equal(&a[i], &a[k]))
+				conf_fail(doc, &a[i], "this address is listed twice; remove one");
+		}
+	}
+}
+
+static void check_faces(struct conf_doc *doc, const struct options_edge *e)
+{
+	const struct options_face *f = e->faces.items;
+
+	for (size_t i = 0; i < e->faces.n; i++) {
+		check_listen(doc, &f[i]);
+		for (size_t k = 0; k < i; k++) {
+			if (f[i].name && f[k].name && strcmp(f[i].name, f[k].name) == 0)
+				conf_fail(doc, &f[i].name,
+					"two faces are called \"%s\"; rename one", f[i].name);
+		}
+	}
+}
+
+static void check_relay(struct conf_doc *doc, const struct options_edge *e)
+{
+	const struct options_relay_address *r = e->relay.addresses.items;
+
+	for (size_t i = 0; i < e->relay.addresses.n; i++) {
+		if (r[i].address.port != 0 || r[i].advertise.port != 0)
+			conf_fail(doc, &r[i].address,
+				"a relay address has no port of its own; the range is "
+				"\"edge.relay.ports\"");
+		if (addr_is_unspecified(&r[i].address))
+			conf_fail(doc, &r[i].address,
+				"a wildcard cannot be a relay address; name the address");
+		if (r[i].advertise.family != ADDR_NONE &&
+			r[i].advertise.family != r[i].address.family)
+			conf_fail(doc, &r[i].advertise,
+				"\"advertise\" must be of the same family as \"address\"");
+	}
+	if (e->relay.ports.first < 1024)
+		conf_fail(doc, &e->relay.ports,
+			"relay ports below 1024 are not ours; start at 1024 or above");
+}
+
+static void check_edge(struct conf_doc *doc, void *section)
+{
+	const struct options_edge *e = section;
+
+	check_faces(doc, e);
+	check_relay(doc, e);
+	if (e->limits.max_lifetime_s < e->limits.default_lifetime_s)
+		conf_fail(doc, &e->limits.max_lifetime_s,
+			"\"max_lifetime\" is shorter than \"default_lifetime\"; raise one or lower "
+			"the other");
+}
+
+const struct conf_option options_edge_table[] = {
+	{.name = "realm",
+		.type = CONF_STRING,
+		AT(options_edge, realm),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = 127,
+		.example = "edge.example.com",
+		.check = check_edge,
+		.text = "Realm of the credentials: the same on every member of a pool. A domain "
+			"name of yours is usual."},
+	{.name = "node",
+		.type = CONF_UINT,
+		AT(options_edge, node),
+		.max = 63,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Number of this member in its pool, for credentials that name the members "
+			"they are good for."},
+	{.name = "faces",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_edge, faces),
+		.children = face_table,
+		.item_size = sizeof(struct options_face),
+		.min = 1,
+		.max = 16,
+		.flags = CONF_REQUIRED,
+		.text = "The faces of the node: usually one toward the Internet and one toward the "
+			"inside."},
+	{.name = "relay",
+		.type = CONF_SECTION,
+		AT(options_edge, relay),
+		.children = relay_table,
+		.text = "Relayed addresses."},
+	{.name = "peers",
+		.type = CONF_SECTION,
+		AT(options_edge, peers),
+		.children = peers_table,
+		.text = "Where clients may send to through the relay."},
+	{.name = "limits",
+		.type = CONF_SECTION,
+		AT(options_edge, limits),
+		.children = limits_table,
+		.text = "Limits."},
+	{.name = "strict_channels",
+		.type = CONF_BOOL,
+		AT(options_edge, strict_channels),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Takes only the channel numbers of RFC 8656, 0x4000 to 0x4FFF. Off, those "
+			"of RFC 5766 up to 0x7FFF too, which many clients use."},
+	{.name = "sha256",
+		.type = CONF_BOOL,
+		AT(options_edge, sha256),
+		.fallback = "true",
+		.flags = CONF_RELOAD,
+		.text = "Offers SHA-256 for the credentials' key beside MD5 (RFC 8489); clients "
+			"that do not know it ignore the offer."},
+	{.name = "software",
+		.type = CONF_BOOL,
+		AT(options_edge, software),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Names this program and its version in answers to authenticated clients."},
+	{.name = "receive_buffer",
+		.type = CONF_SIZE,
+		AT(options_edge, receive_buffer),
+		.min = 65536,
+		.max = 1073741824,
+		.fallback = "4M",
+		.text = "Kernel receive buffer of each listening socket: what a burst may fill "
+			"before packets are lost. Without the right to pass net.core.rmem_max, the "
+			"kernel gives what that allows."},
+	{.name = NULL},
+};

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What a configuration file turns into: every key read, every snapshot built, before anything of
+ * the running daemon changes. Made and used on the main thread.
+ */
+#ifndef DAEMON_SETTINGS_H
+#define DAEMON_SETTINGS_H
+
+#include <sallyport/auth.h>
+#include <sallyport/conf.h>
+#include <sallyport/mras.h>
+#include <sallyport/turn.h>
+
+#include "options.h"
+
+struct settings_listener {
+	struct addr local;
+	enum auth_location location;
+	const char *face; /* its name */
+};
+
+struct settings {
+	struct conf_doc *doc;
+	const struct options *options; /* in DOC */
+	struct auth_snapshot *auth;    /* counted */
+	struct turn_snapshot *turn;    /* counted */
+	struct mras_config mras;       /* pointers into ARENA and DOC */
+	struct ssl_ctx_st *tls; /* of the API; NULL without one. Taken by whoever serves it */
+	struct settings_listener *listeners;
+	size_t n_listeners;
+	struct addr *api_listen;
+	size_t n_api_listen;
+	struct list arena; /* blocks that live as long as this */
+};
+
+/* Gets each error and warning as a line for people, no newline. */
+typedef void (*settings_say_fn)(void *arg, bool is_warning, const char *line);
+
+/* 0, or a negative code after at least one error was said. *OUT is written on success only. */
+int settings_load(const char *path, settings_say_fn say, void *arg, struct settings **out);
+void settings_destroy(struct settings *s);
+
+/* The same with other revocations: new AUTH and TURN, all else as it was. -ENOMEM and the like
+ * change nothing. */
+int settings_revoke(struct settings *s, const struct auth_revocation *list, size_t n);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making, starting, telling and ending the workers. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sallyport/flow.h>
+#include <sallyport/net.h>
+
+#include "leases.h"
+#include "workers.h"
+
+#define MAILBOX_LEN 4096
+#define RETRY_MS    100
+
+struct worker {
+	struct loop *loop;
+	struct relay *relay;
+	struct lease_clerk *clerk;
+	struct loop_thread *thread; /* NULL: not started */
+	bool is_behind;             /* has not got the newest snapshot yet */
+};
+
+struct workers {
+	struct loop *main; /* not owned */
+	struct worker *all;
+	unsigned n;
+	/* What workers know each other by. */
+	struct loop **loops;
+	struct relay **relays;
+	struct turn_server **servers;
+	struct leases *leases;
+	struct turn_snapshot *newest; /* counted */
+	struct wheel_timer retry;
+};
+
+/* ---- sockets ---- */
+
+/*
+ * SO_REUSEPORT would let a second daemon of the same user share the port without a word. So the
+ * address is bound once without it, which fails when anybody holds it, and given up again.
+ */
+static int probe(const struct addr *a)
+{
+	int fd;
+	int rc = net_udp_socket(a, false, 0, &fd);
+
+	if (rc == 0)
+		close(fd);
+	return rc;
+}
+
+static void say_bind(const struct settings_listener *l, int rc, char why[WORKERS_WHY_LEN])
+{
+	char a[ADDR_TEXT_LEN];
+	const char *hint = "";
+
+	if (rc == -EADDRINUSE)
+		hint = "; another program holds it: ss -lunp shows which";
+	else if (rc == -EADDRNOTAVAIL)
+		hint = "; this host has no such address: ip addr shows those it has";
+	else if (rc == -EACCES)
+		hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+	snprintf(why, WORKERS_WHY_LEN, "cannot listen on %s for face \"%s\": %s%s",
+		addr_format(&l->local, a), l->face, err_text(rc), hint);
+}
+
+/* One socket per listener and worker; FDS is n_listeners * n, worker by worker. */
+static int bind_all(const struct settings *s, unsigned n, int *fds, char why[WORKERS_WHY_LEN])
+{
+	uint32_t rcvbuf = (uint32_t)s->options->edge.receive_buffer;
+
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		int rc = probe(&s->listeners[i].local);
+		for (unsigned w = 0; w < n && rc == 0; w++)
+			rc = net_udp_socket(
+				&s->listeners[i].local, true, rcvbuf, &fds[w * s->n_listeners + i]);
+		if (rc != 0) {
+			say_bind(&s->listeners[i], rc, why);
+			return rc;
+		}
+	}
+	return 0;
+}
+
+/* ---- making ---- */
+
+static int make_relay(
+	struct workers *ws, unsigned i, const struct settings *s, struct metrics_set *m, int *fds)
+{
+	struct worker *w = &ws->all[i];
+	struct relay_listener *l = calloc(s->n_listeners, sizeof(*l));
+
+	if (!l)
+		return -ENOMEM;
+	for (size_t k = 0; k < s->n_listeners; k++) {
+		l[k] = (struct relay_listener){
+			fds[k], s->listeners[k].local, s->listeners[k].location};
+		fds[k] = -1; /* relay_create takes it */
+	}
+	struct relay_config c = {
+		.loop = w->loop,
+		.worker = i,
+		.n_workers = ws->n,
+		.snapshot = s->turn,
+		.listeners = l,
+		.n_listeners = s->n_listeners,
+		.net_cells = metrics_set_cells(m, &net_counters, i),
+		.flow_cells = metrics_set_cells(m, &flow_counters, i),
+		.turn_cells = metrics_set_cells(m, &turn_counters, i),
+		.relay_cells = metrics_set_cells(m, &relay_counters, i),
+		.lease_ask = lease_clerk_ask,
+		.lease_put = lease_clerk_put,
+		.arg = w->clerk,
+	};
+	int rc = relay_create(&c, &w->relay);
+	free(l);
+	return rc;
+}
+
+static int make_worker(
+	struct workers *ws, unsigned i, const struct settings *s, struct metrics_set *m, int *fds)
+{
+	struct worker *w = &ws->all[i];
+	char name[24];
+
+	snprintf(name, sizeof(name), "worker-%u", i);
+	w->loop = loop_create(name, MAILBOX_LEN);
+	if (!w->loop)
+		return -ENOMEM;
+	w->clerk = lease_clerk_create(ws->leases, w->loop);
+	if (!w->clerk)
+		return -ENOMEM;
+	int rc = make_relay(ws, i, s, m, fds + (size_t)i * s->n_listeners);
+	if (rc != 0)
+		return rc;
+	ws->loops[i] = w->loop;
+	ws->relays[i] = w->relay;
+	ws->servers[i] = relay_turn(w->relay);
+	return 0;
+}
+
+static void catch_up(struct wheel_timer *t, void *arg);
+
+static struct workers *alloc_workers(struct loop *main, unsigned n)
+{
+	struct workers *ws = calloc(1, sizeof(*ws));
+
+	if (!ws)
+		return NULL;
+	ws->main = main;
+	ws->n = n;
+	wheel_timer_init(&ws->retry, catch_up);
+	ws->all = calloc(n, sizeof(*ws->all));
+	ws->loops = calloc(n, sizeof(struct loop *));
+	ws->relays = calloc(n, sizeof(struct relay *));
+	ws->servers = calloc(n, sizeof(struct turn_server *));
+	ws->leases = leases_create(main, ws->loops, ws->relays);
+	if (ws->all && ws->loops && ws->relays && ws->servers && ws->leases)
+		return ws;
+	workers_destroy(ws);
+	return NULL;
+}
+
+static int make_all(struct workers *ws, const struct settings *s, struct metrics_set *m, int *fds,
+	char why[WORKERS_WHY_LEN])
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < ws->n && rc == 0; i++)
+		rc = make_worker(ws, i, s, m, fds);
+	if (rc == ERR_FULL)
+		snprintf(why, WORKERS_WHY_LEN,
+			"\"edge.relay.ports\" is too small for %u workers; widen it or lower "
+			"\"workers\"",
+			ws->n);
+	else if (rc != 0)
+		snprintf(why, WORKERS_WHY_LEN, "cannot make the workers: %s", err_text(rc));
+	for (unsigned i = 0; i < ws->n && rc == 0; i++)
+		turn_server_join(ws->servers[i], ws->servers, ws->loops);
+	return rc;
+}
+
+int workers_create(struct loop *main, const struct settings *s, struct metrics_set *metrics,
+	unsigned n, struct workers **out, char why[WORKERS_WHY_LEN])
+{
+	size_t n_fds = s->n_listeners * n;
+	int *fds = malloc(n_fds * sizeof(*fds));
+	struct workers *ws = alloc_workers(main, n);
+	int rc = -ENOMEM;
+
+	snprintf(why, WORKERS_WHY_LEN, "out of memory");
+	for (size_t i = 0; fds && i < n_fds; i++)
+		fds[i] = -1;
+	if (fds && ws)
+		rc = bind_all(s, n, fds, why);
+	if (rc == 0)
+		rc = make_all(ws, s, metrics, fds, why);
+	for (size_t i = 0; fds && i < n_fds; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+	}
+	free(fds);
+	if (rc != 0) {
+		workers_destroy(ws);
+		return rc;
+	}
+	*out = ws;
+	return 0;
+}
+
+int workers_start(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++) {
+		int rc = loop_thread_start(ws->all[i].loop, &ws->all[i].thread);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* ---- snapshots ---- */
+
+static bool tell(struct workers *ws, struct worker *w)
+{
+	struct turn_snapshot *s = turn_snapshot_get(ws->newest);
+
+	if (loop_post(w->loop, &relay_snapshot_msg, w->relay, &s) == 0)
+		return true;
+	turn_snapshot_put(s);
+	return false;
+}
+
+static void catch_up(struct wheel_timer *t, void *arg)
+{
+	struct workers *ws = CONTAINER_OF(t, struct workers, retry);
+	bool is_done = true;
+
+	(void)arg;
+	for (unsigned i = 0; i < ws->n; i++) {
+		struct worker *w = &ws->all[i];
+		if (w->is_behind && tell(ws, w))
+			w->is_behind = false;
+		is_done = is_done && !w->is_behind;
+	}
+	if (!is_done)
+		wheel_set(
+			loop_wheel(ws->main), &ws->retry, loop_clock(ws->main)->mono_ms + RETRY_MS);
+}
+
+void workers_snapshot(struct workers *ws, struct turn_snapshot *s)
+{
+	turn_snapshot_put(ws->newest);
+	ws->newest = turn_snapshot_get(s);
+	for (unsigned i = 0; i < ws->n; i++)
+		ws->all[i].is_behind = true;
+	catch_up(&ws->retry, NULL);
+}
+
+/* ---- end ---- */
+
+/* A mailbox that is full empties as long as its thread runs. */
+static void stop(struct worker *w)
+{
+	while (loop_post(w->loop, &relay_stop_msg, w->relay, NULL) != 0)
+		usleep(1000);
+	(void)loop_thread_join(w->thread);
+	w->thread = NULL;
+}
+
+void workers_destroy(struct workers *ws)
+{
+	if (!ws)
+		return;
+	wheel_cancel(loop_wheel(ws->main), &ws->retry);
+	for (unsigned i = 0; ws->all && i < ws->n; i++) {
+		if (ws->all[i].thread)
+			stop(&ws->all[i]);
+	}
+	/* With all threads ended, what they still say to each other is discarded with the loops. */
+	for (unsigned i = 0; ws->all && i < ws->n; i++)
+		relay_destroy(ws->all[i].relay);
+	for (unsigned i = 0; ws->all && i < ws->n; i++) {
+		lease_clerk_destroy(ws->all[i].clerk);
+		loop_destroy(ws->all[i].loop);
+	}
+	leases_destroy(ws->leases);
+	turn_snapshot_put(ws->newest);
+	free(ws->all);
+	free(ws->loops);
+	free(ws->relays);
+	free(ws->servers);
+	free(ws);
+}

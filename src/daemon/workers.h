@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The workers: their sockets, loops, threads, and what the main thread tells them. */
+#ifndef DAEMON_WORKERS_H
+#define DAEMON_WORKERS_H
+
+#include <sallyport/metrics.h>
+#include <sallyport/relay.h>
+
+#include "settings.h"
+
+#define WORKERS_WHY_LEN 256
+
+struct workers; /* main thread */
+
+/*
+ * Binds every listener once per worker and makes the workers; nothing runs yet. WHY gets a
+ * sentence naming what could not be bound. The set has n blocks for them, and one for MAIN.
+ */
+int workers_create(struct loop *main, const struct settings *s, struct metrics_set *metrics,
+	unsigned n, struct workers **out, char why[WORKERS_WHY_LEN]);
+int workers_start(struct workers *w);
+/* Hands a snapshot to all; one whose mailbox is full gets it a little later. */
+void workers_snapshot(struct workers *w, struct turn_snapshot *s);
+/* Stops and joins the threads that run; then frees all. */
+void workers_destroy(struct workers *w);
+
+#endif
