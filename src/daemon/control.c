@@ -33,8 +33,8 @@ struct control {
 	unsigned n_workers;
 	struct workers *workers;
 	struct api *api;
-	struct http_server *api_server;   /* NULL without an API */
-	
+	struct http_server *api_server; /* NULL without an API */
+
 	struct http_server *admin_server; /* on the Unix socket */
 	struct http_server *admin_tcp;    /* NULL unless configured */
 	bool is_running;

@@ -386,17 +386,11 @@ static int build(struct settings *s)
 	return rc != 0 ? rc : tls_rc;
 }
 
-static void say_all(const struct settings *s, settings_say_fn say, void *arg, const char *path)
+static void say_all(const struct settings *s, settings_say_fn say, void *arg)
 {
 	for (size_t i = 0; i < conf_error_count(s->doc); i++) {
 		const struct conf_error *e = conf_error_at(s->doc, i);
-		char line[512];
-		if (e->line > 0)
-			snprintf(line, sizeof(line), "%s:%u:%u: %s", path, e->line, e->column,
-				e->text);
-		else
-			snprintf(line, sizeof(line), "%s: %s", path, e->text);
-		say(arg, e->is_warning, line);
+		say(arg, e->is_warning, e->text);
 	}
 }
 
@@ -416,7 +410,7 @@ int settings_load(const char *path, settings_say_fn say, void *arg, struct setti
 		rc = build(s);
 	}
 	if (s->doc)
-		say_all(s, say, arg, path);
+		say_all(s, say, arg);
 	if (rc == 0) {
 		*out = s;
 		return 0;

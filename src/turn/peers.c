@@ -71,20 +71,27 @@ static int insert_defaults(struct prefix_set *set)
 	return 0;
 }
 
+static bool is_named(const struct prefix_set *set, const struct addr *a)
+{
+	/* An address may come twice, as an interface's and as a listener's. */
+	uint8_t v = prefix_set_lookup(set, a);
+
+	return v == PEER_ALLOW || v == PEER_OWN_ALLOW;
+}
+
 /* The node's addresses come last: as whole addresses they are the longest match of all. */
 static int insert_own(struct prefix_set *set, const struct turn_config *c)
 {
 	int rc = 0;
 
 	for (size_t i = 0; i < c->peers.n_own && rc == 0; i++) {
-		bool named = prefix_set_lookup(set, &c->peers.own[i]) == PEER_ALLOW;
+		bool named = is_named(set, &c->peers.own[i]);
 		rc = insert_host(set, &c->peers.own[i], named ? PEER_OWN_ALLOW : PEER_DENY);
 	}
 	for (size_t i = 0; i < c->n_relays && rc == 0; i++) {
 		const struct addr *both[] = {&c->relays[i].local, &c->relays[i].advertise};
 		for (size_t k = 0; k < 2 && rc == 0; k++) {
-			uint8_t v = prefix_set_lookup(set, both[k]);
-			bool named = v == PEER_ALLOW || v == PEER_OWN_ALLOW;
+			bool named = is_named(set, both[k]);
 			rc = insert_host(set, both[k], named ? PEER_OWN_ALLOW : PEER_OWN_RELAY);
 		}
 	}
