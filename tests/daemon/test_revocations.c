@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The revocation file: what is written is read, and what is not a revocation is told by its line. */
+/* The revocation file: what is written is read, and what is not a revocation is told by its line.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,11 +99,11 @@ static void comments_and_empty_lines_are_skipped(void **state)
 static void a_line_that_is_no_revocation_is_told_by_its_number(void **state)
 {
 	static const char *const bad[] = {
-		"jti 0102 1800000000\n",	     /* too short */
+		"jti 0102 1800000000\n",             /* too short */
 		"jti 01020304050607zz 1800000000\n", /* not hexadecimal */
 		"kid 387218 1800000000\n",
 		"user 0102030405060708 1800000000\n", /* no such kind */
-		"kid 387218cb\n",		      /* no end */
+		"kid 387218cb\n",                     /* no end */
 		"kid 387218cb 1800000000 more\n",
 	};
 	struct fixture *f = *state;
