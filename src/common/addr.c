@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Addresses: the canonical form, to and from the kernel and people. */
+/* Transport addresses in canonical form: conversion, text, comparison. Prefixes are in prefix.c. */
+#include <sallyport/common/addr.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include <sallyport/common.h>
+#include <sallyport/common/bytes.h>
+#include <sallyport/common/err.h>
 
 static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-static bool is_mapped(const uint8_t ip[16])
-{
-	return memcmp(ip, mapped_prefix, sizeof(mapped_prefix)) == 0;
-}
 
 struct addr addr_ipv4(uint32_t ip_host_order, uint16_t port)
 {
@@ -26,25 +22,38 @@ struct addr addr_ipv4(uint32_t ip_host_order, uint16_t port)
 
 struct addr addr_ipv6(const uint8_t ip[16], uint16_t port)
 {
-	struct addr a = {.port = port, .family = is_mapped(ip) ? ADDR_IPV4 : ADDR_IPV6};
+	struct addr a = {.port = port, .family = ADDR_IPV6};
 
-	memcpy(a.ip, ip, sizeof(a.ip));
+	memcpy(a.ip, ip, 16);
+	if (memcmp(ip, mapped_prefix, sizeof(mapped_prefix)) == 0)
+		a.family = ADDR_IPV4;
 	return a;
+}
+
+/* Unicast and multicast link-local: the only addresses that mean nothing without an interface. */
+static bool has_scope(const struct addr *a)
+{
+	return a->family == ADDR_IPV6 && ((a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80) ||
+						 (a->ip[0] == 0xff && (a->ip[1] & 0x0f) == 0x02));
 }
 
 int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out)
 {
+	if (len < offsetof(struct sockaddr, sa_family) + sizeof(sa->sa_family))
+		return ERR_UNSUPPORTED;
 	if (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
 		struct sockaddr_in in;
+
 		memcpy(&in, sa, sizeof(in));
 		*out = addr_ipv4(ntohl(in.sin_addr.s_addr), ntohs(in.sin_port));
 		return 0;
 	}
 	if (sa->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
 		struct sockaddr_in6 in6;
+
 		memcpy(&in6, sa, sizeof(in6));
 		*out = addr_ipv6(in6.sin6_addr.s6_addr, ntohs(in6.sin6_port));
-		if (out->family == ADDR_IPV6 && IN6_IS_ADDR_LINKLOCAL(&in6.sin6_addr))
+		if (has_scope(out))
 			out->scope = in6.sin6_scope_id;
 		return 0;
 	}
@@ -53,119 +62,171 @@ int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *ou
 
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 {
-	if (a->family == ADDR_IPV6) {
-		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
-			.sin6_port = htons(a->port),
-			.sin6_scope_id = a->scope};
-		memcpy(&in6.sin6_addr, a->ip, sizeof(a->ip));
-		memcpy(out, &in6, sizeof(in6));
-		return sizeof(in6);
+	memset(out, 0, sizeof(*out));
+	if (a->family == ADDR_IPV4) {
+		struct sockaddr_in *in = (struct sockaddr_in *)out;
+
+		in->sin_family = AF_INET;
+		in->sin_port = htons(a->port);
+		memcpy(&in->sin_addr, a->ip + 12, 4);
+		return sizeof(*in);
 	}
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
-	memcpy(&in.sin_addr, a->ip + 12, 4);
-	memcpy(out, &in, sizeof(in));
-	return sizeof(in);
+	if (a->family == ADDR_IPV6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(a->port);
+		in6->sin6_scope_id = a->scope;
+		memcpy(&in6->sin6_addr, a->ip, 16);
+		return sizeof(*in6);
+	}
+	return 0;
 }
 
-static int parse_ip(const char *text, size_t len, struct addr *out)
+/* Decimal digits only, no sign, no leading zero, at most MAX. */
+static int number_parse(const char *text, uint32_t max, uint32_t *out)
 {
-	char buf[INET6_ADDRSTRLEN];
+	uint64_t v = 0;
+
+	if (text[0] == '\0' || (text[0] == '0' && text[1] != '\0'))
+		return ERR_MALFORMED;
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9')
+			return ERR_MALFORMED;
+		v = v * 10 + (uint64_t)(*p - '0');
+		if (v > max)
+			return ERR_MALFORMED;
+	}
+	*out = (uint32_t)v;
+	return 0;
+}
+
+/* An IPv6 address, with "%index" where a scope is meant. Cuts TEXT at the percent sign. */
+static int ipv6_parse(char *text, struct addr *out)
+{
+	char *percent = strchr(text, '%');
 	uint8_t ip[16];
 
-	if (len == 0 || len >= sizeof(buf))
+	if (percent != NULL)
+		*percent++ = '\0';
+	if (inet_pton(AF_INET6, text, ip) != 1)
 		return ERR_MALFORMED;
-	memcpy(buf, text, len);
-	buf[len] = '\0';
-	if (inet_pton(AF_INET, buf, ip) == 1) {
-		*out = addr_ipv4(be32_get(ip), 0);
+	*out = addr_ipv6(ip, 0);
+	if (percent == NULL)
 		return 0;
-	}
-	if (inet_pton(AF_INET6, buf, ip) == 1) {
-		*out = addr_ipv6(ip, 0);
-		return 0;
-	}
-	return ERR_MALFORMED;
+	if (!has_scope(out))
+		return ERR_MALFORMED;
+	return number_parse(percent, UINT32_MAX, &out->scope);
 }
 
-static int parse_port(const char *text, uint16_t *out)
+static int ipv4_parse(const char *text, struct addr *out)
 {
-	unsigned long n = 0;
-	size_t i = 0;
+	uint8_t ip[4];
 
-	for (; text[i] >= '0' && text[i] <= '9' && i < 5; i++)
-		n = n * 10 + (unsigned long)(text[i] - '0');
-	if (i == 0 || text[i] != '\0' || n > 65535)
+	if (inet_pton(AF_INET, text, ip) != 1)
 		return ERR_MALFORMED;
-	*out = (uint16_t)n;
+	*out = addr_ipv4(be32_get(ip), 0);
+	return 0;
+}
+
+/*
+ * Cuts TEXT into host and port. *HOST and *PORT point into it, *PORT is NULL when there is none;
+ * *IS_IPV6 says which family the punctuation promises.
+ */
+static int host_port_split(char *text, char **host, char **port, bool *is_ipv6)
+{
+	char *colon = strchr(text, ':');
+
+	*host = text;
+	*port = NULL;
+	*is_ipv6 = true;
+	if (text[0] == '[') {
+		char *end = strchr(text, ']');
+
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return ERR_MALFORMED;
+		*host = text + 1;
+		*port = end[1] == ':' ? end + 2 : NULL;
+		*end = '\0';
+		return 0;
+	}
+	if (colon != NULL && strchr(colon + 1, ':') != NULL)
+		return 0;
+	*is_ipv6 = false;
+	if (colon != NULL) {
+		*colon = '\0';
+		*port = colon + 1;
+	}
 	return 0;
 }
 
 int addr_parse(const char *text, uint16_t default_port, struct addr *out)
 {
-	const char *colon = strchr(text, ':');
-	const char *port = NULL;
-	const char *ip = text;
+	char copy[ADDR_TEXT_LEN];
 	size_t len = strlen(text);
+	char *host, *port_text;
+	bool is_ipv6;
+	uint32_t port = default_port;
 	struct addr a;
-	int rc;
 
-	if (text[0] == '[') {
-		const char *end = strchr(text, ']');
-		if (!end || (end[1] != '\0' && end[1] != ':'))
-			return ERR_MALFORMED;
-		ip = text + 1;
-		len = (size_t)(end - ip);
-		port = end[1] == ':' ? end + 2 : NULL;
-	} else if (colon && !strchr(colon + 1, ':')) {
-		len = (size_t)(colon - text);
-		port = colon + 1;
-	}
-	rc = parse_ip(ip, len, &a);
-	a.port = default_port;
-	if (rc == 0 && port)
-		rc = parse_port(port, &a.port);
-	/* Brackets belong to IPv6, and only they may hold it. */
-	if (rc == 0 && text[0] == '[' && !memchr(ip, ':', len))
-		rc = ERR_MALFORMED;
-	if (rc == 0)
-		*out = a;
-	return rc;
+	if (len >= sizeof(copy))
+		return ERR_MALFORMED;
+	memcpy(copy, text, len + 1);
+	if (host_port_split(copy, &host, &port_text, &is_ipv6) != 0)
+		return ERR_MALFORMED;
+	if (port_text != NULL && number_parse(port_text, UINT16_MAX, &port) != 0)
+		return ERR_MALFORMED;
+	if ((is_ipv6 ? ipv6_parse(host, &a) : ipv4_parse(host, &a)) != 0)
+		return ERR_MALFORMED;
+	a.port = (uint16_t)port;
+	*out = a;
+	return 0;
 }
 
 const char *addr_format_ip(const struct addr *a, char buf[ADDR_TEXT_LEN])
 {
-	if (a->family == ADDR_NONE)
-		snprintf(buf, ADDR_TEXT_LEN, "none");
-	else if (a->family == ADDR_IPV4)
-		inet_ntop(AF_INET, a->ip + 12, buf, ADDR_TEXT_LEN);
-	else
-		inet_ntop(AF_INET6, a->ip, buf, ADDR_TEXT_LEN);
+	size_t len;
+
+	if (a->family == ADDR_IPV4) {
+		(void)snprintf(buf, ADDR_TEXT_LEN, "%u.%u.%u.%u", a->ip[12], a->ip[13], a->ip[14],
+			a->ip[15]);
+		return buf;
+	}
+	if (a->family != ADDR_IPV6) {
+		(void)snprintf(buf, ADDR_TEXT_LEN, "none");
+		return buf;
+	}
+	(void)inet_ntop(AF_INET6, a->ip, buf, ADDR_TEXT_LEN); /* 46 bytes always suffice */
 	if (a->scope != 0) {
-		size_t n = strlen(buf);
-		snprintf(buf + n, ADDR_TEXT_LEN - n, "%%%u", a->scope);
+		len = strlen(buf);
+		(void)snprintf(buf + len, ADDR_TEXT_LEN - len, "%%%u", a->scope);
 	}
 	return buf;
 }
 
 const char *addr_format(const struct addr *a, char buf[ADDR_TEXT_LEN])
 {
-	char ip[ADDR_TEXT_LEN - 8];
-	char full[ADDR_TEXT_LEN];
+	char ip[ADDR_TEXT_LEN];
 
-	addr_format_ip(a, full);
-	snprintf(ip, sizeof(ip), "%.*s", (int)sizeof(ip) - 1, full);
-	snprintf(buf, ADDR_TEXT_LEN, a->family == ADDR_IPV6 ? "[%s]:%u" : "%s:%u", ip, a->port);
+	(void)addr_format_ip(a, ip);
+	/* An address and its scope need 57 bytes; the precision lets the compiler see that. */
+	if (a->family == ADDR_IPV6)
+		(void)snprintf(buf, ADDR_TEXT_LEN, "[%.60s]:%u", ip, a->port);
+	else if (a->family == ADDR_IPV4)
+		(void)snprintf(buf, ADDR_TEXT_LEN, "%.60s:%u", ip, a->port);
+	else
+		(void)snprintf(buf, ADDR_TEXT_LEN, "none");
 	return buf;
-}
-
-bool addr_equal_ip(const struct addr *a, const struct addr *b)
-{
-	return a->scope == b->scope && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
 }
 
 bool addr_equal(const struct addr *a, const struct addr *b)
 {
-	return a->port == b->port && addr_equal_ip(a, b);
+	return addr_equal_ip(a, b) && a->port == b->port;
+}
+
+bool addr_equal_ip(const struct addr *a, const struct addr *b)
+{
+	return memcmp(a->ip, b->ip, 16) == 0 && a->scope == b->scope && a->family == b->family;
 }
 
 bool addr_is_unspecified(const struct addr *a)
@@ -174,28 +235,5 @@ bool addr_is_unspecified(const struct addr *a)
 
 	if (a->family == ADDR_IPV4)
 		return be32_get(a->ip + 12) == 0;
-	return memcmp(a->ip, zero, sizeof(zero)) == 0;
-}
-
-unsigned addr_embedded_ipv4(const struct addr *a, struct addr out[2])
-{
-	static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b};
-
-	if (a->family != ADDR_IPV6)
-		return 0;
-	if (memcmp(a->ip, nat64, sizeof(nat64)) == 0) {
-		out[0] = addr_ipv4(be32_get(a->ip + 12), 0);
-		return 1;
-	}
-	if (be16_get(a->ip) == 0x2002) { /* 6to4, RFC 3056 */
-		out[0] = addr_ipv4(be32_get(a->ip + 2), 0);
-		return 1;
-	}
-	if (be32_get(a->ip) ==
-		0x20010000) { /* Teredo, RFC 4380 §4: the client's address is inverted */
-		out[0] = addr_ipv4(be32_get(a->ip + 4), 0);
-		out[1] = addr_ipv4(~be32_get(a->ip + 12), 0);
-		return 2;
-	}
-	return 0;
+	return memcmp(a->ip, zero, 16) == 0;
 }

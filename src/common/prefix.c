@@ -1,159 +1,273 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Prefixes and the trie that finds the longest: nodes in one array, so a walk stays close. */
+/*
+ * Prefixes, the set of them, and the IPv4 addresses that IPv6 spellings carry.
+ *
+ * The set is a path-compressed binary trie: a node stands for a whole prefix, its children differ
+ * in the first bit behind it, so a look-up touches one node per prefix that branches. Nodes are 32
+ * bytes in one growing array and refer to each other by index; index 0 means "no node".
+ */
+#include <sallyport/common/prefix.h>
+
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sallyport/common/bytes.h>
+#include <sallyport/common/err.h>
 
-#include <sallyport/common.h>
+#define MAPPED_BITS 96 /* IPv4 prefixes start behind ::ffff: */
 
-static bool bit_of(const uint8_t ip[16], unsigned i)
+struct bits {
+	uint64_t hi, lo;
+};
+
+struct node {
+	struct bits key; /* zero behind len_bits */
+	uint32_t child[2];
+	uint8_t len_bits;
+	uint8_t verdict; /* 0: only a branch */
+};
+
+struct prefix_set {
+	struct node *nodes;
+	uint32_t n_nodes, cap;
+	uint32_t root[2]; /* IPv4 and IPv6 apart: "::/0" says nothing about IPv4 */
+};
+
+static struct bits bits_of(const uint8_t ip[16])
 {
-	return ip[i / 8] >> (7 - i % 8) & 1;
+	return (struct bits){be64_get(ip), be64_get(ip + 8)};
 }
 
-static int parse_len(const char *text, unsigned max, unsigned *out)
+static struct bits bits_mask(unsigned len_bits)
 {
-	unsigned n = 0;
-	size_t i = 0;
+	struct bits m = {UINT64_MAX, UINT64_MAX};
 
-	for (; text[i] >= '0' && text[i] <= '9' && i < 3; i++)
-		n = n * 10 + (unsigned)(text[i] - '0');
-	if (i == 0 || text[i] != '\0' || n > max || (i > 1 && text[0] == '0'))
+	if (len_bits < 64)
+		m.hi = len_bits == 0 ? 0 : UINT64_MAX << (64 - len_bits);
+	if (len_bits < 128)
+		m.lo = len_bits <= 64 ? 0 : UINT64_MAX << (128 - len_bits);
+	return m;
+}
+
+static bool bits_match(struct bits a, struct bits b, unsigned len_bits)
+{
+	struct bits m = bits_mask(len_bits);
+
+	return (((a.hi ^ b.hi) & m.hi) | ((a.lo ^ b.lo) & m.lo)) == 0;
+}
+
+static unsigned bits_at(struct bits b, unsigned index)
+{
+	return (unsigned)((index < 64 ? b.hi >> (63 - index) : b.lo >> (127 - index)) & 1);
+}
+
+/* How many leading bits A and B share. */
+static unsigned bits_common(struct bits a, struct bits b)
+{
+	if (a.hi != b.hi)
+		return (unsigned)__builtin_clzll(a.hi ^ b.hi);
+	if (a.lo != b.lo)
+		return 64 + (unsigned)__builtin_clzll(a.lo ^ b.lo);
+	return 128;
+}
+
+static int length_parse(const char *text, unsigned max, unsigned *out)
+{
+	unsigned v = 0;
+
+	if (text[0] == '\0' || strlen(text) > 3 || (text[0] == '0' && text[1] != '\0'))
 		return ERR_MALFORMED;
-	*out = n;
+	for (; *text != '\0'; text++) {
+		if (*text < '0' || *text > '9')
+			return ERR_MALFORMED;
+		v = v * 10 + (unsigned)(*text - '0');
+	}
+	if (v > max)
+		return ERR_MALFORMED;
+	*out = v;
 	return 0;
 }
 
 int prefix_parse(const char *text, struct prefix *out)
 {
 	const char *slash = strchr(text, '/');
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	char ip[64];
-	struct prefix p = {.len_bits = 128};
-	unsigned bits;
+	size_t ip_len = slash != NULL ? (size_t)(slash - text) : strlen(text);
+	char ip[ADDR_TEXT_LEN];
+	struct addr a;
+	struct bits b, m;
+	const char *colon;
+	unsigned len_bits;
 
-	if (len >= sizeof(ip) || memchr(text, '[', len))
+	if (ip_len >= sizeof(ip))
 		return ERR_MALFORMED;
-	memcpy(ip, text, len);
-	ip[len] = '\0';
-	if (addr_parse(ip, 0, &p.addr) != 0 || p.addr.port != 0)
+	memcpy(ip, text, ip_len);
+	ip[ip_len] = '\0';
+	colon = strchr(ip, ':');
+	/* A port, brackets or a scope have no place here; no IPv6 address has a single colon. */
+	if (strpbrk(ip, "[]%") != NULL || (colon != NULL && colon == strrchr(ip, ':')) ||
+		addr_parse(ip, 0, &a) != 0)
 		return ERR_MALFORMED;
-	/* "1.2.3.4:0" has a port as well, though an empty one. */
-	if (p.addr.family == ADDR_IPV4 && strchr(ip, ':') && strchr(ip, ':') == strrchr(ip, ':'))
+	len_bits = colon == NULL ? 32 : 128;
+	if (slash != NULL && length_parse(slash + 1, len_bits, &len_bits) != 0)
 		return ERR_MALFORMED;
-	/* An IPv4-mapped spelling counts its bits in the IPv6 form. */
-	bool is_short = p.addr.family == ADDR_IPV4 && !strchr(ip, ':');
-	if (slash) {
-		if (parse_len(slash + 1, is_short ? 32 : 128, &bits) != 0)
-			return ERR_MALFORMED;
-		p.len_bits = (uint8_t)(is_short ? bits + 96 : bits);
-	}
-	for (unsigned i = p.len_bits; i < 128; i++) {
-		if (bit_of(p.addr.ip, i))
-			return ERR_MALFORMED;
-	}
-	*out = p;
+	if (colon == NULL)
+		len_bits += MAPPED_BITS;
+	b = bits_of(a.ip);
+	m = bits_mask(len_bits);
+	if ((b.hi & ~m.hi) != 0 || (b.lo & ~m.lo) != 0)
+		return ERR_MALFORMED;
+	*out = (struct prefix){.addr = a, .len_bits = (uint8_t)len_bits};
 	return 0;
 }
 
 const char *prefix_format(const struct prefix *p, char buf[ADDR_TEXT_LEN])
 {
-	char ip[ADDR_TEXT_LEN];
-	bool v4 = p->addr.family == ADDR_IPV4 && p->len_bits >= 96;
+	unsigned len_bits = p->len_bits;
+	size_t len;
 
-	addr_format_ip(&p->addr, ip);
-	snprintf(buf, ADDR_TEXT_LEN, "%.60s/%u", ip, v4 ? p->len_bits - 96u : p->len_bits);
+	if (p->addr.family == ADDR_IPV4)
+		len_bits -= MAPPED_BITS;
+	len = strlen(addr_format_ip(&p->addr, buf));
+	(void)snprintf(buf + len, ADDR_TEXT_LEN - len, "/%u", len_bits);
 	return buf;
 }
 
 bool prefix_contains(const struct prefix *p, const struct addr *a)
 {
-	unsigned whole = p->len_bits / 8, rest = p->len_bits % 8;
-
-	if (memcmp(p->addr.ip, a->ip, whole) != 0)
-		return false;
-	return rest == 0 || (p->addr.ip[whole] ^ a->ip[whole]) >> (8 - rest) == 0;
+	return p->addr.family == a->family &&
+	       bits_match(bits_of(p->addr.ip), bits_of(a->ip), p->len_bits);
 }
-
-struct node {
-	uint32_t child[2]; /* 0: none; the root is never a child */
-	uint8_t verdict;   /* 0: no prefix ends here */
-};
-
-struct prefix_set {
-	struct node *nodes;
-	uint32_t n, cap;
-};
 
 struct prefix_set *prefix_set_create(void)
 {
-	struct prefix_set *s = calloc(1, sizeof(*s));
-
-	if (!s)
-		return NULL;
-	s->cap = 256;
-	s->nodes = calloc(s->cap, sizeof(*s->nodes));
-	if (!s->nodes) {
-		free(s);
-		return NULL;
-	}
-	s->n = 1;
-	return s;
+	return calloc(1, sizeof(struct prefix_set));
 }
 
 void prefix_set_destroy(struct prefix_set *s)
 {
-	if (!s)
+	if (s == NULL)
 		return;
 	free(s->nodes);
 	free(s);
 }
 
-/* Room for a whole path at once, so that an insert that fails has changed nothing. */
-static int reserve(struct prefix_set *s, uint32_t more)
+/* Room for N more nodes, so that an insert cannot fail half-way. */
+static int set_reserve(struct prefix_set *s, uint32_t n)
 {
-	if (s->n + more <= s->cap)
+	uint32_t cap = s->cap == 0 ? 16 : s->cap * 2;
+	struct node *nodes;
+
+	if (s->nodes != NULL && s->cap - s->n_nodes >= n)
 		return 0;
-	uint32_t cap = s->cap * 2 + more;
-	struct node *nodes = reallocarray(s->nodes, cap, sizeof(*nodes));
-	if (!nodes)
+	if (cap <= s->cap)
+		return -ENOMEM;
+	nodes = realloc(s->nodes, cap * sizeof(*nodes));
+	if (nodes == NULL)
 		return -ENOMEM;
 	s->nodes = nodes;
 	s->cap = cap;
+	if (s->n_nodes == 0) {
+		memset(&nodes[0], 0, sizeof(nodes[0]));
+		s->n_nodes = 1;
+	}
 	return 0;
+}
+
+static uint32_t node_add(struct prefix_set *s, struct bits key, unsigned len_bits, uint8_t verdict)
+{
+	struct bits m = bits_mask(len_bits);
+
+	assert(s->n_nodes < s->cap);
+	s->nodes[s->n_nodes] = (struct node){
+		.key = {key.hi & m.hi, key.lo & m.lo},
+		.len_bits = (uint8_t)len_bits,
+		.verdict = verdict,
+	};
+	return s->n_nodes++;
 }
 
 int prefix_set_insert(struct prefix_set *s, const struct prefix *p, uint8_t verdict)
 {
-	int rc = reserve(s, 128);
-	uint32_t at = 0;
+	struct bits key = bits_of(p->addr.ip);
+	uint32_t *link = &s->root[p->addr.family == ADDR_IPV6];
+	unsigned common = 0;
+	uint32_t old, new;
 
-	if (rc != 0)
-		return rc;
-	for (unsigned i = 0; i < p->len_bits; i++) {
-		uint32_t *child = &s->nodes[at].child[bit_of(p->addr.ip, i)];
-		if (*child == 0) {
-			s->nodes[s->n] = (struct node){{0, 0}, 0};
-			*child = s->n++;
-		}
-		at = *child;
+	assert(verdict != 0);
+	if (set_reserve(s, 2) != 0)
+		return -ENOMEM;
+	for (; *link != 0; link = &s->nodes[*link].child[bits_at(key, common)]) {
+		const struct node *n = &s->nodes[*link];
+
+		common = bits_common(key, n->key);
+		if (common > p->len_bits)
+			common = p->len_bits;
+		if (common > n->len_bits)
+			common = n->len_bits;
+		if (common < n->len_bits || common == p->len_bits)
+			break;
 	}
-	s->nodes[at].verdict = verdict;
+	old = *link;
+	if (old != 0 && s->nodes[old].len_bits == p->len_bits && common == p->len_bits) {
+		s->nodes[old].verdict = verdict;
+		return 0;
+	}
+	/* Here P hangs below the last node that holds it, and takes OLD, or a branch, below it. */
+	new = node_add(s, key, p->len_bits, verdict);
+	if (old != 0 && common == p->len_bits) {
+		s->nodes[new].child[bits_at(s->nodes[old].key, common)] = old;
+	} else if (old != 0) {
+		uint32_t branch = node_add(s, key, common, 0);
+
+		s->nodes[branch].child[bits_at(key, common)] = new;
+		s->nodes[branch].child[!bits_at(key, common)] = old;
+		new = branch;
+	}
+	*link = new;
 	return 0;
 }
 
 uint8_t prefix_set_lookup(const struct prefix_set *s, const struct addr *a)
 {
-	uint8_t best = s->nodes[0].verdict;
-	uint32_t at = 0;
+	struct bits key = bits_of(a->ip);
+	uint32_t i = s->root[a->family == ADDR_IPV6];
+	uint8_t best = 0;
 
-	for (unsigned i = 0; i < 128; i++) {
-		at = s->nodes[at].child[bit_of(a->ip, i)];
-		if (at == 0)
+	while (i != 0) {
+		const struct node *n = &s->nodes[i];
+
+		if (!bits_match(key, n->key, n->len_bits))
 			break;
-		if (s->nodes[at].verdict != 0)
-			best = s->nodes[at].verdict;
+		if (n->verdict != 0)
+			best = n->verdict;
+		if (n->len_bits == 128)
+			break;
+		i = n->child[bits_at(key, n->len_bits)];
 	}
 	return best;
+}
+
+unsigned addr_embedded_ipv4(const struct addr *a, struct addr out[2])
+{
+	static const uint8_t nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+	static const uint8_t teredo[4] = {0x20, 0x01, 0x00, 0x00};
+
+	if (a->family != ADDR_IPV6)
+		return 0;
+	if (memcmp(a->ip, nat64, sizeof(nat64)) == 0) { /* RFC 6052 §2.1 */
+		out[0] = addr_ipv4(be32_get(a->ip + 12), 0);
+		return 1;
+	}
+	if (a->ip[0] == 0x20 && a->ip[1] == 0x02) { /* RFC 3056 §2 */
+		out[0] = addr_ipv4(be32_get(a->ip + 2), 0);
+		return 1;
+	}
+	if (memcmp(a->ip, teredo, sizeof(teredo)) == 0) { /* RFC 4380 §4: client is inverted */
+		out[0] = addr_ipv4(be32_get(a->ip + 4), 0);
+		out[1] = addr_ipv4(~be32_get(a->ip + 12), 0);
+		return 2;
+	}
+	return 0;
 }

@@ -28,20 +28,22 @@ struct addr {
 /* "[2001:db8::1]:65535" with scope, and its NUL. */
 #define ADDR_TEXT_LEN 72
 
+/* addr_ipv6 of an IPv4-mapped address is the IPv4 one. */
 struct addr addr_ipv4(uint32_t ip_host_order, uint16_t port);
 struct addr addr_ipv6(const uint8_t ip[16], uint16_t port);
 
 /*
- * From and to the kernel's form. An IPv4-mapped AF_INET6 address keeps its family IPv6 here only
- * in the sense that it becomes IPv4: there is one spelling. Returns ERR_UNSUPPORTED for other
- * families. addr_to_sockaddr writes the family the address has and returns the length.
+ * From and to the kernel's form. An IPv4-mapped AF_INET6 address becomes IPv4: there is one
+ * spelling. ERR_UNSUPPORTED for other families and for a LEN too short for its own.
+ * addr_to_sockaddr writes the family the address has and returns the length, 0 for ADDR_NONE.
  */
 int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *out);
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 
 /*
  * "192.0.2.1", "192.0.2.1:3478", "2001:db8::1", "[2001:db8::1]:3478". Without a port the port is
- * DEFAULT_PORT. Names are not resolved. ERR_MALFORMED if it is anything else.
+ * DEFAULT_PORT. A link-local address may carry "%3", the interface index. Names are not resolved.
+ * ERR_MALFORMED if it is anything else.
  */
 int addr_parse(const char *text, uint16_t default_port, struct addr *out);
 

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/*
- * Bounds-checked cursors over bytes. An error sticks: after the first overrun every call is a
- * no-op, so a caller checks once, at the end.
- */
+/* A borrowed run of bytes, and big-endian loads and stores. Bounds are the caller's. */
 #ifndef SALLYPORT_COMMON_BYTES_H
 #define SALLYPORT_COMMON_BYTES_H
 

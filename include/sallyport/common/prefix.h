@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A set of address prefixes with a verdict each: the longest match decides. One binary trie over
- * the 128-bit canonical form; built once, then read by any thread.
+ * A set of address prefixes with a verdict each: the longest match decides. A binary trie over
+ * the 128-bit canonical form; built once, then read by any thread. A prefix holds addresses of its
+ * own family only: "::/0" says nothing about 192.0.2.1. Scopes and ports are not looked at.
  */
 #ifndef SALLYPORT_COMMON_PREFIX_H
 #define SALLYPORT_COMMON_PREFIX_H
