@@ -34,6 +34,7 @@ struct control {
 	struct workers *workers;
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */
+	struct ssl_ctx_st *api_tls;     /* what it uses; owned here */
 
 	struct http_server *admin_server; /* on the Unix socket */
 	struct http_server *admin_tcp;    /* NULL unless configured */
@@ -183,9 +184,10 @@ static void swap_tls(struct control *c)
 {
 	if (!c->api_server)
 		return;
-	struct ssl_ctx_st *old = http_server_tls_set(c->api_server, c->settings->tls);
-	c->settings->tls = NULL; /* the server's now */
-	crypto_tls_destroy(old);
+	(void)http_server_tls_set(c->api_server, c->settings->tls); /* returns what api_tls is */
+	crypto_tls_destroy(c->api_tls);
+	c->api_tls = c->settings->tls;
+	c->settings->tls = NULL;
 }
 
 static void reload(struct control *c)
@@ -245,7 +247,8 @@ static int serve_api(struct control *c, char why[256])
 		return 0;
 	int rc = http_server_create(c->loop, &h, &c->api_server, why);
 	if (rc == 0) {
-		s->tls = NULL; /* the server's now */
+		c->api_tls = s->tls;
+		s->tls = NULL;
 		rc = api_attach(c->api, c->api_server, faces);
 	}
 	return rc;
@@ -394,9 +397,8 @@ void control_destroy(struct control *c)
 	if (!c)
 		return;
 	workers_destroy(c->workers);
-	struct ssl_ctx_st *tls = c->api_server ? http_server_tls_set(c->api_server, NULL) : NULL;
 	http_server_destroy(c->api_server);
-	crypto_tls_destroy(tls);
+	crypto_tls_destroy(c->api_tls);
 	http_server_destroy(c->admin_server);
 	http_server_destroy(c->admin_tcp);
 	api_destroy(c->api);

@@ -104,11 +104,11 @@ static void write_challenge(
 		stun_write_password_algorithms(w, algorithms, ARRAY_LEN(algorithms));
 }
 
-void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r)
+static void answer_refusal(
+	struct turn_server *s, const struct turn_origin *o, struct stun_refusal r)
 {
 	struct turn_answer a;
 
-	turn_count(s, counter_of(r.code));
 	if (!turn_answer_begin(s, o, STUN_ERROR, &a))
 		return;
 	stun_write_error(&a.w, r.code, r.reason);
@@ -117,9 +117,20 @@ void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, stru
 	turn_answer_send(&a);
 }
 
+void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r)
+{
+	turn_count(s, counter_of(r.code));
+	answer_refusal(s, o, r);
+}
+
 void turn_request_refuse(struct turn_request *req, struct stun_refusal r)
 {
-	turn_origin_refuse(req->server, &req->origin, r);
+	/* Every client's first request comes without credentials: a challenge, not a failure. */
+	bool is_first =
+		r.code == STUN_UNAUTHORIZED && !req->msg.integrity && !req->msg.integrity_sha256;
+
+	turn_count(req->server, is_first ? TURN_C_CHALLENGE : counter_of(r.code));
+	answer_refusal(req->server, &req->origin, r);
 }
 
 /* ---- authentication ---- */
@@ -205,10 +216,8 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
 	enum stun_password_algorithm algorithm;
 	uint32_t features = 0;
 
-	if (req->msg.integrity == 0 && req->msg.integrity_sha256 == 0) {
-		turn_count(req->server, TURN_C_CHALLENGE);
+	if (req->msg.integrity == 0 && req->msg.integrity_sha256 == 0)
 		return turn_refuse(STUN_UNAUTHORIZED);
-	}
 	req->origin.integrity = req->msg.integrity_sha256 ? CRYPTO_SHA256 : CRYPTO_SHA1;
 	if (!stun_attr_find(&req->msg, STUN_NONCE, &nonce) ||
 		!stun_attr_find(&req->msg, STUN_REALM, &realm))
