@@ -112,6 +112,29 @@ static int read_rest_secrets(struct settings *s, struct auth_config *c)
 	return 0;
 }
 
+/* The option that WHY speaks of: it begins with the file of the key that is wrong. */
+static const void *key_field(const struct options_mras *m, const char *why)
+{
+	const struct options_key *k = m->keys.items;
+
+	for (size_t i = 0; i < m->keys.n; i++) {
+		const char *const *file =
+			k[i].secret_file ? &k[i].secret_file : &k[i].derive_from_key;
+		if (strncmp(why, *file, strlen(*file)) == 0)
+			return file;
+	}
+	return &m->keys;
+}
+
+static void say_key(struct settings *s, int rc, const char *why)
+{
+	const char *hint =
+		rc == -ENOENT ? "; a new secret is made with: openssl rand -out FILE 32" : "";
+
+	conf_fail(s->doc, key_field(&s->options->mras, why), "%s%s", why[0] ? why : err_text(rc),
+		hint);
+}
+
 static int make_auth(struct settings *s)
 {
 	const struct options_mras *m = &s->options->mras;
@@ -148,7 +171,7 @@ static int make_auth(struct settings *s)
 	rc = auth_snapshot_create(&c, &s->auth, why);
 	free(revoked);
 	if (rc != 0)
-		conf_fail(s->doc, &m->keys, "%s", why[0] ? why : err_text(rc));
+		say_key(s, rc, why);
 	return rc;
 }
 

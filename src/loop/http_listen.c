@@ -24,10 +24,26 @@ static int fail(char why[HTTP_WHY_LEN], const char *where, const char *text)
 	return ERR_CONFIG;
 }
 
+/* What to do about the errors people meet. */
+static const char *hint_of(int code)
+{
+	switch (code) {
+	case -EADDRINUSE:
+		return "; another program holds it: ss -ltnp shows which";
+	case -EADDRNOTAVAIL:
+		return "; this host has no such address: ip addr shows those it has";
+	case -ENOENT:
+		return "; make its directory first";
+	default:
+		return "";
+	}
+}
+
 static int fail_errno(char why[HTTP_WHY_LEN], const char *where)
 {
 	int code = -errno;
-	snprintf(why, HTTP_WHY_LEN, "cannot listen on %s: %s", where, err_text(code));
+	snprintf(why, HTTP_WHY_LEN, "cannot listen on %s: %s%s", where, err_text(code),
+		hint_of(code));
 	return code;
 }
 
