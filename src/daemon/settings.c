@@ -128,8 +128,7 @@ static const void *key_field(const struct options_mras *m, const char *why)
 
 static void say_key(struct settings *s, int rc, const char *why)
 {
-	const char *hint =
-		rc == -ENOENT ? "; a new secret is made with: openssl rand -out FILE 32" : "";
+	const char *hint = rc == -ENOENT ? "; make one: (umask 077; openssl rand 32 > FILE)" : "";
 
 	conf_fail(s->doc, key_field(&s->options->mras, why), "%s%s", why[0] ? why : err_text(rc),
 		hint);
