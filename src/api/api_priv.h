@@ -26,9 +26,9 @@ struct api_call {
 	unsigned faces;
 	struct http_request *r;
 	const struct mras_caller *caller; /* NULL: unknown */
-	bool is_anonymous;                /* showed nothing to be known by */
-	const char *request_id;           /* for the log and the answer; may be NULL */
-	unsigned granted, refused;        /* for the log */
+	bool has_certificate;
+	const char *request_id;    /* for the log and the answer; may be NULL */
+	unsigned granted, refused; /* for the log */
 };
 
 /* A failure as the API words it. */

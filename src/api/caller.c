@@ -34,7 +34,7 @@ void api_caller_find(struct api_call *c)
 	}
 	if (tls != NULL)
 		crypto_tls_peer(tls, &peer);
-	c->is_anonymous = !peer.has_certificate && token == NULL;
+	c->has_certificate = peer.has_certificate;
 	if (config == NULL)
 		return;
 	c->caller = mras_caller_by_peer(config, &peer);

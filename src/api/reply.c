@@ -105,8 +105,9 @@ void api_reply_result(struct api_call *c, enum mras_result r, const char *detail
 {
 	struct api_problem p = {
 		(int)mras_result_status(r), mras_result_phrase(r), mras_result_reason(r), detail};
-	/* Forbidden to somebody who has shown nothing: with something to show it may be another. */
-	if (r == MRAS_FORBIDDEN && c->is_anonymous && (c->faces & API_BEARER) != 0)
+	/* Where tokens count, one without a certificate has to show another token (RFC 6750 §3). */
+	if (r == MRAS_FORBIDDEN && c->caller == NULL && !c->has_certificate &&
+		(c->faces & API_BEARER) != 0)
 		p = (struct api_problem){401, "Unauthorized", "unauthorized", detail};
 	api_reply_problem(c, &p);
 }
