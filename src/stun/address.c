@@ -31,7 +31,7 @@ static int address_get(const struct stun_attr *a, const uint8_t *pattern, struct
 		return 0;
 	}
 	if (family == STUN_WIRE_IPV6 && a->len == STUN_IPV6_LEN) {
-		xor_bytes(ip, a->value + 4, pattern, sizeof ip);
+		xor_bytes(ip, a->value + 4, pattern, sizeof(ip));
 		*out = addr_ipv6(ip, port);
 		return 0;
 	}

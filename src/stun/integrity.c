@@ -36,17 +36,17 @@ bool stun_msg_check_integrity(
 	struct stun_attr a;
 	size_t end = stun_attr_at(m->data, offset, &a);
 	uint8_t header[STUN_HEADER_LEN];
-	memcpy(header, m->data, sizeof header);
+	memcpy(header, m->data, sizeof(header));
 	be16_put(header + 2, (uint16_t)(end - STUN_HEADER_LEN));
 	const struct bytes parts[] = {
-		bytes_of(header, sizeof header),
+		bytes_of(header, sizeof(header)),
 		bytes_of(m->data + STUN_HEADER_LEN, offset - STUN_HEADER_LEN),
 	};
 	uint8_t mac[CRYPTO_HASH_MAX];
 	crypto_hmac(key, parts, ARRAY_LEN(parts), mac);
 	/* The right MAC of a message that came with a wrong one must not leak. */
 	bool is_right = crypto_equal(mac, a.value, a.len);
-	crypto_wipe(mac, sizeof mac);
+	crypto_wipe(mac, sizeof(mac));
 	return is_right;
 }
 

@@ -6,7 +6,7 @@
 #include "wire.h"
 
 static const char prefix[] = "obMatJos2";
-#define PREFIX_LEN   (sizeof prefix - 1)
+#define PREFIX_LEN   (sizeof(prefix) - 1)
 #define FEATURES_LEN 3 /* bytes */
 
 _Static_assert(PREFIX_LEN + BASE64_LEN(FEATURES_LEN) == STUN_NONCE_COOKIE_LEN, "cookie length");
@@ -16,9 +16,9 @@ void stun_nonce_cookie_write(uint32_t features, char out[STUN_NONCE_COOKIE_LEN])
 	const uint8_t bits[FEATURES_LEN] = {
 		(uint8_t)(features >> 16), (uint8_t)(features >> 8), (uint8_t)features};
 	char text[BASE64_LEN(FEATURES_LEN) + 1];
-	base64_encode(bits, sizeof bits, text);
+	base64_encode(bits, sizeof(bits), text);
 	memcpy(out, prefix, PREFIX_LEN);
-	memcpy(out + PREFIX_LEN, text, sizeof text - 1);
+	memcpy(out + PREFIX_LEN, text, sizeof(text) - 1);
 }
 
 bool stun_nonce_cookie_read(struct bytes nonce, uint32_t *features)
@@ -28,9 +28,9 @@ bool stun_nonce_cookie_read(struct bytes nonce, uint32_t *features)
 	if (nonce.len < STUN_NONCE_COOKIE_LEN || memcmp(nonce.data, prefix, PREFIX_LEN) != 0)
 		return false;
 	const char *text = (const char *)nonce.data + PREFIX_LEN;
-	if (base64_decode(text, BASE64_LEN(FEATURES_LEN), bits, sizeof bits, &len) != 0)
+	if (base64_decode(text, BASE64_LEN(FEATURES_LEN), bits, sizeof(bits), &len) != 0)
 		return false;
-	if (len != sizeof bits)
+	if (len != sizeof(bits))
 		return false;
 	*features = (uint32_t)bits[0] << 16 | (uint32_t)bits[1] << 8 | bits[2];
 	return true;

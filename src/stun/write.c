@@ -40,7 +40,7 @@ void stun_write_answer(struct stun_writer *w, void *buf, size_t cap, const struc
 {
 	/* A copy, because the answer may be written over the request. */
 	uint8_t id[STUN_CLASSIC_ID_LEN];
-	memcpy(id, m->data + 4, sizeof id);
+	memcpy(id, m->data + 4, sizeof(id));
 	begin(w, buf, cap, stun_type_join(class, m->method), id);
 }
 
