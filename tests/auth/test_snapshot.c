@@ -158,6 +158,18 @@ static void rest_credential_is_revoked_by_name_and_by_key(void **state)
 	}
 }
 
+/* The credential of a further secret has no kid, and none is not the kid of eight NULs. */
+static void credential_without_kid_is_revoked_by_no_kid(void **state)
+{
+	struct fixture *f = *state;
+	static const uint8_t zero[AUTH_JTI_LEN], subject[AUTH_SUBJECT_LEN];
+	struct auth_revocation r = revocation(AUTH_REVOKE_KID, zero, AUTH_KID_LEN, VECTOR_EXP);
+	revoke(f, &r, 1);
+	char *kid = calloc(1, 1); /* exact, so that an over-read shows */
+	assert_false(auth_grant_is_revoked(f->snapshot, subject, zero, kid, NOW));
+	free(kid);
+}
+
 static void list_is_merged_and_the_longest_time_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -283,6 +295,7 @@ int main(void)
 		T(revocation_of_something_else_ends_nothing),
 		T(revocation_lasts_until_its_time_and_the_skew),
 		T(rest_credential_is_revoked_by_name_and_by_key),
+		T(credential_without_kid_is_revoked_by_no_kid),
 		T(list_is_merged_and_the_longest_time_stays),
 		T(every_one_of_many_is_found),
 		T(other_revocations_leave_keys_and_options_alone),

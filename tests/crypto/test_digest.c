@@ -241,8 +241,16 @@ static void random_below_stays_below_and_reaches_all(void **state)
 		seen |= 1u << v;
 	}
 	assert_int_equal(seen, 0x7f);
-	for (int i = 0; i < 100; i++)
-		assert_true(crypto_random_below(0x80000001u) <= 0x80000000u);
+}
+
+/* Taking the remainder alone would give half of the numbers the first third of the range: 1500
+ * below 2^30 here, where 1000 are due and 1250 come once in 10^20 runs. */
+static void random_below_prefers_no_number(void **state)
+{
+	unsigned low = 0;
+	for (int i = 0; i < 3000; i++)
+		low += crypto_random_below(UINT32_C(3) << 30) < UINT32_C(1) << 30;
+	assert_in_range(low, 750, 1250);
 }
 
 int main(void)
@@ -258,6 +266,7 @@ int main(void)
 		cmocka_unit_test(wipe_leaves_zeros),
 		cmocka_unit_test(random_fills_the_whole_buffer),
 		cmocka_unit_test(random_below_stays_below_and_reaches_all),
+		cmocka_unit_test(random_below_prefers_no_number),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

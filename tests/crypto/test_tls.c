@@ -32,6 +32,7 @@ struct fixture {
 	struct crypto_tls_config config;
 	char why[CRYPTO_WHY_LEN];
 	struct crypto_peer peer;
+	bool is_resumable; /* could the client of the last connection come back with its session? */
 };
 
 #define REVOKED_SERIAL 66
@@ -189,8 +190,13 @@ static bool connect_with(struct fixture *f, SSL_CTX *client_ctx)
 
 	bool ok = shake(server, client);
 	memset(&f->peer, 0xff, sizeof(f->peer));
-	if (ok)
+	f->is_resumable = false;
+	if (ok) {
+		char byte;
 		crypto_tls_peer(server, &f->peer);
+		(void)SSL_read(client, &byte, 1); /* takes the last flight in; there is no data */
+		f->is_resumable = SSL_SESSION_is_resumable(SSL_get_session(client));
+	}
 	SSL_free(server);
 	SSL_free(client);
 	SSL_CTX_free(client_ctx);
@@ -327,6 +333,33 @@ static void suites_without_forward_secrecy_or_aead_are_refused(void **state)
 	assert_false(connect_with(f, cbc));
 }
 
+static void large_finite_field_groups_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	f->config.client_ca = NULL;
+	f->config.client_required = false;
+	int groups[] = {NID_ffdhe8192};
+	SSL_CTX *finite = client_context(f, NULL);
+	assert_int_equal(SSL_CTX_set1_groups(finite, groups, 1), 1);
+	assert_false(connect_with(f, finite));
+}
+
+/* A resumed session would keep a caller whose certificate was revoked since. */
+static void no_session_can_be_resumed(void **state)
+{
+	struct fixture *f = *state;
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	f->config.client_ca = NULL;
+	f->config.client_required = false;
+	for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+		SSL_CTX *client = client_context(f, NULL);
+		SSL_CTX_set_min_proto_version(client, versions[i]);
+		SSL_CTX_set_max_proto_version(client, versions[i]);
+		assert_true(connect_with(f, client));
+		assert_false(f->is_resumable);
+	}
+}
+
 /* ---- names ---- */
 
 static void names_of_the_two_kinds_are_copied_in_order(void **state)
@@ -402,10 +435,15 @@ int main(void)
 		T(intermediate_alone_is_an_anchor),
 		T(protocols_before_tls_1_2_are_refused),
 		T(suites_without_forward_secrecy_or_aead_are_refused),
+		T(large_finite_field_groups_are_refused),
+		T(no_session_can_be_resumed),
 		T(names_of_the_two_kinds_are_copied_in_order),
 		T(names_that_would_mislead_are_left_out),
 		T(names_beyond_the_table_are_left_out),
 	};
 #undef T
+	/* The rules are ours, not those of the system's openssl.cnf. */
+	if (setenv("OPENSSL_CONF", "/dev/null", 1) != 0)
+		return 1;
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
