@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The box around a TURN server: keys, clock, wire. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct addr at(const char *text)
+{
+	struct addr a;
+	assert_int_equal(addr_parse(text, 0, &a), 0);
+	return a;
+}
+
+/* ---- the wire ---- */
+
+struct fake_port {
+	struct net_port port; /* first: a port is cast back */
+	struct fixture *fixture;
+};
+
+static void fake_send(struct net_port *p, struct net_buf *b)
+{
+	struct fixture *f = ((struct fake_port *)p)->fixture;
+	if (f->n_sent == WIRE_MAX)
+		abort(); /* a test that floods takes its packets in time */
+	f->sent_by[f->n_sent].port = p;
+	f->sent_by[f->n_sent].local = p->local;
+	f->sent[f->n_sent++] = b;
+}
+
+static void fake_close(struct net_port *p)
+{
+	struct fixture *f = ((struct fake_port *)p)->fixture;
+	for (size_t i = 0; i < f->n_ports; i++) {
+		if (f->ports[i] == p) {
+			f->ports[i] = f->ports[--f->n_ports];
+			free(p);
+			return;
+		}
+	}
+	abort(); /* closed twice */
+}
+
+static const struct net_port_ops fake_ops = {fake_send, fake_close};
+
+static int fake_open(struct fixture *f, const struct addr *local, struct net_port **out)
+{
+	if (wire_find(f, local) || f->n_ports == WIRE_PORTS_MAX)
+		return -EADDRINUSE;
+	struct fake_port *p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->port = (struct net_port){&fake_ops, ++f->next_port_id, *local, NULL};
+	p->fixture = f;
+	f->ports[f->n_ports++] = &p->port;
+	*out = &p->port;
+	return 0;
+}
+
+static int relay_open(void *arg, const struct addr *local, struct net_port **out)
+{
+	struct fixture *f = arg;
+	f->n_opened++;
+	if (f->fail_n > 0) {
+		f->fail_n--;
+		return f->fail_code;
+	}
+	return fake_open(f, local, out);
+}
+
+/* What stands for the socket between two workers: any descriptor that can be owned and closed. */
+static int relay_release(void *arg, struct net_port *p)
+{
+	int fds[2];
+	if (pipe(fds) != 0)
+		abort();
+	close(fds[1]);
+	net_port_close(p);
+	return fds[0];
+}
+
+static int relay_adopt(void *arg, int fd, const struct addr *local, struct net_port **out)
+{
+	close(fd);
+	return fake_open(arg, local, out);
+}
+
+struct net_port *wire_find(struct fixture *f, const struct addr *local)
+{
+	for (size_t i = 0; i < f->n_ports; i++) {
+		if (addr_equal(&f->ports[i]->local, local))
+			return f->ports[i];
+	}
+	return NULL;
+}
+
+static struct net_buf *arrive(
+	struct fixture *f, const struct addr *from, const void *data, size_t len)
+{
+	struct net_buf *b = net_buf_get(f->net);
+	assert_non_null(b);
+	assert_true(len <= NET_DATAGRAM_MAX);
+	if (len > 0)
+		memcpy(b->data, data, len);
+	b->len = (uint32_t)len;
+	b->addr = *from;
+	b->tos = f->tos;
+	return b;
+}
+
+void wire_from_client(struct fixture *f, const struct turn_client *c, const void *data, size_t len)
+{
+	struct net_buf *b = arrive(f, &c->addr, data, len);
+	if (len > 0 && stun_is_channel_data(b->data[0]))
+		flow_from_client(f->flows, c->port, b);
+	else
+		turn_from_client(f->server, c, b);
+}
+
+void wire_from_peer(struct fixture *f, const struct addr *relayed, const struct addr *peer,
+	const void *data, size_t len)
+{
+	struct net_port *p = wire_find(f, relayed);
+	assert_non_null(p);
+	struct net_buf *b = arrive(f, peer, data, len);
+	if (!flow_from_peer(f->flows, p, b))
+		turn_from_peer(f->server, p, b);
+}
+
+const struct packet *wire_take(struct fixture *f)
+{
+	if (f->n_sent == 0)
+		return NULL;
+	struct net_buf *b = f->sent[0];
+	struct packet *p = &f->last;
+	p->port = f->sent_by[0].port;
+	p->from = f->sent_by[0].local;
+	p->to = b->addr;
+	p->tos = b->tos;
+	p->flags = b->flags;
+	p->len = b->len;
+	assert_true(p->len <= sizeof(p->data));
+	memcpy(p->data, b->data, p->len);
+	net_buf_put(f->net, b);
+	f->n_sent--;
+	memmove(f->sent, f->sent + 1, f->n_sent * sizeof(f->sent[0]));
+	memmove(f->sent_by, f->sent_by + 1, f->n_sent * sizeof(f->sent_by[0]));
+	return p;
+}
+
+void wire_clear(struct fixture *f)
+{
+	while (wire_take(f))
+		continue;
+}
+
+/* ---- leases ---- */
+
+static int lease_ask(void *arg, const struct turn_lease_ask *ask)
+{
+	struct fixture *f = arg;
+	if (f->ask_code != 0)
+		return f->ask_code;
+	if (f->n_asked == LEASES_MAX)
+		return ERR_FULL;
+	f->asked[f->n_asked++] = *ask;
+	return 0;
+}
+
+static void lease_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+{
+	struct fixture *f = arg;
+	f->n_put++;
+}
+
+/* ---- the box ---- */
+
+void fixture_defaults(struct fixture_config *c)
+{
+	*c = (struct fixture_config){
+		.turn = {.default_lifetime_s = 600,
+			.max_lifetime_s = 3600,
+			.max_permissions = 8,
+			.max_channels = 8,
+			.software = "box",
+			.relays = c->relays,
+			.n_relays = ARRAY_LEN(c->relays),
+			.first_port = PORT_MIN,
+			.last_port = PORT_MAX},
+		.auth = {.realm = "example.org",
+			.turn_rest = true,
+			.nonce_lifetime_s = 600,
+			.clock_skew_s = 30,
+			.session_grace_s = 86400,
+			.sha256 = true},
+		.n_workers = 1,
+		.relays = {{at(RELAY4), at(RELAY4)}, {at(RELAY6), at(RELAY6)}},
+		.listeners = {at(LISTENER4), at(LISTENER6), at(INSIDE4)},
+		.own = {at(LISTENER4), at(LISTENER6), at(INSIDE4), at("203.0.113.2")},
+	};
+	c->turn.peers = (struct turn_peer_config){.own = c->own,
+		.n_own = ARRAY_LEN(c->own),
+		.listeners = c->listeners,
+		.n_listeners = ARRAY_LEN(c->listeners)};
+}
+
+/* The key is read once, so the file need not outlive this. Every box has the same key. */
+static struct auth_snapshot *make_auth(const struct auth_config *c)
+{
+	static const char secret[] = "a secret of more than thirty-two bytes, for tests\n";
+	char path[32], why[CRYPTO_WHY_LEN];
+	struct auth_config config = *c;
+	struct auth_snapshot *auth = NULL;
+
+	int fd = memfd_create("secret", MFD_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, 0600), 0);
+	assert_int_equal(write(fd, secret, sizeof(secret)), sizeof(secret));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	config.keys = &(struct auth_key_config){.secret_file = path};
+	config.n_keys = 1;
+	int rc = auth_snapshot_create(&config, &auth, why);
+	close(fd);
+	assert_int_equal(rc, 0);
+	return auth;
+}
+
+static size_t count_bufs(struct net *n)
+{
+	struct net_buf *all = NULL;
+	size_t count = 0;
+	for (struct net_buf *b; (b = net_buf_get(n)); count++) {
+		b->next = all;
+		all = b;
+	}
+	for (struct net_buf *b = all, *next; b; b = next) {
+		next = b->next;
+		net_buf_put(n, b);
+	}
+	return count;
+}
+
+struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c)
+{
+	struct turn_snapshot *s = NULL;
+	assert_int_equal(turn_snapshot_create(c, f->auth, &s), 0);
+	return s;
+}
+
+static void make_server(struct fixture *f, const struct fixture_config *c)
+{
+	struct turn_server_config t = {
+		.clock = &f->clock,
+		.wheel = &f->wheel,
+		.net = f->net,
+		.flows = f->flows,
+		.cells = f->turn,
+		.worker = c->worker,
+		.n_workers = c->n_workers,
+		.snapshot = f->snapshot,
+		.relay_open = relay_open,
+		.relay_release = relay_release,
+		.relay_adopt = relay_adopt,
+		.arg = f,
+	};
+	if (c->has_leases) {
+		t.lease_ask = lease_ask;
+		t.lease_put = lease_put;
+	}
+	assert_int_equal(turn_server_create(&t, &f->server), 0);
+}
+
+static void open_listener(struct fixture *f, const char *text, struct net_port **out)
+{
+	struct addr local = at(text);
+	assert_int_equal(fake_open(f, &local, out), 0);
+}
+
+struct fixture *fixture_create(const struct fixture_config *c)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	assert_non_null(f);
+	f->clock = (struct clock){.mono_ms = 1000000, .wall_s = START_WALL_S};
+	f->wall_ms = START_WALL_S * UINT64_C(1000);
+	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
+	f->loop = loop_create("test", 64);
+	f->net = net_create(f->loop, f->cells);
+	f->flows = flow_table_create(&f->clock, f->net, f->flow);
+	assert_non_null(f->flows);
+	f->n_bufs = count_bufs(f->net);
+	f->auth = make_auth(&c->auth);
+	f->snapshot = fixture_snapshot(f, &c->turn);
+	open_listener(f, LISTENER4, &f->listener4);
+	open_listener(f, LISTENER6, &f->listener6);
+	open_listener(f, INSIDE4, &f->inside4);
+	make_server(f, c);
+	return f;
+}
+
+void fixture_destroy(struct fixture *f)
+{
+	wire_clear(f);
+	turn_server_destroy(f->server);
+	assert_int_equal(f->n_sent, 0); /* it ends without a word */
+	assert_int_equal(f->n_ports, 3);
+	assert_int_equal(f->wheel.count, 0);
+	assert_int_equal(fixture_count(f, TURN_C_ALLOCATIONS), 0);
+	assert_int_equal(count_bufs(f->net), f->n_bufs);
+	while (f->n_ports > 0)
+		net_port_close(f->ports[0]);
+	turn_snapshot_put(f->snapshot);
+	auth_snapshot_put(f->auth);
+	flow_table_destroy(f->flows);
+	net_destroy(f->net);
+	loop_destroy(f->loop);
+	free(f);
+}
+
+int fixture_setup(void **state)
+{
+	struct fixture_config c;
+	fixture_defaults(&c);
+	*state = fixture_create(&c);
+	return 0;
+}
+
+int fixture_teardown(void **state)
+{
+	fixture_destroy(*state);
+	return 0;
+}
+
+void fixture_pass_ms(struct fixture *f, uint64_t ms)
+{
+	f->clock.mono_ms += ms;
+	f->wall_ms += ms;
+	f->clock.wall_s = f->wall_ms / 1000;
+	wheel_advance(&f->wheel, f->clock.mono_ms);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A TURN server in a box: one worker's server on a clock that the test moves, and on a wire whose
+ * ports record what is sent instead of sending it. Nothing here opens a socket.
+ */
+#ifndef TESTS_TURN_FIXTURE_H
+#define TESTS_TURN_FIXTURE_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <sallyport/turn.h>
+
+#define WIRE_MAX       128 /* packets a test may leave untaken */
+#define WIRE_PORTS_MAX 512
+#define LEASES_MAX     16
+#define START_WALL_S   1800000000u
+
+/* A packet the server has sent. */
+struct packet {
+	struct net_port *port; /* where it left; only to compare, it may be closed since */
+	struct addr from, to;
+	uint8_t tos, flags;
+	size_t len;
+	uint8_t data[NET_HEADROOM + NET_DATAGRAM_MAX + NET_TAILROOM];
+};
+
+struct fixture_config {
+	struct turn_config turn;
+	struct auth_config auth; /* keys are filled in */
+	unsigned worker, n_workers;
+	bool has_leases;
+	/* What TURN points to. */
+	struct turn_relay_address relays[2];
+	struct addr listeners[3], own[4];
+};
+
+struct fixture {
+	struct clock clock;
+	uint64_t wall_ms;
+	struct wheel wheel;
+	struct loop *loop; /* for its mailbox; runs only where a test runs it */
+	struct net *net;
+	struct flow_table *flows;
+	struct auth_snapshot *auth;
+	struct turn_snapshot *snapshot;
+	struct turn_server *server;
+	metrics_cell turn[TURN_C_COUNT], flow[FLOW_C_COUNT], cells[NET_C_COUNT];
+	size_t n_bufs; /* of the net, all free */
+
+	/* The wire. */
+	struct net_port *listener4, *listener6, *inside4;
+	struct net_port *ports[WIRE_PORTS_MAX]; /* open, listeners included */
+	size_t n_ports;
+	uint32_t next_port_id;
+	struct net_buf *sent[WIRE_MAX]; /* oldest first */
+	struct {
+		struct net_port *port;
+		struct addr local;
+	} sent_by[WIRE_MAX];
+	size_t n_sent;
+	struct packet last;
+	uint8_t tos; /* of what arrives */
+
+	/* relay_open: the next FAIL_N calls fail with FAIL_CODE; the addresses that were tried. */
+	int fail_code;
+	unsigned fail_n;
+	unsigned n_opened;
+
+	/* Leases as the daemon would count them. */
+	struct turn_lease_ask asked[LEASES_MAX];
+	size_t n_asked, n_put;
+	int ask_code;
+};
+
+/* Addresses of the node: listeners on .1, one relay address per family. */
+#define LISTENER4 "203.0.113.1:3478"
+#define LISTENER6 "[2001:db8:1::1]:3478"
+#define INSIDE4   "203.0.113.3:3478"
+#define RELAY4    "203.0.113.10"
+#define RELAY6    "2001:db8:1::10"
+#define PORT_MIN  50000
+#define PORT_MAX  50099
+
+void fixture_defaults(struct fixture_config *c);
+struct fixture *fixture_create(const struct fixture_config *c);
+/* The same on defaults, as a cmocka set-up; *STATE is the fixture. */
+int fixture_setup(void **state);
+/* Ends the server and asserts that ports, buffers, timers and counters are back. */
+void fixture_destroy(struct fixture *f);
+int fixture_teardown(void **state);
+
+/* A snapshot like C on F's keys; the caller puts it. */
+struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c);
+
+/* Time passes, timers fire. */
+void fixture_pass_ms(struct fixture *f, uint64_t ms);
+static inline void fixture_pass_s(struct fixture *f, uint64_t s)
+{
+	fixture_pass_ms(f, s * 1000);
+}
+static inline uint64_t fixture_count(struct fixture *f, unsigned row)
+{
+	return metrics_get(f->turn, row);
+}
+static inline uint64_t fixture_flow_count(struct fixture *f, unsigned row)
+{
+	return metrics_get(f->flow, row);
+}
+
+/* "1.2.3.4:5", "[::1]:5", with or without port. */
+struct addr at(const char *text);
+
+/* Datagrams arrive, sorted as a worker sorts them. */
+void wire_from_client(struct fixture *f, const struct turn_client *c, const void *data, size_t len);
+/* At a relayed address; asserts that its port is open. */
+void wire_from_peer(struct fixture *f, const struct addr *relayed, const struct addr *peer,
+	const void *data, size_t len);
+struct net_port *wire_find(struct fixture *f, const struct addr *local); /* NULL: not open */
+
+/* The oldest packet sent and not taken yet, or NULL; good until the next call. */
+const struct packet *wire_take(struct fixture *f);
+void wire_clear(struct fixture *f);
+
+#endif
