@@ -139,6 +139,8 @@ static void refuse_unknown(struct turn_request *req, const uint16_t *types, size
 	turn_count(req->server, TURN_C_REFUSED_420);
 	if (!turn_answer_begin(req->server, &req->origin, STUN_ERROR, &a))
 		return;
+	/* Begun anew from the message: an RFC 3489 client's id has 16 bytes. */
+	stun_write_answer(&a.w, a.buf->data, TURN_MTU_ANSWER, &req->msg, STUN_ERROR);
 	stun_write_error(&a.w, STUN_UNKNOWN_ATTRIBUTE, NULL);
 	stun_write_unknown(&a.w, types, n);
 	turn_answer_send(&a);

@@ -49,6 +49,26 @@ static void classic_client_gets_mapped_address_under_its_id(void **state)
 	assert_int_equal(fixture_count(*state, TURN_C_BINDING_CLASSIC), 1);
 }
 
+/* RFC 5389 §12.2: a classic client's CHANGE-REQUEST is answered 420; its id has 16 bytes there too
+ */
+static void classic_client_gets_420_under_its_id(void **state)
+{
+	struct client c;
+	struct request r = {.data = {0x00, 0x01, 0x00, 0x08}};
+	static const uint8_t change_request[8] = {0x00, 0x03, 0x00, 0x04, 0, 0, 0, 6};
+	client_init(&c, *state, "192.0.2.7:40001");
+	memset(r.data + 4, 0xa5, 16);
+	memcpy(r.data + STUN_HEADER_LEN, change_request, sizeof(change_request));
+
+	wire_from_client(*state, &c.where, r.data, STUN_HEADER_LEN + sizeof(change_request));
+
+	const struct packet *p = wire_take(*state);
+	assert_non_null(p);
+	assert_int_equal(be16_get(p->data), 0x0111);
+	assert_memory_equal(p->data + 4, r.data + 4, 16);
+	assert_int_equal(fixture_count(*state, TURN_C_REFUSED_420), 1);
+}
+
 /* RFC 8489 §7 */
 static void fingerprint_is_answered_with_fingerprint(void **state)
 {
@@ -180,6 +200,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		T(binding_tells_the_reflexive_address),
 		T(classic_client_gets_mapped_address_under_its_id),
+		T(classic_client_gets_420_under_its_id),
 		T(fingerprint_is_answered_with_fingerprint),
 		T(challenge_has_a_fingerprint_when_the_request_had),
 		T(unknown_required_attributes_are_named_in_420),
