@@ -247,10 +247,19 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
 
 /* ---- comprehension ---- */
 
-/* Comprehension-required attributes that mean something in the requests served here. */
+/*
+ * Comprehension-required attributes that the served methods define, in whatever message: those that
+ * have no place in a request are ignored there (RFC 8489 §6.3).
+ */
 static bool is_understood(uint16_t type)
 {
 	switch (type) {
+	case STUN_MAPPED_ADDRESS:
+	case STUN_XOR_MAPPED_ADDRESS:
+	case STUN_XOR_RELAYED_ADDRESS:
+	case STUN_ERROR_CODE:
+	case STUN_UNKNOWN_ATTRIBUTES:
+	case STUN_DATA_ATTR:
 	case STUN_USERNAME:
 	case STUN_REALM:
 	case STUN_NONCE:

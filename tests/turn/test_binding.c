@@ -126,6 +126,26 @@ static void unknown_required_attributes_are_named_in_420(void **state)
 	assert_int_equal(fixture_count(*state, TURN_C_REFUSED_420), 1);
 }
 
+/* RFC 8489 §6.3: attributes that are known but have no place in the message */
+static void known_but_unexpected_attributes_are_ignored(void **state)
+{
+	static const uint16_t types[] = {STUN_MAPPED_ADDRESS, STUN_ERROR_CODE,
+		STUN_UNKNOWN_ATTRIBUTES, STUN_DATA_ATTR, STUN_XOR_RELAYED_ADDRESS,
+		STUN_XOR_MAPPED_ADDRESS, STUN_LIFETIME, STUN_EVEN_PORT, STUN_USERNAME};
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		struct client c;
+		struct request r;
+		struct reply reply;
+		client_init(&c, *state, "192.0.2.7:40001");
+		request_begin(&r, STUN_BINDING);
+		stun_write_bytes(&r.w, types[i], "\0\1\2\3\4\5\6\7", 8);
+
+		request_send(&r, &c, &reply);
+
+		assert_int_equal(reply.code, 0);
+	}
+}
+
 /* RFC 8489 §6.3.2: a keep-alive */
 static void binding_indication_is_not_answered(void **state)
 {
@@ -204,6 +224,7 @@ int main(void)
 		T(fingerprint_is_answered_with_fingerprint),
 		T(challenge_has_a_fingerprint_when_the_request_had),
 		T(unknown_required_attributes_are_named_in_420),
+		T(known_but_unexpected_attributes_are_ignored),
 		T(binding_indication_is_not_answered),
 		T(what_is_no_request_of_ours_is_counted_and_not_answered),
 		T(every_truncation_is_counted_and_not_answered),
