@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,10 @@ struct fixture *fixture_create(const struct fixture_config *c)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 	assert_non_null(f);
+	/* Every line is formatted, none is seen. */
+	f->log_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	log_fd_set(f->log_fd);
+	log_level_set(LOG_LEVEL_DEBUG);
 	f->clock = (struct clock){.mono_ms = 1000000, .wall_s = START_WALL_S};
 	f->wall_ms = START_WALL_S * UINT64_C(1000);
 	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
@@ -319,6 +324,8 @@ void fixture_destroy(struct fixture *f)
 	flow_table_destroy(f->flows);
 	net_destroy(f->net);
 	loop_destroy(f->loop);
+	log_fd_set(STDERR_FILENO);
+	close(f->log_fd);
 	free(f);
 }
 

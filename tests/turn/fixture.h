@@ -49,6 +49,7 @@ struct fixture {
 	struct turn_server *server;
 	metrics_cell turn[TURN_C_COUNT], flow[FLOW_C_COUNT], cells[NET_C_COUNT];
 	size_t n_bufs; /* of the net, all free */
+	int log_fd;
 
 	/* The wire. */
 	struct net_port *listener4, *listener6, *inside4;
