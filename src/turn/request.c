@@ -163,15 +163,22 @@ static struct stun_refusal read_algorithm(
 	return TURN_GRANTED;
 }
 
-/* A request on a living allocation: same user, and the key that made it. No look-up, no derivation.
- */
+/* Is the stored key the one this request claims to be signed with? */
+static bool has_stored_key(const struct turn_request *req, enum stun_password_algorithm algorithm)
+{
+	const struct turn_alloc *a = req->alloc;
+	size_t len = algorithm == STUN_PASSWORD_SHA256 ? CRYPTO_SHA256_LEN : CRYPTO_MD5_LEN;
+
+	return a && a->key.len == len &&
+	       bytes_equal(req->username, bytes_of(a->username, a->username_len));
+}
+
+/* The key that made the allocation: no look-up, no derivation. */
 static struct stun_refusal check_stored_key(struct turn_request *req)
 {
 	struct turn_alloc *a = req->alloc;
 	struct crypto_hmac_key k;
 
-	if (!bytes_equal(req->username, bytes_of(a->username, a->username_len)))
-		return turn_refuse(STUN_WRONG_CREDENTIALS);
 	crypto_hmac_key_init(&k, req->origin.integrity, a->key.bytes, a->key.len);
 	bool is_right = stun_msg_check_integrity(&req->msg, req->origin.integrity, &k);
 	crypto_wipe(&k, sizeof(k));
@@ -196,16 +203,29 @@ static struct stun_refusal check_credential(
 		.now_s = turn_now_s(s),
 	};
 	enum auth_reason why = auth_check(s->snapshot->auth, &q, &req->grant);
+	unsigned code = auth_reason_code(why);
 
 	if (why != AUTH_OK) {
 		turn_count(s, TURN_C_AUTH_FAILURE + (unsigned)why - 1);
 		log_debug(LOG_AUTH, "credential refused", "reason=\"%s\"", auth_reason_text(why));
-		return turn_refuse(auth_reason_code(why));
 	}
-	req->has_grant = true;
+	if (why != AUTH_OK && code != STUN_FORBIDDEN)
+		return turn_refuse(code);
+	/* The password was right. A refusal is signed as well: clients throw others away. */
 	req->origin.key = req->grant.key;
 	req->origin.is_signed = true;
-	return TURN_GRANTED;
+	return turn_refuse(code);
+}
+
+/* RFC 8656 §5: who has authenticated under another name has no say on a living allocation. */
+static struct stun_refusal check_owner(const struct turn_request *req)
+{
+	const struct turn_alloc *a = req->alloc;
+
+	if (!a || req->msg.method == STUN_ALLOCATE ||
+		bytes_equal(req->username, bytes_of(a->username, a->username_len)))
+		return TURN_GRANTED;
+	return turn_refuse(STUN_WRONG_CREDENTIALS);
 }
 
 struct stun_refusal turn_request_authenticate(struct turn_request *req)
@@ -242,7 +262,10 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
 	if (stun_attr_text(&realm, &text) != 0 ||
 		!bytes_equal(text, bytes_str(auth_snapshot_realm(auth))))
 		return turn_refuse(STUN_UNAUTHORIZED);
-	return req->alloc ? check_stored_key(req) : check_credential(req, algorithm);
+	if (has_stored_key(req, algorithm))
+		return check_stored_key(req);
+	r = check_credential(req, algorithm);
+	return r.code != 0 ? r : check_owner(req);
 }
 
 /* ---- comprehension ---- */

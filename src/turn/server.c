@@ -205,6 +205,7 @@ static void start_request(
 		req.alloc = turn_alloc_find(s, c);
 	handle_request(&req);
 	crypto_wipe(&req.grant.key, sizeof(req.grant.key));
+	crypto_wipe(&req.origin.key, sizeof(req.origin.key));
 }
 
 void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b)

@@ -54,7 +54,6 @@ struct turn_request {
 	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; not owned */
 	struct bytes username;
 	struct auth_grant grant; /* set for requests that no stored key vouches for */
-	bool has_grant;
 };
 
 /* What an Allocate asks for. */

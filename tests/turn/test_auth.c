@@ -333,6 +333,17 @@ static void algorithm_that_breaks_the_offer_is_400(void **state)
 	assert_int_equal(turn_server_allocations(((struct fixture *)*state)->server), 0);
 }
 
+/* A client may sign with either algorithm on offer for the life of an allocation. */
+static void algorithm_may_change_on_a_living_allocation(void **state)
+{
+	struct client c = challenged(state);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	c.algorithm = STUN_PASSWORD_SHA256;
+	c.integrity = CRYPTO_SHA256;
+
+	assert_int_equal(client_refresh(&c, 600, NULL), 0);
+}
+
 /* ---- the credential ---- */
 
 static void expired_credential_is_401(void **state)
@@ -344,6 +355,33 @@ static void expired_credential_is_401(void **state)
 	fixture_pass_s(f, 131);
 	assert_int_equal(client_allocate(&c, NULL), STUN_UNAUTHORIZED);
 	assert_int_equal(fixture_count(f, TURN_C_AUTH_FAILURE + AUTH_EXPIRED - 1), 1);
+}
+
+/* RFC 8489 §9.2.5: a client throws an unsigned refusal away, so this one must be signed. */
+static void credential_for_elsewhere_is_403_signed(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 3; i++) {
+		struct client c = challenged(state);
+		struct auth_claims claims = claims_of("alice");
+		struct request r;
+		struct reply reply;
+		if (i == 0)
+			claims.locations = AUTH_INTRANET;
+		else if (i == 1)
+			claims.transports = AUTH_TCP | AUTH_TLS;
+		else
+			claims.relays = 2; /* this is node 0 */
+		client_mint(&c, &claims, f->clock.wall_s + 100);
+		request_begin_allocate(&r);
+
+		assert_int_equal(client_ask(&c, &r, &reply), STUN_FORBIDDEN);
+
+		assert_true(reply.is_signed);
+		assert_int_equal(
+			fixture_count(f, TURN_C_AUTH_FAILURE + AUTH_WRONG_LOCATION - 1 + i), 1);
+	}
+	assert_int_equal(turn_server_allocations(f->server), 0);
 }
 
 static void rest_credential_serves(void **state)
@@ -364,6 +402,52 @@ static struct client other_user(const struct client *c)
 	struct auth_claims claims = claims_of("mallory");
 	client_mint(&other, &claims, c->f->clock.wall_s + 100);
 	return other;
+}
+
+static void other_user_on_an_allocation_is_441_signed(void **state)
+{
+	static const enum stun_method methods[] = {
+		STUN_REFRESH, STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+	struct client c = challenged(state);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	struct client other = other_user(&c);
+	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+		struct request r;
+		struct reply reply;
+		request_begin(&r, methods[i]);
+		stun_write_u32(&r.w, STUN_LIFETIME, 0);
+
+		assert_int_equal(client_ask(&other, &r, &reply), STUN_WRONG_CREDENTIALS);
+
+		assert_true(reply.is_signed);
+	}
+	assert_int_equal(turn_server_allocations(((struct fixture *)*state)->server), 1);
+}
+
+/* 441 is for requests that pass authentication; a name alone tells nothing. */
+static void other_user_with_a_wrong_password_is_401(void **state)
+{
+	struct client c = challenged(state);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	struct client other = other_user(&c);
+	other.credential.password[0] ^= 1;
+
+	assert_int_equal(client_refresh(&other, 0, NULL), STUN_UNAUTHORIZED);
+}
+
+/* RFC 8656 §7.2: a 5-tuple in use is 437, whoever asks */
+static void allocate_of_another_user_on_a_used_tuple_is_437_signed(void **state)
+{
+	struct client c = challenged(state);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	struct client other = other_user(&c);
+	struct request r;
+	struct reply reply;
+	request_begin_allocate(&r);
+
+	assert_int_equal(client_ask(&other, &r, &reply), STUN_ALLOCATION_MISMATCH);
+
+	assert_true(reply.is_signed);
 }
 
 static void wrong_password_on_an_allocation_is_401(void **state)
@@ -430,8 +514,13 @@ int main(void)
 		T(bid_down_by_the_nonce_cookie_is_refused),
 		T(each_offered_algorithm_and_integrity_serves),
 		T(algorithm_that_breaks_the_offer_is_400),
+		T(algorithm_may_change_on_a_living_allocation),
 		T(expired_credential_is_401),
+		T(credential_for_elsewhere_is_403_signed),
 		T(rest_credential_serves),
+		T(other_user_on_an_allocation_is_441_signed),
+		T(other_user_with_a_wrong_password_is_401),
+		T(allocate_of_another_user_on_a_used_tuple_is_437_signed),
 		T(wrong_password_on_an_allocation_is_401),
 		T(request_without_an_allocation_is_437_signed),
 		T(unknown_attribute_is_420_signed_and_only_to_who_may_know),
