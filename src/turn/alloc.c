@@ -36,11 +36,33 @@ struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_clie
 	return NULL;
 }
 
+/* Sets the timer to the first end of a relay's lifetime. False: no relay is left. */
+static bool wait_for_expiry(struct turn_alloc *a)
+{
+	const struct turn_relay *first = NULL;
+
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		const struct turn_relay *r = &a->relays[i];
+		if (r->port && (!first || r->expires_ms < first->expires_ms))
+			first = r;
+	}
+	if (first)
+		wheel_set(a->server->config.wheel, &a->timer, first->expires_ms);
+	return first != NULL;
+}
+
 static void expire(struct wheel_timer *t, void *arg)
 {
 	struct turn_alloc *a = CONTAINER_OF(t, struct turn_alloc, timer);
 
 	(void)arg;
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		struct turn_relay *r = &a->relays[i];
+		if (r->port && r->expires_ms <= turn_now_ms(a->server))
+			turn_alloc_relay_close(a, r);
+	}
+	if (wait_for_expiry(a))
+		return;
 	turn_count(a->server, TURN_C_EXPIRED);
 	turn_alloc_destroy(a, "expired");
 }
@@ -131,10 +153,15 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 	free(a);
 }
 
-void turn_alloc_lifetime_set(struct turn_alloc *a, uint32_t lifetime_s)
+void turn_alloc_lifetime_set(struct turn_alloc *a, struct turn_relay *only, uint32_t lifetime_s)
 {
-	a->expires_ms = turn_now_ms(a->server) + (uint64_t)lifetime_s * 1000;
-	wheel_set(a->server->config.wheel, &a->timer, a->expires_ms);
+	uint64_t expires_ms = turn_now_ms(a->server) + (uint64_t)lifetime_s * 1000;
+
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		if (!only || only == &a->relays[i])
+			a->relays[i].expires_ms = expires_ms;
+	}
+	(void)wait_for_expiry(a); /* it has a relay, or there would be nothing to refresh */
 }
 
 struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family)

@@ -150,7 +150,7 @@ static void finish(struct turn_alloc *a, const struct turn_origin *o, const stru
 			a->relays[i].port->owner = a;
 	}
 	a->granted_s = turn_lifetime(a->server, w->has_lifetime, w->lifetime_s, a->refresh_until_s);
-	turn_alloc_lifetime_set(a, a->granted_s);
+	turn_alloc_lifetime_set(a, NULL, a->granted_s);
 	turn_count(a->server, TURN_C_ALLOCATE_OK);
 	answer_success(a, o);
 	log_grant(a);

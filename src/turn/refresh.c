@@ -74,6 +74,6 @@ void turn_handle_refresh(struct turn_request *req)
 		return;
 	}
 	uint32_t lifetime = turn_lifetime(req->server, has_wish, wish, a->refresh_until_s);
-	turn_alloc_lifetime_set(a, lifetime);
+	turn_alloc_lifetime_set(a, relay, lifetime);
 	answer(req, lifetime);
 }

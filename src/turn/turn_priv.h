@@ -75,6 +75,7 @@ enum {
 struct turn_relay {
 	struct net_port *port; /* owned; NULL: not allocated */
 	struct addr advertise; /* told to the client */
+	uint64_t expires_ms;   /* each has its own lifetime (RFC 8656 §6) */
 	uint8_t pool;          /* index of the relay address */
 	uint8_t ports_worker;  /* whose port pool the number goes back to */
 };
@@ -101,12 +102,11 @@ struct turn_alloc {
 	struct list permissions;
 	struct list channels;
 	uint32_t n_permissions, n_channels;
-	struct wheel_timer timer; /* end of its lifetime */
+	struct wheel_timer timer; /* the first end of a relay's lifetime */
 	struct flow_account account;
 	struct turn_pending *pending; /* owned; NULL once granted */
 	uint64_t id;
 	uint64_t created_ms;
-	uint64_t expires_ms;
 	uint64_t refresh_until_s; /* the credential's end, with grace */
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];
@@ -236,7 +236,8 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req);
 void turn_alloc_destroy(struct turn_alloc *a, const char *why);
 /* It waits for nothing any more: what was kept for the answer goes. */
 void turn_alloc_settle(struct turn_alloc *a);
-void turn_alloc_lifetime_set(struct turn_alloc *a, uint32_t lifetime_s);
+/* For ONLY, or for all relays of A when it is NULL. */
+void turn_alloc_lifetime_set(struct turn_alloc *a, struct turn_relay *only, uint32_t lifetime_s);
 struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family);
 void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r);
 

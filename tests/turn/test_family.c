@@ -245,6 +245,27 @@ static void refresh_with_zero_lifetime_deletes_one_family_only(void **state)
 	assert_int_equal(turn_server_allocations(f->server), 0);
 }
 
+/* §6, §8.1: each relayed address has its own time; the attribute names whose is meant */
+static void refresh_of_one_family_leaves_the_time_of_the_other(void **state)
+{
+	struct fixture *f = *state;
+	struct addr v4, v6;
+	struct client c = dual_client(f, &v4, &v6);
+	struct reply reply;
+	fixture_pass_s(f, 300);
+	assert_int_equal(refresh(&c, IPV6, 600, &reply), 0);
+
+	fixture_pass_s(f, 300);
+
+	assert_null(wire_find(f, &v4));
+	assert_non_null(wire_find(f, &v6));
+	assert_int_equal(turn_server_allocations(f->server), 1);
+	assert_int_equal(fixture_count(f, TURN_C_EXPIRED), 0);
+	fixture_pass_s(f, 300);
+	assert_int_equal(turn_server_allocations(f->server), 0);
+	assert_int_equal(fixture_count(f, TURN_C_EXPIRED), 1);
+}
+
 /* §8.1: without the attribute both are meant */
 static void refresh_without_a_family_serves_both(void **state)
 {
@@ -258,6 +279,25 @@ static void refresh_without_a_family_serves_both(void **state)
 	assert_non_null(wire_find(f, &v6));
 	assert_int_equal(client_refresh(&c, 0, NULL), 0);
 	assert_int_equal(turn_server_allocations(f->server), 0);
+}
+
+static void one_family_expiring_ends_its_channels_and_permissions(void **state)
+{
+	struct fixture *f = *state;
+	struct addr v4, v6;
+	struct client c = dual_client(f, &v4, &v6);
+	struct reply reply;
+	fixture_pass_s(f, 500);
+	assert_int_equal(refresh(&c, IPV6, 600, &reply), 0);
+	assert_int_equal(client_bind(&c, 0x4000, "198.51.100.7:5000"), 0);
+	assert_int_equal(client_bind(&c, 0x4001, "[2001:db8:2::7]:5000"), 0);
+
+	fixture_pass_s(f, 100);
+
+	client_channel(&c, 0x4000, "gone", 4);
+	assert_silence(f);
+	client_channel(&c, 0x4001, "here", 4);
+	assert_to_peer(&c, &v6, "[2001:db8:2::7]:5000", "here", 4);
 }
 
 int main(void)
@@ -274,7 +314,9 @@ int main(void)
 		T(credential_may_keep_its_holder_off_ipv6),
 		T(refresh_of_a_family_not_allocated_is_443),
 		T(refresh_with_zero_lifetime_deletes_one_family_only),
+		T(refresh_of_one_family_leaves_the_time_of_the_other),
 		T(refresh_without_a_family_serves_both),
+		T(one_family_expiring_ends_its_channels_and_permissions),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
