@@ -172,6 +172,32 @@ unsigned client_allocate(struct client *c, struct addr *relayed)
 	return code;
 }
 
+unsigned client_reserve(struct client *c, struct addr *relayed, uint8_t token[8])
+{
+	struct request r;
+	struct reply reply;
+	struct stun_attr a;
+	request_begin_allocate(&r);
+	stun_write_even_port(&r.w, true);
+	unsigned code = client_ask(c, &r, &reply);
+	if (code != 0)
+		return code;
+	assert_true(reply_address(&reply, STUN_XOR_RELAYED_ADDRESS, 0, relayed));
+	assert_true(stun_attr_find(&reply.msg, STUN_RESERVATION_TOKEN, &a));
+	assert_int_equal(a.len, 8);
+	memcpy(token, a.value, 8);
+	return 0;
+}
+
+void request_claim(struct request *r, struct client *c, const uint8_t token[8])
+{
+	if (c->nonce[0] == '\0')
+		client_challenge(c);
+	request_begin_allocate(r);
+	stun_write_bytes(&r->w, STUN_RESERVATION_TOKEN, token, 8);
+	request_sign(r, c);
+}
+
 unsigned client_permit(struct client *c, const char *peer)
 {
 	struct request r;

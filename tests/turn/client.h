@@ -52,8 +52,12 @@ void client_challenge(struct client *c);
 /* Signs, sends; after 438 once more with the new nonce. Returns the code. */
 unsigned client_ask(struct client *c, struct request *r, struct reply *out);
 
-/* Whole transactions; the code. OUT may be NULL. */
+/* Whole transactions; the code. RELAYED and GRANTED_S may be NULL. */
 unsigned client_allocate(struct client *c, struct addr *relayed);
+/* With EVEN-PORT and its R bit. */
+unsigned client_reserve(struct client *c, struct addr *relayed, uint8_t token[8]);
+/* Writes and signs an Allocate with RESERVATION-TOKEN. */
+void request_claim(struct request *r, struct client *c, const uint8_t token[8]);
 unsigned client_permit(struct client *c, const char *peer);
 unsigned client_bind(struct client *c, uint16_t number, const char *peer);
 unsigned client_refresh(struct client *c, uint32_t lifetime_s, uint32_t *granted_s);

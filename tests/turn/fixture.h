@@ -16,6 +16,7 @@
 #define WIRE_MAX       128 /* packets a test may leave untaken */
 #define WIRE_PORTS_MAX 512
 #define LEASES_MAX     16
+#define FIXTURES_MAX   4
 #define START_WALL_S   1800000000u
 
 /* A packet the server has sent. */
@@ -47,9 +48,10 @@ struct fixture {
 	struct auth_snapshot *auth;
 	struct turn_snapshot *snapshot;
 	struct turn_server *server;
+	struct turn_server *servers[FIXTURES_MAX];
+	struct loop *loops[FIXTURES_MAX];
 	metrics_cell turn[TURN_C_COUNT], flow[FLOW_C_COUNT], cells[NET_C_COUNT];
 	size_t n_bufs; /* of the net, all free */
-	int log_fd;
 
 	/* The wire. */
 	struct net_port *listener4, *listener6, *inside4;
@@ -65,10 +67,14 @@ struct fixture {
 	struct packet last;
 	uint8_t tos; /* of what arrives */
 
-	/* relay_open: the next FAIL_N calls fail with FAIL_CODE; the addresses that were tried. */
+	void (*on_sent)(struct fixture *f); /* NULL, or told of every packet */
+	int done_fd;                        /* for its use */
+
+	/* relay_open: FAIL_SKIP calls work, the next FAIL_N fail with FAIL_CODE. */
 	int fail_code;
-	unsigned fail_n;
-	unsigned n_opened;
+	unsigned fail_skip, fail_n;
+	unsigned n_opened; /* calls so far */
+	bool fail_adopt;
 
 	/* Leases as the daemon would count them. */
 	struct turn_lease_ask asked[LEASES_MAX];
@@ -91,6 +97,11 @@ struct fixture *fixture_create(const struct fixture_config *c);
 int fixture_setup(void **state);
 /* Ends the server and asserts that ports, buffers, timers and counters are back. */
 void fixture_destroy(struct fixture *f);
+/* N workers of one node, joined. */
+void fixture_create_joined(
+	const struct fixture_config *c, struct fixture **out, unsigned n_workers);
+/* Delivers the messages that wait for F's worker. */
+void fixture_deliver(struct fixture *f);
 int fixture_teardown(void **state);
 
 /* A snapshot like C on F's keys; the caller puts it. */
