@@ -115,22 +115,29 @@ static void on_put_port(void *ctx, void *payload)
 static const struct msg_type put_port_msg = {
 	"turn_put_port", sizeof(struct put_port), on_put_port, NULL};
 
+void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number)
+{
+	struct put_port p = {pool, number};
+
+	if (worker == s->config.worker) {
+		net_ports_put(&s->ports[pool], number);
+		return;
+	}
+	if (s->is_ending)
+		return; /* the other worker may be gone by now, and its numbers with it */
+	/* A full mailbox costs the other worker one port number until restart: rare, bounded,
+	 * harmless. */
+	if (loop_post(s->loops[worker], &put_port_msg, s->servers[worker], &p) != 0)
+		log_warning(LOG_TURN, "relay port lost", "worker=%u port=%u", worker, number);
+}
+
 void turn_relay_close(struct turn_server *s, struct turn_relay *r)
 {
 	if (!r->port)
 		return;
-	struct put_port p = {r->pool, r->port->local.port};
+	uint16_t number = r->port->local.port;
 
 	net_port_close(r->port);
 	r->port = NULL;
-	if (r->ports_worker == s->config.worker) {
-		net_ports_put(&s->ports[p.pool], p.number);
-		return;
-	}
-	/* A full mailbox costs the other worker one port number until restart: rare, bounded,
-	 * harmless. */
-	if (loop_post(s->loops[r->ports_worker], &put_port_msg, s->servers[r->ports_worker], &p) !=
-		0)
-		log_warning(LOG_TURN, "relay port lost", "worker=%u port=%u", r->ports_worker,
-			p.number);
+	turn_relay_number_put(s, r->ports_worker, r->pool, number);
 }

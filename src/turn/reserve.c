@@ -102,8 +102,10 @@ static void on_answer(void *ctx, void *payload)
 	struct turn_relay r = {
 		.advertise = m->advertise, .pool = m->pool, .ports_worker = m->ports_worker};
 
-	if (m->fd >= 0 && s->config.relay_adopt(s->config.arg, m->fd, &m->local, &r.port) != 0)
+	if (m->fd >= 0 && s->config.relay_adopt(s->config.arg, m->fd, &m->local, &r.port) != 0) {
 		r.port = NULL;
+		turn_relay_number_put(s, m->ports_worker, m->pool, m->local.port);
+	}
 	if (a)
 		turn_allocate_reserved(a, r);
 	else
@@ -139,7 +141,7 @@ static void on_ask(void *ctx, void *payload)
 		/* The asker's request times out; the port is free for the next one. */
 		discard_answer(&m);
 		if (m.fd >= 0)
-			net_ports_put(&s->ports[m.pool], m.local.port);
+			turn_relay_number_put(s, m.ports_worker, m.pool, m.local.port);
 	}
 }
 

@@ -56,6 +56,7 @@ void turn_server_destroy(struct turn_server *s)
 
 	if (!s)
 		return;
+	s->is_ending = true;
 	hash_table_each(&s->by_tuple, end_alloc, (void *)(uintptr_t)why);
 	turn_reservations_drop(s);
 	for (size_t i = 0; s->ports && i < s->snapshot->config.n_relays; i++)

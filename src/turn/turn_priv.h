@@ -159,6 +159,7 @@ struct turn_server {
 	uint8_t indication_tid[STUN_TID_LEN];
 	struct turn_server *const *servers; /* all workers', see turn_server_join */
 	struct loop *const *loops;
+	bool is_ending; /* other workers are not written to any more */
 	struct log_limit log_denied;
 };
 
@@ -254,6 +255,8 @@ int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_por
 int turn_relay_open_number(
 	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out);
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);
+/* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
+void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
 
 /* reserve.c */
 /* Binds NUMBER, which the caller has taken from the pool, and keeps it; -ENOMEM, ERR_FULL, -errno.

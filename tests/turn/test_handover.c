@@ -244,6 +244,41 @@ static void full_mailbox_of_the_asker_costs_nothing_for_good(void **state)
 	destroy(&n);
 }
 
+/* A worker that cannot take the socket up gives the number back. */
+static void socket_that_cannot_be_adopted_costs_nothing_for_good(void **state)
+{
+	struct node n;
+	struct request r;
+	struct addr relayed;
+	make(&n, 2);
+	send_claim(&n, &r);
+	fixture_deliver(n.w[0]);
+	n.w[1]->fail_adopt = true;
+	fixture_deliver(n.w[1]);
+	assert_int_equal(take_answer(&n, &r, &relayed), STUN_INSUFFICIENT_CAPACITY);
+
+	fixture_deliver(n.w[0]);
+
+	assert_int_equal(client_refresh(&n.maker, 0, NULL), 0);
+	assert_int_equal(client_reserve(&n.maker, &relayed, n.token), 0);
+	destroy(&n);
+}
+
+/* A worker's end touches nobody: the others may be gone with their loops. */
+static void worker_that_ends_last_does_not_call_home(void **state)
+{
+	struct node n;
+	struct request r;
+	struct addr relayed;
+	make(&n, 4);
+	send_claim(&n, &r);
+	fixture_deliver(n.w[0]);
+	fixture_deliver(n.w[1]);
+	assert_int_equal(take_answer(&n, &r, &relayed), 0);
+	fixture_destroy(n.w[0]);
+	fixture_destroy(n.w[1]);
+}
+
 /* ---- threads ---- */
 
 static void stop(void *ctx, void *payload)
@@ -345,6 +380,8 @@ int main(void)
 		cmocka_unit_test(answer_that_comes_too_late_is_undone),
 		cmocka_unit_test(full_mailbox_of_the_owner_is_508),
 		cmocka_unit_test(full_mailbox_of_the_asker_costs_nothing_for_good),
+		cmocka_unit_test(socket_that_cannot_be_adopted_costs_nothing_for_good),
+		cmocka_unit_test(worker_that_ends_last_does_not_call_home),
 		cmocka_unit_test(workers_hand_over_while_they_run),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
