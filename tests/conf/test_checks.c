@@ -108,6 +108,18 @@ static void warnings_never_crowd_out_an_error(void **state)
 	conf_destroy(doc);
 }
 
+static void a_message_that_is_too_long_ends_in_dots(void **state)
+{
+	struct conf_doc *doc = load_good("node: n\n");
+	const char *text;
+
+	conf_fail(doc, &root_of(doc)->node, "%0400d", 0);
+	text = conf_error_at(doc, 0)->text;
+	assert_int_equal(strlen(text), sizeof(conf_error_at(doc, 0)->text) - 1);
+	assert_string_equal(text + strlen(text) - 4, "0...");
+	conf_destroy(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -121,6 +133,7 @@ int main(void)
 		cmocka_unit_test(written_values_are_told_from_defaults),
 		cmocka_unit_test(a_section_that_begins_with_a_value_answers_for_the_value),
 		cmocka_unit_test(warnings_never_crowd_out_an_error),
+		cmocka_unit_test(a_message_that_is_too_long_ends_in_dots),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
