@@ -233,8 +233,8 @@ static int serve_api(struct control *c, char why[256])
 	struct http_config h = {
 		.name = "mras",
 		.tls = s->tls,
-		.listen = s->api_listen,
-		.n_listen = s->n_api_listen,
+		.listen = s->options->mras.listen.items,
+		.n_listen = s->options->mras.listen.n,
 		.max_header_bytes = API_HEADER_MAX,
 		.max_body_bytes = MRAS_BODY_MAX,
 		.max_connections = (unsigned)s->options->mras.max_connections,
@@ -243,7 +243,7 @@ static int serve_api(struct control *c, char why[256])
 	};
 	unsigned faces = API_CREDENTIALS | (s->options->mras.bearer_tokens ? API_BEARER : 0);
 
-	if (s->n_api_listen == 0)
+	if (h.n_listen == 0)
 		return 0;
 	int rc = http_server_create(c->loop, &h, &c->api_server, why);
 	if (rc == 0) {
@@ -367,9 +367,9 @@ static void log_start(const struct control *c)
 	for (size_t i = 0; i < s->n_listeners; i++)
 		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=udp",
 			s->listeners[i].face, addr_format(&s->listeners[i].local, a));
-	for (size_t i = 0; i < s->n_api_listen; i++)
-		log_notice(LOG_DAEMON, "listening", "api=mras address=%s",
-			addr_format(&s->api_listen[i], a));
+	const struct addr *api = s->options->mras.listen.items;
+	for (size_t i = 0; i < s->options->mras.listen.n; i++)
+		log_notice(LOG_DAEMON, "listening", "api=mras address=%s", addr_format(&api[i], a));
 	log_notice(LOG_DAEMON, "ready", "version=%s workers=%u realm=%s", PACKAGE_VERSION,
 		c->n_workers, s->options->edge.realm);
 }

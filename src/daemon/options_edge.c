@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The option table of the section "edge", with its rules. */
+#include <sallyport/stun.h>
+
 #include "options.h"
 
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
+
+/* A listening address without a port gets that of STUN. */
+static const struct conf_option listen_item = {.type = CONF_ADDR, .min = STUN_PORT};
 
 static const struct conf_option face_table[] = {
 	{.name = "name",
@@ -30,6 +35,7 @@ static const struct conf_option face_table[] = {
 		.min = 1,
 		.max = 16,
 		.example = "[192.0.2.10, \"2001:db8::10\"]",
+		.children = &listen_item,
 		.text = "Addresses to listen on, port 3478 unless given. Each is bound as written: "
 			"no wildcard, so that answers leave from the address they were asked on."},
 	{.name = "advertise",

@@ -9,6 +9,10 @@
 static const char *const location_names[] = {"internet", "intranet", NULL};
 static const char *const role_names[] = {"issue", "admin", NULL};
 
+/* The port on which a Lync Edge answers the same question. */
+#define API_PORT 5062
+static const struct conf_option listen_item = {.type = CONF_ADDR, .min = API_PORT};
+
 static const struct conf_option key_table[] = {
 	{.name = "secret_file",
 		.type = CONF_PATH,
@@ -213,6 +217,7 @@ const struct conf_option options_mras_table[] = {
 		.max = 16,
 		.example = "[10.0.0.10]",
 		.check = check_mras,
+		.children = &listen_item,
 		.text = "Addresses of the credential API (HTTPS), port 5062 unless given: the "
 			"inside, never the Internet. Without any there is no API, and the node "
 			"only checks what other members issue."},

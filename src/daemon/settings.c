@@ -9,8 +9,6 @@
 #include "revocations.h"
 #include "settings.h"
 
-#define API_PORT 5062
-
 /* ---- memory that lives as long as the settings ---- */
 
 struct block {
@@ -30,15 +28,6 @@ static void *take(struct settings *s, size_t n, size_t size)
 
 /* ---- listeners ---- */
 
-static struct addr with_port(const struct addr *a, uint16_t port)
-{
-	struct addr b = *a;
-
-	if (b.port == 0)
-		b.port = port;
-	return b;
-}
-
 static int make_listeners(struct settings *s)
 {
 	const struct options_face *f = s->options->edge.faces.items;
@@ -52,24 +41,9 @@ static int make_listeners(struct settings *s)
 	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
 		const struct addr *a = f[i].listen.items;
 		for (size_t k = 0; k < f[i].listen.n; k++)
-			s->listeners[s->n_listeners++] =
-				(struct settings_listener){with_port(&a[k], STUN_PORT),
-					f[i].location ? AUTH_INTRANET : AUTH_INTERNET, f[i].name};
+			s->listeners[s->n_listeners++] = (struct settings_listener){
+				a[k], f[i].location ? AUTH_INTRANET : AUTH_INTERNET, f[i].name};
 	}
-	return 0;
-}
-
-static int make_api_listen(struct settings *s)
-{
-	const struct conf_list *l = &s->options->mras.listen;
-	const struct addr *a = l->items;
-
-	s->api_listen = take(s, l->n, sizeof(*s->api_listen));
-	if (!s->api_listen)
-		return -ENOMEM;
-	for (size_t i = 0; i < l->n; i++)
-		s->api_listen[i] = with_port(&a[i], API_PORT);
-	s->n_api_listen = l->n;
 	return 0;
 }
 
@@ -350,7 +324,7 @@ static int make_relays(struct settings *s)
 			.host_name = f[i].host,
 			.addresses = l->items,
 			.n_addresses = l->n,
-			.udp_port = listen[0].port ? listen[0].port : STUN_PORT,
+			.udp_port = listen[0].port,
 		};
 	}
 	s->mras.relays = r;
@@ -380,7 +354,7 @@ static int make_tls(struct settings *s)
 		.client_required = !m->bearer_tokens,
 	};
 
-	if (s->n_api_listen == 0)
+	if (m->listen.n == 0)
 		return 0;
 	int rc = crypto_tls_server_create(&c, &s->tls, why);
 	if (rc != 0)
@@ -395,8 +369,6 @@ static int build(struct settings *s)
 {
 	int rc = make_listeners(s);
 
-	if (rc == 0)
-		rc = make_api_listen(s);
 	if (rc == 0)
 		rc = make_mras(s);
 	if (rc != 0)

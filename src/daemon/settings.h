@@ -28,8 +28,6 @@ struct settings {
 	struct ssl_ctx_st *tls; /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
 	size_t n_listeners;
-	struct addr *api_listen;
-	size_t n_api_listen;
 	struct list arena; /* blocks that live as long as this */
 };
 
