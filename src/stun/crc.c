@@ -5,6 +5,7 @@
  * Four tables: TABLE[k][b] is what byte b does to the register k zero bytes later. A CRC is linear,
  * so an entry is the XOR of the entries of its single bits, and only those are written down.
  */
+#include <assert.h>
 #include "wire.h"
 
 #define BIT(i, n, v) (((i) >> (n)&1) ? (v) : 0u)
@@ -46,12 +47,11 @@ static uint32_t le32_get(const uint8_t *p)
 uint32_t stun_crc32(const uint8_t *data, size_t len)
 {
 	uint32_t crc = ~0u;
-	for (; len >= 4; data += 4, len -= 4) {
-		crc ^= le32_get(data);
+	assert(len % 4 == 0);
+	for (size_t i = 0; i < len; i += 4) {
+		crc ^= le32_get(data + i);
 		crc = table[3][crc & 0xff] ^ table[2][crc >> 8 & 0xff] ^
 		      table[1][crc >> 16 & 0xff] ^ table[0][crc >> 24];
 	}
-	for (; len > 0; data++, len--)
-		crc = crc >> 8 ^ table[0][(crc ^ *data) & 0xff];
 	return ~crc;
 }

@@ -46,7 +46,7 @@ bool stun_attr_is_known(unsigned type);
 /* The 16 bits that method and class make up. */
 uint16_t stun_type_join(enum stun_class class, unsigned method);
 
-/* CRC-32 of ITU V.42, the one of Ethernet and zip. */
+/* CRC-32 of ITU V.42, the one of Ethernet and zip. LEN is a multiple of 4, as all offsets here. */
 uint32_t stun_crc32(const uint8_t *data, size_t len);
 
 /* The value FINGERPRINT must have behind these LEN bytes. */

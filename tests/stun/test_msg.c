@@ -459,7 +459,7 @@ static void fingerprint_of_wrong_length_is_malformed(void **state)
 	}
 }
 
-/* Against the definition bit by bit, at every length the unrolled loop can meet. */
+/* Against the definition, bit by bit. */
 static void fingerprint_is_the_crc_of_the_standard(void **state)
 {
 	struct draft d;
