@@ -212,11 +212,20 @@ show_result()
 	echo "packets     sent      $sent"
 	echo "            received  $received"
 	awk -v s="$sent" -v r="$received" 'BEGIN { printf "            loss      %.2f %%\n", 100 * (s - r) / s }'
-	sed -n 's/^.*Average round trip delay \([0-9.]*\) ms.*/            round trip \1 ms on average/p' \
-		"$work/uclient.log" | tail -n 1
 	[ "$sent" = "$received" ] ||
 		fail "packets were lost" "$work/sallyportd.log" \
 			"run it once more on a machine that is less busy"
+}
+
+stop_edge()
+{
+	kill "$echo_pid" "$daemon_pid"
+	wait "$daemon_pid" 2>/dev/null ||
+		fail "the edge did not end as it should" "$work/sallyportd.log" \
+			"this is a mistake of sallyportd; please report it with the lines above"
+	wait "$echo_pid" 2>/dev/null
+	daemon_pid=
+	echo_pid=
 }
 
 say_how_to_go_on()
@@ -244,6 +253,9 @@ start_edge
 ask_for_credential
 relay_packets
 show_result
-$keep && say_how_to_go_on
-echo
-echo "It works."
+if $keep; then
+	say_how_to_go_on
+else
+	stop_edge
+	printf '\nIt works.\n'
+fi

@@ -99,8 +99,9 @@ check()
 		count 1 0 0
 		return 0
 	fi
-	echo "not ok - $name; the end of $log:"
-	tail -n 40 "$log" | sed 's/^/    /'
+	echo "not ok - $name; what looks like the reason, and the end of $log:"
+	grep -E 'error|warning:|\*\*\* .*(Error|rule)|: Aborted' "$log" | head -n 10 | sed 's/^/    /'
+	tail -n 30 "$log" | sed 's/^/    .. /'
 	count 0 1 0
 	return 1
 }
