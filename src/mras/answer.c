@@ -53,13 +53,14 @@ void mras_answer(struct mras_service *s, const struct mras_context *ctx, enum mr
 	*out = (struct mras_reply){0};
 	if (ctx->caller != NULL) /* else nothing of it is worth a look; mras_decide says no */
 		r.result = mras_request_decode(f, body, &req, out->detail);
-	if (r.result == MRAS_OK)
+	if (r.result == MRAS_OK) {
 		mras_decide(s, ctx, &req, &r);
+		reply_count(out, &req, &r);
+	}
 	if (r.detail != NULL)
 		reply_refuse(out, r.result, r.detail);
 	out->result = r.result;
 	out->retry_after_s = r.retry_after_s;
-	reply_count(out, &req, &r);
 	reply_encode(out, f, mras_service_config(s), &req, &r);
 	out->request_id = req.request_id;
 	req.request_id = NULL; /* it is the reply's now */
@@ -79,12 +80,21 @@ static uint64_t rest_ttl(
 	return ttl < max ? ttl : max;
 }
 
+/* JSON has to carry it. */
+static bool is_utf8(const char *text)
+{
+	json_t *s = json_string(text);
+	json_decref(s);
+	return s != NULL;
+}
+
 static struct mras_verdict rest_permit(struct mras_service *s, const struct mras_context *ctx,
 	const struct mras_rest_request *req, struct mras_view *v)
 {
-	if (req->name[0] == '\0' || !mras_text_is_fit(req->name, MRAS_IDENT_MAX))
-		return (struct mras_verdict){
-			MRAS_MALFORMED, "the username is missing or has control characters", 0};
+	if (req->name[0] == '\0' || !mras_text_is_fit(req->name, MRAS_IDENT_MAX) ||
+		!is_utf8(req->name))
+		return (struct mras_verdict){MRAS_MALFORMED,
+			"the username is missing, not UTF-8, or has control characters", 0};
 	struct mras_verdict verdict = mras_admit(s, ctx, 1);
 	if (verdict.result == MRAS_OK)
 		verdict = mras_permit(mras_service_config(s), ctx->caller, req->name, v);
@@ -114,7 +124,7 @@ void mras_answer_rest(struct mras_service *s, const struct mras_context *ctx,
 			auth_mint_rest(ctx->auth, now_s, now_s + ttl, bytes_str(req->name), &cred));
 	}
 	if (v.result == MRAS_OK && rest_encode(mras_service_config(s), &view, &cred, ttl, out) != 0)
-		v = (struct mras_verdict){MRAS_MALFORMED, "the username is not UTF-8", 0};
+		v = (struct mras_verdict){MRAS_INTERNAL, "out of memory", 0};
 	if (v.result == MRAS_OK) {
 		out->granted = 1;
 		log_info(LOG_MRAS, "credential issued", "caller=%s form=rest kid=%s ttl_s=%llu",

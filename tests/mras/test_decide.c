@@ -392,9 +392,10 @@ static void node_without_a_signing_key_does_not_support_it(void **state)
 static void malformed_request_keeps_its_id_and_says_why(void **state)
 {
 	struct fixture *f = *state;
-	assert_null(ask(f, "{\"requestId\":\"r9\",\"credentials\":7}"));
+	assert_null(ask(f, "{\"requestId\":\"r9\",\"credentials\":[{" ALICE "},7]}"));
 	assert_int_equal(f->reply.result, MRAS_MALFORMED);
 	assert_string_equal(f->reply.request_id, "r9");
+	assert_int_equal(f->reply.refused, 0); /* none of it was decided */
 	assert_string_not_equal(f->reply.detail, "");
 	mras_reply_fini(&f->reply);
 }
