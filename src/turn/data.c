@@ -75,12 +75,15 @@ void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b
 		net_buf_put(s->config.net, b);
 		return;
 	}
-	if (!flow_pass(s->config.flows, &a->account, FLOW_DOWN, b->len)) {
+	struct addr peer = turn_peer_from_wire(s->snapshot, &b->addr);
+	size_t prefix = stun_data_indication_wrap(b->data, b->len, &peer, next_tid(s), &total);
+	if (prefix == 0) /* longer than an indication can say */
+		turn_count(s, TURN_C_PEER_DROPPED);
+	if (prefix == 0 || !flow_pass(s->config.flows, &a->account, FLOW_DOWN, b->len)) {
 		net_buf_put(s->config.net, b);
 		return;
 	}
-	struct addr peer = turn_peer_from_wire(s->snapshot, &b->addr);
-	b->data -= stun_data_indication_wrap(b->data, b->len, &peer, next_tid(s), &total);
+	b->data -= prefix;
 	b->len = (uint32_t)total;
 	b->addr = a->client.addr;
 	net_port_send(a->client.port, b);

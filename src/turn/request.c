@@ -228,6 +228,15 @@ static struct stun_refusal check_owner(const struct turn_request *req)
 	return turn_refuse(STUN_WRONG_CREDENTIALS);
 }
 
+/* TURN does not allow a truncated HMAC-SHA-256 (RFC 8489 §14.6 leaves that to the usage). */
+static bool is_whole(const struct turn_request *req)
+{
+	struct stun_attr mac;
+
+	return !stun_attr_find(&req->msg, STUN_MESSAGE_INTEGRITY_SHA256, &mac) ||
+	       mac.len == CRYPTO_SHA256_LEN;
+}
+
 struct stun_refusal turn_request_authenticate(struct turn_request *req)
 {
 	const struct auth_snapshot *auth = req->server->snapshot->auth;
@@ -240,7 +249,7 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
 		return turn_refuse(STUN_UNAUTHORIZED);
 	req->origin.integrity = req->msg.integrity_sha256 ? CRYPTO_SHA256 : CRYPTO_SHA1;
 	if (!stun_attr_find(&req->msg, STUN_NONCE, &nonce) ||
-		!stun_attr_find(&req->msg, STUN_REALM, &realm))
+		!stun_attr_find(&req->msg, STUN_REALM, &realm) || !is_whole(req))
 		return turn_refuse(STUN_BAD_REQUEST);
 	if (!stun_attr_find(&req->msg, STUN_USERNAME, &username)) {
 		/* A user hash cannot be turned back into a name by a server that keeps no list of
@@ -250,8 +259,11 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
 					   ? STUN_UNAUTHORIZED
 					   : STUN_BAD_REQUEST);
 	}
-	if (stun_attr_text(&username, &req->username) != 0 || stun_attr_text(&nonce, &text) != 0)
+	if (stun_attr_text(&username, &req->username) != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
+	/* Another server's nonce may be any bytes; here it is a stale one. */
+	if (stun_attr_text(&nonce, &text) != 0)
+		return turn_refuse(STUN_STALE_NONCE);
 	bool is_offered = stun_nonce_cookie_read(text, &features) &&
 			  (features & STUN_FEATURE_PASSWORD_ALGORITHMS);
 	struct stun_refusal r = read_algorithm(req, is_offered, &algorithm);
