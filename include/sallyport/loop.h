@@ -111,7 +111,7 @@ int loop_post(struct loop *to, const struct msg_type *type, void *ctx, const voi
 
 struct loop_thread; /* opaque */
 
-/* Starts a thread named after the loop that runs it, with all signals blocked. */
+/* Starts a thread that runs the loop, under its name (cut to 15 bytes), all signals blocked. */
 int loop_thread_start(struct loop *l, struct loop_thread **out);
 int loop_thread_join(struct loop_thread *t); /* frees T; returns what loop_run returned */
 

@@ -133,15 +133,16 @@ static void end_turn(struct loop *l)
 int loop_run(struct loop *l)
 {
 	l->is_stopping = false;
-	while (!l->is_stopping) {
+	clock_sample(&l->clock); /* for what was deferred before the first turn */
+	for (;;) {
 		end_turn(l);
+		if (l->is_stopping)
+			return 0;
 		l->is_sampled = false;
 		int flags = list_is_empty(&l->deferred) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 		if (event_base_loop(l->base, flags) < 0)
 			return -EIO;
 	}
-	end_turn(l);
-	return 0;
 }
 
 void loop_stop(struct loop *l)

@@ -2,6 +2,7 @@
 /* Threads that run a loop. Signals are the main thread's business: all are blocked here. */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "loop_priv.h"
@@ -15,7 +16,11 @@ struct loop_thread {
 static void *run(void *arg)
 {
 	struct loop_thread *t = arg;
+	char name[16]; /* the kernel's limit, pthread_setname_np(3) */
 
+	/* Names are for people with ps and gdb; a refused one is no reason to stop. */
+	(void)snprintf(name, sizeof(name), "%.15s", t->loop->name);
+	(void)pthread_setname_np(pthread_self(), name);
 	t->rc = loop_run(t->loop);
 	return NULL;
 }
@@ -36,8 +41,6 @@ int loop_thread_start(struct loop *l, struct loop_thread **out)
 		free(t);
 		return -rc;
 	}
-	/* Names are for people with ps and gdb; a name that is too long is no reason to stop. */
-	(void)pthread_setname_np(t->id, l->name);
 	*out = t;
 	return 0;
 }

@@ -78,11 +78,11 @@ static uint64_t sum_at(const struct metrics_set *s, size_t cell)
 uint64_t metrics_set_sum(
 	const struct metrics_set *s, const struct metrics_group *group, unsigned row)
 {
-	size_t first = 0;
+	size_t first = 0, i = 0;
 
-	assert(row < group->n_rows);
-	for (size_t i = 0; i < s->n_groups && s->groups[i] != group; i++)
+	for (; i < s->n_groups && s->groups[i] != group; i++)
 		first += s->groups[i]->n_rows;
+	assert(i < s->n_groups && row < group->n_rows);
 	return sum_at(s, first + row);
 }
 
@@ -93,10 +93,14 @@ static void print_row(FILE *out, const struct metrics_row *row, const char *last
 		fprintf(out, "# TYPE %s %s\n", row->name,
 			row->kind == METRICS_GAUGE ? "gauge" : "counter");
 	}
+	fputs(row->name, out);
 	if (row->labels)
-		fprintf(out, "%s{%s} %llu\n", row->name, row->labels, (unsigned long long)value);
+		fprintf(out, "{%s}", row->labels);
+	/* A gauge that one thread raises and another lowers may be seen below zero for a moment. */
+	if (row->kind == METRICS_GAUGE)
+		fprintf(out, " %lld\n", (long long)value);
 	else
-		fprintf(out, "%s %llu\n", row->name, (unsigned long long)value);
+		fprintf(out, " %llu\n", (unsigned long long)value);
 }
 
 /* The format wants all lines of one name together, and rows of one name need not stand so. */

@@ -216,6 +216,27 @@ static void timer_beyond_the_top_level_fires_on_its_tick(void **state)
 	}
 }
 
+static void timer_at_the_edge_of_a_level_fires_on_its_tick(void **state)
+{
+	static const uint64_t phases[] = {0, 1, 63, 64, 4097};
+	struct model m;
+
+	for (size_t p = 0; p < ARRAY_LEN(phases); p++) {
+		for (unsigned level = 1; level <= WHEEL_LEVELS; level++) {
+			uint64_t edge = phases[p] + (UINT64_C(1) << (WHEEL_BITS * level));
+			init(&m, phases[p] * WHEEL_TICK_MS, 1);
+			for (unsigned i = 0; i < 3; i++)
+				set(&m, &m.timers[i], (edge - 1 + i) * WHEEL_TICK_MS);
+			for (unsigned i = 0; i < 3; i++) {
+				advance(&m, (edge - 1 + i) * WHEEL_TICK_MS - 1);
+				assert_int_equal(m.n_fired, i);
+				advance(&m, (edge - 1 + i) * WHEEL_TICK_MS);
+				assert_int_equal(m.n_fired, i + 1);
+			}
+		}
+	}
+}
+
 static void never_is_a_time(void **state)
 {
 	struct model m;
@@ -382,6 +403,7 @@ int main(void)
 		cmocka_unit_test(setting_again_moves_the_timer),
 		cmocka_unit_test(cancelling_twice_or_a_zeroed_timer_is_harmless),
 		cmocka_unit_test(timer_beyond_the_top_level_fires_on_its_tick),
+		cmocka_unit_test(timer_at_the_edge_of_a_level_fires_on_its_tick),
 		cmocka_unit_test(never_is_a_time),
 		cmocka_unit_test(jump_costs_no_step_for_every_tick_without_timers),
 		cmocka_unit_test(clock_that_steps_back_fires_nothing),
