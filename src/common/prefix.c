@@ -166,12 +166,11 @@ static int set_reserve(struct prefix_set *s, uint32_t n)
 	nodes = realloc(s->nodes, cap * sizeof(*nodes));
 	if (nodes == NULL)
 		return -ENOMEM;
+	memset(nodes + s->n_nodes, 0, (cap - s->n_nodes) * sizeof(*nodes));
 	s->nodes = nodes;
 	s->cap = cap;
-	if (s->n_nodes == 0) {
-		memset(&nodes[0], 0, sizeof(nodes[0]));
+	if (s->n_nodes == 0)
 		s->n_nodes = 1;
-	}
 	return 0;
 }
 

@@ -78,7 +78,7 @@ static void base64url_is_the_same_without_padding(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
 		size_t n = strlen(vectors[i].plain);
-		strcpy(want, vectors[i].padded);
+		memcpy(want, vectors[i].padded, strlen(vectors[i].padded) + 1);
 		want[strcspn(want, "=")] = '\0';
 		assert_int_equal(base64url_encode(vectors[i].plain, n, out), BASE64URL_LEN(n));
 		assert_string_equal(out, want);
