@@ -245,10 +245,11 @@ int http_server_route(struct http_server *s, enum http_method method, const char
 	if (grown == NULL)
 		return -ENOMEM;
 	s->routes = grown;
-	char *copy = strdup(path);
-	if (copy == NULL)
+	struct http_route *route = &grown[s->n_routes];
+	*route = (struct http_route){method, strdup(path), fn, arg};
+	if (route->path == NULL)
 		return -ENOMEM;
-	s->routes[s->n_routes++] = (struct http_route){method, copy, fn, arg};
+	s->n_routes++;
 	return 0;
 }
 
