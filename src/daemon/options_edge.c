@@ -105,7 +105,8 @@ static const struct conf_option peers_table[] = {
 		.text = "Networks that clients may send to although they are denied by default: "
 			"loopback, link-local, private, shared, unique-local, multicast and "
 			"reserved addresses and the node itself. Name the inside networks of your "
-			"deployment."},
+			"deployment. A prefix holds addresses of its own family: ::/0 covers no "
+			"IPv4."},
 	{.name = "deny",
 		.type = CONF_LIST,
 		.item = CONF_PREFIX,
