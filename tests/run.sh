@@ -237,6 +237,10 @@ integration()
 			tail -n 30 "$log" | sed 's/^/    /'
 		fi
 	done
+	if ! compgen -G "$logs/$phase-*.log" >/dev/null; then
+		echo "not ok - there is no integration script"
+		count 0 1 0
+	fi
 	if [ -n "$(ls -A "$reports")" ]; then
 		echo "not ok - a sanitizer spoke:"
 		head -n 60 "$reports"/* | sed 's/^/    /'
@@ -382,6 +386,7 @@ phase_coverage()
 {
 	build coverage CC=gcc --enable-coverage --disable-werror || return
 	make_check coverage
+	integration coverage 900
 	(cd "$work/coverage" && find . -name '*.gcda' -path '*src*' | sort | xargs gcov -n 2>/dev/null) |
 		awk '/^File .*\/src\/[^\/]+\/[^\/]+\.c/ { f = $2; gsub(/.*\/src\//, "", f); gsub("\047", "", f) }
 			/^Lines executed/ && f != "" { split($2, a, /[:%]/); l = $4; n[f] = l; e[f] = a[2] * l / 100; f = "" }
