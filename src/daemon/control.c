@@ -16,8 +16,10 @@
 #include "revocations.h"
 #include "workers.h"
 
-#define MAILBOX_LEN       16384
-#define API_HEADER_MAX    16384
+#define MAILBOX_LEN    16384
+#define API_HEADER_MAX 16384
+/* Above what a document may have, so that the API itself can say that one is too large. */
+#define API_BODY_MAX      (2 * MRAS_BODY_MAX)
 #define API_IDLE_S        15
 #define API_REQUEST_S     10
 #define ADMIN_CONNECTIONS 32
@@ -236,7 +238,7 @@ static int serve_api(struct control *c, char why[256])
 		.listen = s->options->mras.listen.items,
 		.n_listen = s->options->mras.listen.n,
 		.max_header_bytes = API_HEADER_MAX,
-		.max_body_bytes = MRAS_BODY_MAX,
+		.max_body_bytes = API_BODY_MAX,
 		.max_connections = (unsigned)s->options->mras.max_connections,
 		.idle_timeout_s = API_IDLE_S,
 		.request_timeout_s = API_REQUEST_S,
@@ -262,7 +264,7 @@ static int serve_admin(struct control *c, char why[256])
 		.unix_path = o->socket,
 		.unix_mode = 0660,
 		.max_header_bytes = API_HEADER_MAX,
-		.max_body_bytes = MRAS_BODY_MAX,
+		.max_body_bytes = API_BODY_MAX,
 		.max_connections = ADMIN_CONNECTIONS,
 		.idle_timeout_s = API_IDLE_S,
 		.request_timeout_s = API_REQUEST_S,
