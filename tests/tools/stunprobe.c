@@ -27,7 +27,7 @@ static const char USAGE[] =
 	"steps, words behind the name are optional unless in capitals:\n"
 	"  binding | allocate | refresh | permission | bind    a request of that method, with\n"
 	"      peer=ADDRESS channel=N lifetime=S transport=N family=4|6 additional=4|6\n"
-	"      token=HEX even reserve dontfragment unknown=TYPE unsigned\n"
+	"      token=HEX even reserve dontfragment unknown=TYPE unsigned tid=HEX\n"
 	"  send PEER=ADDRESS text=T size=N dontfragment        a Send indication\n"
 	"  data CHANNEL=N text=T size=N                        ChannelData\n"
 	"  receive wait=MS                                     the next packet, whatever it is\n"
@@ -289,6 +289,8 @@ static void run_request(struct probe *p, const struct step *s, unsigned method)
 	bool sign = method != STUN_BINDING && !step_text(s, "unsigned");
 	int rc;
 
+	if (step_text(s, "tid"))
+		p->c.has_tid = from_hex(step_text(s, "tid"), p->c.tid, STUN_TID_LEN) > 0;
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
 		p->c.n_stray = 0;
 		rc = turnclient_try(&p->c, method, add_attributes, (void *)(uintptr_t)s, sign);

@@ -175,11 +175,13 @@ static int await_answer(struct turnclient *c, const uint8_t tid[STUN_TID_LEN])
 int turnclient_try(
 	struct turnclient *c, unsigned method, turnclient_add_fn *add, void *arg, bool sign)
 {
-	uint8_t buf[REQUEST_MAX], tid[STUN_TID_LEN];
+	uint8_t buf[REQUEST_MAX];
 	struct stun_writer w;
 
-	crypto_random(tid, sizeof(tid));
-	stun_write_begin(&w, buf, sizeof(buf), STUN_REQUEST, method, tid);
+	if (!c->has_tid)
+		crypto_random(c->tid, sizeof(c->tid));
+	c->has_tid = false;
+	stun_write_begin(&w, buf, sizeof(buf), STUN_REQUEST, method, c->tid);
 	if (add)
 		add(&w, arg);
 	if (sign && c->username && c->nonce[0])
@@ -192,7 +194,7 @@ int turnclient_try(
 	for (unsigned i = 0; i < (c->is_stream ? 1 : c->tries); i++) {
 		rc = turnclient_send(c, buf, c->request_len);
 		if (rc == 0)
-			rc = await_answer(c, tid);
+			rc = await_answer(c, c->tid);
 		if (rc != -ETIMEDOUT)
 			return rc;
 	}

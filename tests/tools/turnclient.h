@@ -27,7 +27,9 @@ struct turnclient {
 	const char *password;
 	bool sha256;      /* SHA-256 for key and integrity instead of MD5 and SHA-1 */
 	bool fingerprint; /* end every request with FINGERPRINT */
-	bool corrupt;     /* flip a bit of the integrity attribute */
+	bool has_tid;     /* the next transaction has id TID instead of a random one */
+	uint8_t tid[STUN_TID_LEN];
+	bool corrupt; /* flip a bit of the integrity attribute */
 	char realm[TURNCLIENT_TEXT_MAX];
 	char nonce[TURNCLIENT_TEXT_MAX];
 	struct stun_key key; /* valid while KEY_OK */
