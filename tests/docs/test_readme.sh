@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# The configuration that the README shows is one that sallyportd takes, and every link between the
+# pages leads somewhere. A reader's first try must not fail on a page that nobody read again.
+set -u
+top=$(cd "${srcdir:-$(dirname "$0")/../..}" && pwd)
+daemon=${SALLYPORTD:-$PWD/sallyportd}
+dir=$(mktemp -d) || exit 99
+trap 'rm -rf "$dir"' EXIT
+failed=0
+result()
+{
+	if [ "$1" -eq 0 ]; then
+		echo "ok - $2"
+	else
+		echo "not ok - $2"
+		failed=1
+	fi
+}
+
+# The files it names are made here, in place of those in /etc/sallyport.
+readme_configuration()
+{
+	umask 077
+	sed -n '/^```yaml/,/^```/p' "$top/README.md" | grep -v '^```' |
+		sed "s#/etc/sallyport/#$dir/#" >"$dir/sallyport.yaml"
+	openssl rand 32 >"$dir/secret" &&
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
+			-subj /CN=readme -keyout "$dir/mras.key" -out "$dir/mras.pem" 2>"$dir/log" &&
+		cp "$dir/mras.pem" "$dir/callers-ca.pem" || {
+		cat "$dir/log"
+		exit 99
+	}
+	"$daemon" -t -c "$dir/sallyport.yaml"
+}
+
+if ! command -v openssl >/dev/null; then
+	echo "ok - the_configuration_of_the_readme_is_right # SKIP there is no openssl program"
+else
+	readme_configuration
+	result $? the_configuration_of_the_readme_is_right
+fi
+
+links_lead_somewhere()
+{
+	grep -oE '\]\([^)#: ]+' README.md ARCHITECTURE.md HACKING.md SECURITY.md docs/*.md \
+		docs/decisions/*.md | grep -v '(https\{0,1\}$' | sed 's/:\](/ /' |
+		while read -r page target; do
+			[ -e "$(dirname "$page")/$target" ] || echo "$page: $target is not there"
+		done | tee "$dir/dead"
+	[ ! -s "$dir/dead" ]
+}
+
+cd "$top" && links_lead_somewhere
+result $? links_between_the_pages_lead_somewhere
+
+every_page_is_listed()
+{
+	for page in docs/decisions/[0-9]*.md; do
+		grep -qF "(${page##*/})" docs/decisions/README.md || echo "$page is not in the list"
+	done | tee "$dir/unlisted"
+	[ ! -s "$dir/unlisted" ]
+}
+every_page_is_listed
+result $? every_decision_is_listed
+
+exit $failed
