@@ -216,7 +216,7 @@ integration()
 		[ -x "$script" ] && [ "$name" != lib ] || continue
 		echo "-- $name"
 		log=$logs/$phase-$name.log
-		BUILD=$dir SALLYPORTD=$daemon SALLYPORT_SANITIZER=${sanitizer#-} \
+		SALLYPORT_BUILD=$dir SALLYPORTD=$daemon SALLYPORT_SANITIZED=${sanitizer#-} \
 			ASAN_OPTIONS=log_path=$reports/asan:abort_on_error=0 \
 			UBSAN_OPTIONS=print_stacktrace=1:log_path=$reports/ubsan \
 			TSAN_OPTIONS=log_path=$reports/tsan:second_deadlock_stack=1 \
