@@ -259,6 +259,17 @@ struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_conf
 	return s;
 }
 
+void fixture_revoke(struct fixture *f, const struct auth_revocation *r)
+{
+	struct auth_snapshot *auth;
+	struct turn_snapshot *s;
+	assert_int_equal(auth_snapshot_with_revocations(f->auth, r, 1, &auth), 0);
+	assert_int_equal(turn_snapshot_create(&f->config.turn, auth, &s), 0);
+	turn_server_snapshot(f->server, s);
+	turn_snapshot_put(s);
+	auth_snapshot_put(auth);
+}
+
 static void make_server(struct fixture *f, const struct fixture_config *c)
 {
 	struct turn_server_config t = {
@@ -304,7 +315,11 @@ struct fixture *fixture_create(const struct fixture_config *c)
 	assert_non_null(f->flows);
 	f->n_bufs = count_bufs(f->net);
 	f->auth = make_auth(&c->auth);
-	f->snapshot = fixture_snapshot(f, &c->turn);
+	f->config = *c;
+	f->config.turn.relays = f->config.relays + (c->turn.relays - c->relays);
+	f->config.turn.peers.own = f->config.own;
+	f->config.turn.peers.listeners = f->config.listeners;
+	f->snapshot = fixture_snapshot(f, &f->config.turn);
 	open_listener(f, LISTENER4, &f->listener4);
 	open_listener(f, LISTENER6, &f->listener6);
 	open_listener(f, INSIDE4, &f->inside4);

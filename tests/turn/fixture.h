@@ -33,7 +33,7 @@ struct fixture_config {
 	struct auth_config auth; /* keys are filled in */
 	unsigned worker, n_workers;
 	bool has_leases;
-	/* What TURN points to. */
+	/* What TURN points to; RELAYS may be pointed into. */
 	struct turn_relay_address relays[2];
 	struct addr listeners[3], own[4];
 };
@@ -46,6 +46,7 @@ struct fixture {
 	struct net *net;
 	struct flow_table *flows;
 	struct auth_snapshot *auth;
+	struct fixture_config config; /* a copy, pointing into itself */
 	struct turn_snapshot *snapshot;
 	struct turn_server *server;
 	struct turn_server *servers[FIXTURES_MAX];
@@ -106,6 +107,9 @@ int fixture_teardown(void **state);
 
 /* A snapshot like C on F's keys; the caller puts it. */
 struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c);
+
+/* F's configuration with one revocation takes effect. */
+void fixture_revoke(struct fixture *f, const struct auth_revocation *r);
 
 /* Time passes, timers fire. */
 void fixture_pass_ms(struct fixture *f, uint64_t ms);
