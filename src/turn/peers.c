@@ -12,7 +12,7 @@ enum verdict {
 	PEER_DENY,
 	PEER_ALLOW,     /* named in the configuration */
 	PEER_OWN_RELAY, /* a relay address of this node: open on the relay ports */
-	PEER_OWN_ALLOW, /* the same, and named in the configuration: open but for the listeners */
+	PEER_OWN_ALLOW, /* the same, and named in the configuration: open on every port */
 };
 
 /*
@@ -32,7 +32,11 @@ static const char *const denied_by_default[] = {
 	"224.0.0.0/4",
 	"240.0.0.0/4",
 	"::/96", /* unspecified, loopback, and the long dead IPv4-compatible addresses */
+	"::ffff:0:0:0/96",
+	"64:ff9b:1::/48", /* NAT64 of the local network (RFC 8215), which may lead anywhere in it */
 	"100::/64",
+	"2001:2::/48",
+	"5f00::/16",
 	"fc00::/7",
 	"fe80::/10",
 	"fec0::/10",
@@ -148,14 +152,15 @@ static bool is_listener(const struct turn_snapshot *s, const struct addr *wire)
 
 bool turn_peer_port_is_allowed(const struct turn_snapshot *s, const struct addr *wire)
 {
+	if (wire->port == 0 || is_listener(s, wire))
+		return false;
 	switch (verdict_of(s, wire)) {
 	case PEER_UNSET:
 	case PEER_ALLOW:
-		return wire->port != 0;
+	case PEER_OWN_ALLOW:
+		return true;
 	case PEER_OWN_RELAY:
 		return wire->port >= s->config.first_port && wire->port <= s->config.last_port;
-	case PEER_OWN_ALLOW:
-		return wire->port != 0 && !is_listener(s, wire);
 	case PEER_DENY:
 		break;
 	}

@@ -79,6 +79,26 @@ static const struct {
 	  {NULL, "ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", NULL},
 };
 
+static void ranges_of_the_registries_are_closed(void **state)
+{
+	for (size_t i = 0; i < ARRAY_LEN(closed4); i++) {
+		if (closed4[i].before)
+			assert_allowed(closed4[i].before, true);
+		assert_allowed(closed4[i].first, false);
+		assert_allowed(closed4[i].last, false);
+		if (closed4[i].after)
+			assert_allowed(closed4[i].after, true);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(closed6); i++) {
+		if (closed6[i].before)
+			assert_allowed(closed6[i].before, true);
+		assert_allowed(closed6[i].first, false);
+		assert_allowed(closed6[i].last, false);
+		if (closed6[i].after)
+			assert_allowed(closed6[i].after, true);
+	}
+}
+
 #define SPELLINGS 5
 
 /* The N-th IPv6 spelling of an IPv4 address. */
@@ -211,6 +231,41 @@ static void own_address_that_is_named_is_open_but_for_the_listeners(void **state
 	assert_true(is_allowed(&rules, RELAY4 ":22"));
 }
 
+/* A relay that sends to its own listener could be made to talk to itself without end. */
+static void listener_among_the_relay_ports_is_closed(void **state)
+{
+	struct fixture_config config;
+	fixture_defaults(&config);
+	config.listeners[2] = at(RELAY4 ":50050");
+	struct fixture *f = fixture_create(&config);
+	struct addr peer = at(RELAY4 ":50050");
+	assert_false(turn_peer_is_allowed(f->snapshot, &peer));
+	peer.port++;
+	assert_true(turn_peer_is_allowed(f->snapshot, &peer));
+	fixture_destroy(f);
+}
+
+/* Behind 1:1 NAT both names of a relay address are the same place. */
+static void advertised_name_counts_as_the_relay_address(void **state)
+{
+	struct fixture_config config;
+	fixture_defaults(&config);
+	config.relays[0] = (struct turn_relay_address){at("10.0.0.10"), at("198.51.100.10")};
+	config.listeners[2] = at("10.0.0.10:50050");
+	struct fixture *f = fixture_create(&config);
+	static const struct {
+		const char *text;
+		bool is_open;
+	} cases[] = {{"198.51.100.10:50000", true}, {"198.51.100.10:22", false},
+		{"198.51.100.10:50050", false}, {"10.0.0.10:50000", true}, {"10.0.0.10:22", false},
+		{"10.0.0.11:50000", false}};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct addr peer = at(cases[i].text);
+		assert_int_equal(turn_peer_is_allowed(f->snapshot, &peer), cases[i].is_open);
+	}
+	fixture_destroy(f);
+}
+
 static void port_zero_is_closed(void **state)
 {
 	struct fixture_config config;
@@ -267,6 +322,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		cmocka_unit_test(ranges_of_the_registries_are_closed),
 		cmocka_unit_test(closed_addresses_are_closed_in_every_spelling),
 		cmocka_unit_test(open_addresses_are_open_in_every_spelling),
 		cmocka_unit_test(allow_opens_a_closed_range_in_every_spelling),
@@ -276,6 +332,8 @@ int main(void)
 		cmocka_unit_test(own_addresses_are_closed),
 		cmocka_unit_test(own_relay_address_is_open_on_the_relay_ports_only),
 		cmocka_unit_test(own_address_that_is_named_is_open_but_for_the_listeners),
+		cmocka_unit_test(listener_among_the_relay_ports_is_closed),
+		cmocka_unit_test(advertised_name_counts_as_the_relay_address),
 		cmocka_unit_test(port_zero_is_closed),
 		T(closed_peers_are_403_to_permissions_and_channels),
 		T(mapped_spelling_on_the_wire_is_ipv4),
