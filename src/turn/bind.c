@@ -42,26 +42,30 @@ static void permission_expire(struct wheel_timer *t, void *arg)
 	turn_permission_destroy(CONTAINER_OF(t, struct turn_permission, timer));
 }
 
-/* New, or another five minutes. Capacity has been checked; false is out of memory. */
-static bool permit(struct turn_alloc *a, const struct addr *peer)
+/* It is in force from its first refresh on. NULL: the limit is reached, or memory is short. */
+static struct turn_permission *permission_create(struct turn_alloc *a, const struct addr *peer)
 {
-	struct turn_server *s = a->server;
-	struct turn_permission *p = turn_permission_find(a, peer);
+	if (a->n_permissions >= a->server->snapshot->config.max_permissions)
+		return NULL;
+	struct turn_permission *p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->alloc = a;
+	p->peer = *peer;
+	p->peer.port = 0;
+	wheel_timer_init(&p->timer, permission_expire);
+	list_append(&a->permissions, &p->link);
+	a->n_permissions++;
+	return p;
+}
 
-	if (!p) {
-		p = calloc(1, sizeof(*p));
-		if (!p)
-			return false;
-		p->alloc = a;
-		p->peer = *peer;
-		p->peer.port = 0;
-		wheel_timer_init(&p->timer, permission_expire);
-		list_append(&a->permissions, &p->link);
-		a->n_permissions++;
-	}
+/* Another five minutes. */
+static void permission_refresh(struct turn_permission *p)
+{
+	struct turn_server *s = p->alloc->server;
+
 	wheel_set(s->config.wheel, &p->timer, turn_now_ms(s) + TURN_PERMISSION_MS);
 	permit_channels(p, true);
-	return true;
 }
 
 /* ---- what both requests ask of a peer address ---- */
@@ -78,16 +82,25 @@ static void log_denied(struct turn_request *req, const struct addr *peer)
 		log_addr(&req->origin.client.addr, client), log_addr(peer, text), held);
 }
 
-/* Reads an XOR-PEER-ADDRESS into its form on the wire and judges it. */
+/* Reads an XOR-PEER-ADDRESS: as it stands there, and as it is on the wire. */
+static bool decode_peer(const struct turn_request *req, const struct stun_attr *attr,
+	struct addr *peer, struct addr *wire)
+{
+	if (stun_attr_xor_address(&req->msg, attr, peer) != 0)
+		return false;
+	*wire = turn_peer_to_wire(req->server->snapshot, peer);
+	return true;
+}
+
+/* Reads it and judges it. */
 static struct stun_refusal read_peer(
 	struct turn_request *req, const struct stun_attr *attr, bool with_port, struct addr *wire)
 {
 	const struct turn_snapshot *snap = req->server->snapshot;
 	struct addr peer;
 
-	if (stun_attr_xor_address(&req->msg, attr, &peer) != 0)
+	if (!decode_peer(req, attr, &peer, wire))
 		return turn_refuse(STUN_BAD_REQUEST);
-	*wire = turn_peer_to_wire(snap, &peer);
 	if (!turn_alloc_relay(req->alloc, wire->family))
 		return turn_refuse(STUN_FAMILY_MISMATCH);
 	bool is_allowed = with_port ? turn_peer_port_is_allowed(snap, wire)
@@ -124,47 +137,67 @@ static void answer_empty(struct turn_request *req)
 
 /* ---- CreatePermission ---- */
 
-/*
- * All or nothing: the first pass only judges. A message names at most so many addresses as fit
- * into a datagram; those that are new must fit under the allocation's limit.
- */
+/* All or nothing: the request is gone through to judge it, to make what is new, and to grant. */
+
+static bool next_peer(const struct turn_request *req, size_t *offset, struct stun_attr *out)
+{
+	while (stun_attr_next(&req->msg, offset, out)) {
+		if (out->type == STUN_XOR_PEER_ADDRESS)
+			return true;
+	}
+	return false;
+}
+
 static struct stun_refusal judge_all(struct turn_request *req)
 {
 	struct stun_attr attr;
+	struct addr wire;
 	size_t offset = 0;
-	uint32_t n = 0, n_new = 0;
+	bool is_empty = true;
 
-	while (stun_attr_next(&req->msg, &offset, &attr)) {
-		struct addr wire;
-		if (attr.type != STUN_XOR_PEER_ADDRESS)
-			continue;
+	while (next_peer(req, &offset, &attr)) {
 		struct stun_refusal r = read_peer(req, &attr, false, &wire);
 		if (r.code != 0)
 			return r;
-		n++;
-		if (!turn_permission_find(req->alloc, &wire))
-			n_new++;
+		is_empty = false;
 	}
-	if (n == 0)
-		return turn_refuse(STUN_BAD_REQUEST);
-	if (req->alloc->n_permissions + n_new > req->server->snapshot->config.max_permissions)
-		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
-	return TURN_GRANTED;
+	return is_empty ? turn_refuse(STUN_BAD_REQUEST) : TURN_GRANTED;
 }
 
-static bool permit_all(struct turn_request *req)
+/* False: they do not all fit, and none is there. */
+static bool create_missing(struct turn_request *req)
 {
+	struct turn_alloc *a = req->alloc;
+	uint32_t before = a->n_permissions;
 	struct stun_attr attr;
+	struct addr peer, wire;
 	size_t offset = 0;
 
-	while (stun_attr_next(&req->msg, &offset, &attr)) {
-		struct addr wire;
-		if (attr.type != STUN_XOR_PEER_ADDRESS)
+	while (next_peer(req, &offset, &attr)) {
+		if (decode_peer(req, &attr, &peer, &wire) &&
+			(turn_permission_find(a, &wire) || permission_create(a, &wire)))
 			continue;
-		if (read_peer(req, &attr, false, &wire).code != 0 || !permit(req->alloc, &wire))
-			return false;
+		while (a->n_permissions > before) /* the newest stand last */
+			turn_permission_destroy(
+				CONTAINER_OF(a->permissions.prev, struct turn_permission, link));
+		return false;
 	}
 	return true;
+}
+
+static void refresh_all(struct turn_request *req)
+{
+	struct stun_attr attr;
+	struct addr peer, wire;
+	size_t offset = 0;
+
+	while (next_peer(req, &offset, &attr)) {
+		struct turn_permission *p = NULL;
+		if (decode_peer(req, &attr, &peer, &wire))
+			p = turn_permission_find(req->alloc, &wire);
+		if (p)
+			permission_refresh(p);
+	}
 }
 
 void turn_handle_create_permission(struct turn_request *req)
@@ -172,12 +205,13 @@ void turn_handle_create_permission(struct turn_request *req)
 	if (!is_usable(req))
 		return;
 	struct stun_refusal r = judge_all(req);
-	if (r.code == 0 && !permit_all(req))
+	if (r.code == 0 && !create_missing(req))
 		r = turn_refuse(STUN_INSUFFICIENT_CAPACITY);
 	if (r.code != 0) {
 		turn_request_refuse(req, r);
 		return;
 	}
+	refresh_all(req);
 	turn_count(req->server, TURN_C_PERMISSION_OK);
 	answer_empty(req);
 }
@@ -201,11 +235,13 @@ static void channel_expire(struct wheel_timer *t, void *arg)
 	turn_channel_destroy(CONTAINER_OF(t, struct turn_channel, timer));
 }
 
+/* NULL: the limit is reached, or memory is short. */
 static struct turn_channel *channel_create(
 	struct turn_alloc *a, uint16_t number, const struct addr *peer)
 {
+	if (a->n_channels >= a->server->snapshot->config.max_channels)
+		return NULL;
 	struct turn_channel *c = calloc(1, sizeof(*c));
-
 	if (!c)
 		return NULL;
 	c->alloc = a;
@@ -254,21 +290,22 @@ static struct stun_refusal bind_channel(
 {
 	struct turn_alloc *a = req->alloc;
 	struct turn_server *s = req->server;
-	const struct turn_config *c = &s->snapshot->config;
 	struct turn_channel *channel;
 	struct stun_refusal r = find_channel(req, number, peer, &channel);
 
 	if (r.code != 0)
 		return r;
-	if (!channel && a->n_channels >= c->max_channels)
-		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
-	if (!turn_permission_find(a, peer) && a->n_permissions >= c->max_permissions)
-		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
-	if (!channel)
-		channel = channel_create(a, number, peer);
 	/* A binding installs or refreshes the permission of its peer too (RFC 8656 §12.2). */
-	if (!channel || !permit(a, peer))
+	struct turn_permission *old = turn_permission_find(a, peer);
+	struct turn_permission *p = old ? old : permission_create(a, peer);
+	if (p && !channel)
+		channel = channel_create(a, number, peer);
+	if (!p || !channel) {
+		if (p && !old)
+			turn_permission_destroy(p);
 		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	}
+	permission_refresh(p);
 	wheel_set(s->config.wheel, &channel->timer, turn_now_ms(s) + TURN_CHANNEL_MS);
 	return TURN_GRANTED;
 }

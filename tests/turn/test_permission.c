@@ -175,6 +175,18 @@ static void permission_over_the_limit_is_508(void **state)
 	assert_int_equal(client_permit(&c, PEER), 0);
 }
 
+/* As ICE does for the candidates of one host. */
+static void peer_named_twice_counts_once(void **state)
+{
+	static const char *const peers[] = {
+		PEER, "198.51.100.7:5001", "198.51.100.101", "198.51.100.7:5002", NULL};
+	struct addr relayed;
+	struct client c = allocated(state, &relayed);
+	fill(&c, LIMIT - 1);
+	assert_int_equal(permit_all(&c, peers), 0);
+	assert_true(passes(&c, &relayed, PEER));
+}
+
 /* ---- how long ---- */
 
 static void permission_lasts_five_minutes(void **state)
@@ -279,6 +291,7 @@ int main(void)
 		T(request_without_a_valid_peer_is_400),
 		T(peer_of_the_other_family_is_443),
 		T(permission_over_the_limit_is_508),
+		T(peer_named_twice_counts_once),
 		T(permission_lasts_five_minutes),
 		T(refreshed_permission_lasts_from_now_on),
 		T(data_does_not_refresh_a_permission),
