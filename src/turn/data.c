@@ -45,7 +45,9 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 	b->data += data.value - b->data; /* not const: the buffer is ours */
 	b->len = data.len;
 	b->addr = wire;
-	b->flags = dont_fragment ? NET_DONT_FRAGMENT : 0;
+	/* Where IPv6 is on either side the attribute is ignored (RFC 8656 §13.1 to §13.3). */
+	bool is_ipv4 = c->addr.family == ADDR_IPV4 && wire.family == ADDR_IPV4;
+	b->flags = dont_fragment && is_ipv4 ? NET_DONT_FRAGMENT : 0;
 	net_port_send(r->port, b);
 	return;
 drop:

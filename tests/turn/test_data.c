@@ -172,6 +172,22 @@ static void dont_fragment_is_asked_for_packet_by_packet(void **state)
 	assert_int_equal(wire_take(c.f)->flags, 0);
 }
 
+/* §13.1 to §13.3: where IPv6 is on either side the attribute is ignored */
+static void dont_fragment_is_ignored_where_ipv6_is_involved(void **state)
+{
+	static const char *const clients[] = {"192.0.2.1:40000", "[2001:db8::7]:40000"};
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++) {
+		struct addr relayed;
+		struct client c = permitted6(state, clients[i], &relayed);
+		send_raw(&c, PEER6, "x", STUN_DONT_FRAGMENT);
+		assert_int_equal(wire_take(c.f)->flags, 0);
+	}
+	struct client c = allocated(*state, "[2001:db8::7]:40001", NULL);
+	assert_int_equal(client_permit(&c, PEER), 0);
+	send_raw(&c, PEER, "x", STUN_DONT_FRAGMENT);
+	assert_int_equal(wire_take(c.f)->flags, 0);
+}
+
 /* ---- rate ---- */
 
 static void what_is_over_the_rate_is_dropped_each_way_for_itself(void **state)
@@ -286,6 +302,7 @@ int main(void)
 		T(every_data_indication_has_an_id_of_its_own),
 		T(dscp_and_ecn_are_carried),
 		T(dont_fragment_is_asked_for_packet_by_packet),
+		T(dont_fragment_is_ignored_where_ipv6_is_involved),
 		T(what_is_over_the_rate_is_dropped_each_way_for_itself),
 		T(clients_of_one_node_meet_at_their_relayed_addresses),
 		cmocka_unit_test(advertised_addresses_are_translated_both_ways),
