@@ -104,7 +104,7 @@ enum turn_counter {
 	TURN_C_MALFORMED,
 	TURN_C_UNKNOWN_MESSAGE,
 	TURN_C_SEND_DROPPED, /* Send indication without permission, or malformed */
-	TURN_C_PEER_DROPPED, /* datagram of a peer without permission */
+	TURN_C_PEER_DROPPED, /* datagram of a peer without permission, or too long for a message */
 	TURN_C_NO_BUFFER,
 	TURN_C_COUNT,
 };

@@ -138,6 +138,26 @@ static void every_data_indication_has_an_id_of_its_own(void **state)
 	assert_memory_not_equal(ids[1], ids[2], STUN_TID_LEN);
 }
 
+/* A datagram whose Data indication would not fit the 16 bits of its length. */
+static void datagram_too_long_for_an_indication_is_dropped(void **state)
+{
+	struct addr relayed, from = at(PEER6);
+	struct client c = permitted6(state, "192.0.2.1:40000", &relayed);
+	uint8_t *data = calloc(1, NET_DATAGRAM_MAX);
+	wire_from_peer(c.f, &relayed, &from, data, 65504);
+	assert_data(&c, PEER6, data, 65504);
+	for (size_t len = 65505; len <= NET_DATAGRAM_MAX; len += 10) {
+		wire_from_peer(c.f, &relayed, &from, data, len);
+		assert_silence(c.f);
+	}
+	assert_int_equal(fixture_count(c.f, TURN_C_PEER_DROPPED), 4);
+	/* A channel's header is shorter. */
+	assert_int_equal(client_bind(&c, 0x4000, PEER6), 0);
+	wire_from_peer(c.f, &relayed, &from, data, NET_DATAGRAM_MAX);
+	assert_channel(&c, 0x4000, data, NET_DATAGRAM_MAX);
+	free(data);
+}
+
 /* ---- the IP header (§14) ---- */
 
 static void dscp_and_ecn_are_carried(void **state)
@@ -300,6 +320,7 @@ int main(void)
 		T(send_indication_without_an_allocation_is_dropped),
 		T(send_indication_reaches_a_peer_that_has_a_channel),
 		T(every_data_indication_has_an_id_of_its_own),
+		T(datagram_too_long_for_an_indication_is_dropped),
 		T(dscp_and_ecn_are_carried),
 		T(dont_fragment_is_asked_for_packet_by_packet),
 		T(dont_fragment_is_ignored_where_ipv6_is_involved),
