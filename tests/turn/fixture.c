@@ -216,6 +216,14 @@ void fixture_defaults(struct fixture_config *c)
 		.n_listeners = ARRAY_LEN(c->listeners)};
 }
 
+static void copy_config(struct fixture_config *to, const struct fixture_config *from)
+{
+	*to = *from;
+	to->turn.relays = to->relays + (from->turn.relays - from->relays);
+	to->turn.peers.own = to->own;
+	to->turn.peers.listeners = to->listeners;
+}
+
 /* The key is read once, so the file need not outlive this. Every box has the same key. */
 static struct auth_snapshot *make_auth(const struct auth_config *c)
 {
@@ -315,10 +323,7 @@ struct fixture *fixture_create(const struct fixture_config *c)
 	assert_non_null(f->flows);
 	f->n_bufs = count_bufs(f->net);
 	f->auth = make_auth(&c->auth);
-	f->config = *c;
-	f->config.turn.relays = f->config.relays + (c->turn.relays - c->relays);
-	f->config.turn.peers.own = f->config.own;
-	f->config.turn.peers.listeners = f->config.listeners;
+	copy_config(&f->config, c);
 	f->snapshot = fixture_snapshot(f, &f->config.turn);
 	open_listener(f, LISTENER4, &f->listener4);
 	open_listener(f, LISTENER6, &f->listener6);
@@ -329,8 +334,9 @@ struct fixture *fixture_create(const struct fixture_config *c)
 
 void fixture_create_joined(const struct fixture_config *c, struct fixture **out, unsigned n_workers)
 {
-	struct fixture_config config = *c;
+	struct fixture_config config;
 	assert_true(n_workers <= FIXTURES_MAX);
+	copy_config(&config, c);
 	config.n_workers = n_workers;
 	for (unsigned i = 0; i < n_workers; i++) {
 		config.worker = i;
