@@ -130,6 +130,9 @@ void turn_request_refuse(struct turn_request *req, struct stun_refusal r)
 		r.code == STUN_UNAUTHORIZED && !req->msg.integrity && !req->msg.integrity_sha256;
 
 	turn_count(req->server, is_first ? TURN_C_CHALLENGE : counter_of(r.code));
+	/* It may be nobody's: the bytes that only people read are left out. */
+	if (is_first)
+		r.reason = "";
 	answer_refusal(req->server, &req->origin, r);
 }
 
