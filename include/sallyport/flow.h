@@ -45,6 +45,7 @@ struct flow_account {
 	uint64_t bytes[2];
 	uint32_t rate_bytes_s; /* per direction; 0 = no limit */
 	uint32_t tokens[2];    /* bytes that may pass now */
+	uint32_t thousandths;  /* of the byte to come */
 	uint64_t filled_ms;    /* when tokens were last added */
 };
 void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms);

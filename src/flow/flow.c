@@ -72,14 +72,13 @@ void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
 
 static void refill(struct flow_account *a, uint64_t now_ms)
 {
-	uint64_t more = (now_ms - a->filled_ms) * a->rate_bytes_s / 1000;
+	uint64_t thousandths = (now_ms - a->filled_ms) * a->rate_bytes_s + a->thousandths;
 	uint32_t room = bucket_of(a);
 
-	if (more == 0)
-		return; /* keep the fraction: the time stays until it makes a byte */
 	a->filled_ms = now_ms;
+	a->thousandths = (uint32_t)(thousandths % 1000);
 	for (int d = 0; d < 2; d++) {
-		uint64_t sum = a->tokens[d] + more;
+		uint64_t sum = a->tokens[d] + thousandths / 1000;
 		a->tokens[d] = sum > room ? room : (uint32_t)sum;
 	}
 }

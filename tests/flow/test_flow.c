@@ -363,6 +363,27 @@ static void time_fills_the_bucket_and_no_more(void **state)
 	assert_true(flow_pass(f->table, a, FLOW_UP, 65536));
 }
 
+/* Whatever the clock's steps, no part of a byte is lost or won. */
+static void rate_holds_for_every_step_of_the_clock(void **state)
+{
+	static const uint32_t kbps[] = {1, 3, 12, 100, 1001};
+	for (size_t i = 0; i < sizeof(kbps) / sizeof(kbps[0]); i++) {
+		for (uint64_t step = 1; step <= 7; step += 3) {
+			struct fixture *f = *state;
+			struct flow_account *a = &f->account;
+			uint64_t begun = f->clock.mono_ms, passed = 0;
+			flow_account_init(a, kbps[i], begun);
+			a->tokens[FLOW_UP] = 0;
+			while (f->clock.mono_ms - begun < 8400) {
+				f->clock.mono_ms += step;
+				while (flow_pass(f->table, a, FLOW_UP, 1))
+					passed++;
+			}
+			assert_int_equal(passed, 8400 * kbps[i] / 8);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -383,6 +404,7 @@ int main(void)
 		cmocka_unit_test(bucket_begins_full),
 		T(what_passes_is_taken_from_its_direction),
 		T(time_fills_the_bucket_and_no_more),
+		T(rate_holds_for_every_step_of_the_clock),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
