@@ -55,7 +55,8 @@ flood() {
 	in_space flood "$TOOLS/stunflood" -n "$1" -r "$RATE" "${@:2}" $OUT
 }
 link_bytes() {
-	in_space edge cat "/sys/class/net/to-flood/statistics/$1"
+	in_space edge awk -v field="$1" \
+		'$1 == "to-flood:" { print field == "rx_bytes" ? $2 : $10 }' /proc/net/dev
 }
 
 # Pools grow with what comes at once: everything together once before the first reading.

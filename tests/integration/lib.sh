@@ -147,11 +147,12 @@ route() {
 	esac || exit 1
 }
 
-# in_space NAME COMMAND...
+# in_space NAME COMMAND... nsenter and not "ip netns exec", which wants to mount and therefore fails in
+# a chroot. So /sys still shows the namespace that the script was started in; /proc/net does not.
 in_space() {
 	local name=$1
 	shift
-	ip netns exec "$RUN-$name" "$@"
+	nsenter --net="/run/netns/$RUN-$name" "$@"
 }
 
 # ---- processes ----
@@ -160,7 +161,7 @@ in_space() {
 start() {
 	local name=$1 where=$2
 	shift 2
-	ip netns exec "$RUN-$where" "$@" >"$WORK/$name.log" 2>&1 &
+	nsenter --net="/run/netns/$RUN-$where" "$@" >"$WORK/$name.log" 2>&1 &
 	PIDS[$name]=$!
 }
 
@@ -439,7 +440,7 @@ talk_open() {
 	shift 2
 	rm -f "$WORK/$name.in"
 	mkfifo "$WORK/$name.in"
-	ip netns exec "$RUN-$where" "$TOOLS/stunprobe" "$@" - \
+	nsenter --net="/run/netns/$RUN-$where" "$TOOLS/stunprobe" "$@" - \
 		<"$WORK/$name.in" >"$WORK/$name.log" 2>&1 &
 	PIDS[$name]=$!
 	exec {TALK_FD}>"$WORK/$name.in"
