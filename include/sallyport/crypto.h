@@ -83,6 +83,9 @@ struct crypto_tls_config {
 	const char
 		*client_crl; /* PEM, optional; a caller whose issuer has no list in it is refused */
 	bool client_required; /* false: a caller without certificate gets in and has no names */
+	/* ALPN of RFC 7443: takes "stun.turn" and "stun.nat-discovery". A client that offers
+	 * neither, or no ALPN at all, gets in without. */
+	bool has_stun_alpn;
 };
 
 /*
@@ -91,7 +94,30 @@ struct crypto_tls_config {
  */
 int crypto_tls_server_create(
 	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN]);
-void crypto_tls_destroy(struct ssl_ctx_st *ctx);
+/* One more count; any thread. NULL is fine for both. */
+struct ssl_ctx_st *crypto_tls_get(struct ssl_ctx_st *ctx);
+void crypto_tls_destroy(struct ssl_ctx_st *ctx); /* gives one back */
+
+/*
+ * A server's connection on a non-blocking descriptor, which stays the caller's. A write may take
+ * only part, and one that wants to wait is repeated with the same bytes, at any address, and
+ * perhaps more behind them. A read with room for CRYPTO_TLS_RECORD_MAX leaves nothing behind that a
+ * poll of the descriptor would not show.
+ */
+#define CRYPTO_TLS_RECORD_MAX 16384
+enum crypto_tls_io {
+	CRYPTO_TLS_DONE,
+	CRYPTO_TLS_WANT_READ,
+	CRYPTO_TLS_WANT_WRITE,
+	CRYPTO_TLS_CLOSED, /* by the peer */
+	CRYPTO_TLS_FAILED,
+};
+struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd); /* NULL: out of memory */
+/* Says good-bye if that can be done at once. NULL is fine. */
+void crypto_tls_conn_destroy(struct ssl_st *ssl);
+enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);
+enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n);
+enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n);
 
 /*
  * What a peer's verified certificate says. Names are dNSName and URI SANs as they stand in it, case

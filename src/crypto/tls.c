@@ -93,6 +93,21 @@ static int set_client_ca(SSL_CTX *ctx, const struct crypto_tls_config *c, char *
 	return c->client_crl ? set_crl(ctx, c->client_crl, why) : 0;
 }
 
+static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+	const unsigned char *in, unsigned in_len, void *arg)
+{
+	static const unsigned char ours[] = "\x09stun.turn\x12stun.nat-discovery";
+	unsigned char *chosen;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&chosen, out_len, ours, sizeof(ours) - 1, in, in_len) !=
+		OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_NOACK;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
 int crypto_tls_server_create(
 	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN])
 {
@@ -113,11 +128,20 @@ int crypto_tls_server_create(
 		rc = set_identity(ctx, c, why);
 	if (rc == 0 && c->client_ca)
 		rc = set_client_ca(ctx, c, why);
+	if (rc == 0 && c->has_stun_alpn)
+		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
 	if (rc < 0)
 		SSL_CTX_free(ctx);
 	else
 		*out = ctx;
 	return rc;
+}
+
+struct ssl_ctx_st *crypto_tls_get(struct ssl_ctx_st *ctx)
+{
+	if (ctx)
+		(void)SSL_CTX_up_ref(ctx); /* it only fails on a count that was freed before */
+	return ctx;
 }
 
 void crypto_tls_destroy(struct ssl_ctx_st *ctx)

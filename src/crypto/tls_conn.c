@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A TLS server's connection on a non-blocking descriptor. */
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <sallyport/crypto.h>
+
+struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd)
+{
+	SSL *ssl = SSL_new(ctx);
+	if (ssl == NULL)
+		return NULL;
+	if (SSL_set_fd(ssl, fd) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	/* What waits is copied by the caller, so it may move and go in parts. */
+	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+void crypto_tls_conn_destroy(struct ssl_st *ssl)
+{
+	if (ssl == NULL)
+		return;
+	if (SSL_is_init_finished(ssl)) {
+		ERR_clear_error();
+		(void)SSL_shutdown(ssl); /* a courtesy: the descriptor is closed either way */
+		ERR_clear_error();
+	}
+	SSL_free(ssl);
+}
+
+/* What came of a call that returned RC. The error queue is this thread's and left empty. */
+static enum crypto_tls_io result(SSL *ssl, int rc)
+{
+	int error = SSL_get_error(ssl, rc);
+
+	ERR_clear_error();
+	switch (error) {
+	case SSL_ERROR_NONE:
+		return CRYPTO_TLS_DONE;
+	case SSL_ERROR_WANT_READ:
+		return CRYPTO_TLS_WANT_READ;
+	case SSL_ERROR_WANT_WRITE:
+		return CRYPTO_TLS_WANT_WRITE;
+	case SSL_ERROR_ZERO_RETURN:
+		return CRYPTO_TLS_CLOSED;
+	default:
+		/* After a fatal error nothing may be sent, a good-bye included. */
+		SSL_set_quiet_shutdown(ssl, 1);
+		return CRYPTO_TLS_FAILED;
+	}
+}
+
+enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl)
+{
+	ERR_clear_error();
+	return result(ssl, SSL_do_handshake(ssl));
+}
+
+enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n)
+{
+	*n = 0;
+	ERR_clear_error();
+	return result(ssl, SSL_read_ex(ssl, out, cap, n));
+}
+
+enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n)
+{
+	*n = 0;
+	ERR_clear_error();
+	return result(ssl, SSL_write_ex(ssl, data, len, n));
+}
