@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net: packet buffers, UDP sockets that receive and send in batches, and the pool of relay ports.
- * Everything here belongs to one worker thread, but for the functions that make a socket.
+ * net: packet buffers, UDP sockets that receive and send in batches, listeners for TCP and TLS, and
+ * the pool of relay ports. Everything here belongs to one worker thread, but for the functions that
+ * make a socket.
  */
 #ifndef SALLYPORT_NET_H
 #define SALLYPORT_NET_H
@@ -12,6 +13,8 @@
 #include <sallyport/common.h>
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
+
+struct ssl_ctx_st;
 
 /* ---- packet buffers ---- */
 
@@ -64,6 +67,9 @@ struct net_port {
 	uint32_t id; /* unique in its worker's life; 0 is never used */
 	struct addr local;
 	void *owner; /* the opener's; handed back with every packet */
+	/* What depends on the port, counted by whoever does. A connection that nothing holds may
+	 * not send long messages and ends when it is idle. */
+	uint32_t n_holds;
 };
 
 static inline void net_port_send(struct net_port *p, struct net_buf *b)
@@ -91,6 +97,23 @@ enum net_counter {
 	NET_C_TX_TOO_BIG,
 	NET_C_TX_ERRORS,
 	NET_C_ICMP,
+	NET_C_CONNECTIONS, /* gauge */
+	NET_C_ACCEPTED_TCP,
+	NET_C_ACCEPTED_TLS,
+	NET_C_REFUSED_LIMIT, /* over max_connections, or out of memory */
+	NET_C_REFUSED_DESCRIPTORS,
+	NET_C_END_CLIENT,
+	NET_C_END_ERROR,
+	NET_C_END_PROTOCOL,
+	NET_C_END_HTTP,
+	NET_C_END_HANDSHAKE,
+	NET_C_END_SILENT, /* no handshake or no message in time */
+	NET_C_END_IDLE,
+	NET_C_RX_MESSAGES,
+	NET_C_TX_MESSAGES,
+	NET_C_RX_MESSAGE_BYTES,
+	NET_C_TX_MESSAGE_BYTES,
+	NET_C_STREAM_FULL,
 	NET_C_COUNT,
 };
 extern const struct metrics_group net_counters;
@@ -115,6 +138,9 @@ struct net_handler {
 	/* NULL: ICMP errors are not asked for. */
 	void (*icmp)(void *arg, struct net_port *p, const struct net_icmp *e);
 	void *arg;
+	/* The connection with PEER has ended and P goes when this returns; nothing can be sent any
+	 * more. Not called for what net_port_close and net_listener_close end. NULL: not told. */
+	void (*closed)(void *arg, struct net_port *p, const struct addr *peer);
 };
 
 /*
@@ -134,6 +160,43 @@ int net_udp_detach(struct net_port *p);
 
 /* Sends all that is queued; runs by itself at the end of each turn. */
 void net_flush(struct net *n);
+
+/* ---- TCP and TLS (RFC 8656 §2.1) ---- */
+
+/*
+ * Each connection is a port: packets that come on it are whole STUN or ChannelData messages, and
+ * what is sent on it gets the padding of RFC 8656 §12.5, whatever its destination says. What a slow
+ * reader does not take is kept up to BUFFER_BYTES; beyond that whole messages are dropped.
+ */
+#define NET_HANDSHAKE_MS     (10 * 1000)
+#define NET_FIRST_MESSAGE_MS (10 * 1000)
+#define NET_IDLE_MS          (60 * 1000) /* without a message and without a hold */
+#define NET_UNHELD_MAX       4096        /* longest message without a hold */
+#define NET_BUFFER_MIN       (128 * 1024)
+
+struct net_listener_config {
+	int fd; /* of net_tcp_socket; taken, on failure too */
+	struct addr local;
+	struct ssl_ctx_st *tls; /* a count is taken; NULL: plain TCP */
+	struct wheel *wheel;
+	const struct clock *clock;
+	uint32_t max_connections; /* of all listeners of this net; further ones are closed */
+	uint32_t buffer_bytes;    /* at least NET_BUFFER_MIN; the kernel's buffer is as large */
+};
+
+struct net_listener;
+
+/* Makes a bound, non-blocking TCP socket that does not listen yet; any thread. REUSEPORT as for
+ * UDP. -errno. */
+int net_tcp_socket(const struct addr *local, bool reuseport, int *fd);
+
+/* OWNER becomes that of every connection. -ENOMEM, -errno. */
+int net_listener_open(struct net *n, const struct net_listener_config *c,
+	const struct net_handler *h, void *owner, struct net_listener **out);
+/* Ends its connections too. */
+void net_listener_close(struct net_listener *l);
+/* New connections use TLS (a count is taken); running ones keep theirs. */
+void net_listener_tls_set(struct net_listener *l, struct ssl_ctx_st *tls);
 
 /* ---- relay ports ---- */
 

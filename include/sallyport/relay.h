@@ -21,9 +21,12 @@ extern const struct metrics_group relay_counters;
 
 /* One listening socket of this worker. */
 struct relay_listener {
-	int fd; /* bound UDP socket; taken */
+	int fd; /* bound UDP or TCP socket; taken */
 	struct addr local;
 	enum auth_location location;
+	enum auth_transport transport; /* AUTH_UDP, AUTH_TCP or AUTH_TLS */
+	struct ssl_ctx_st *tls;        /* AUTH_TLS; a count is taken */
+	unsigned face;                 /* which of a relay_tls TLS comes from later */
 };
 
 struct relay_config {
@@ -32,6 +35,8 @@ struct relay_config {
 	struct turn_snapshot *snapshot; /* a count is taken */
 	const struct relay_listener *listeners;
 	size_t n_listeners;
+	uint32_t max_connections;   /* of this worker, TCP and TLS together */
+	uint32_t connection_buffer; /* as in struct net_listener_config */
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
 	/* As in struct turn_server_config. */
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
@@ -60,5 +65,12 @@ struct relay_lease_answer {
 	bool is_granted;
 };
 extern const struct msg_type relay_lease_msg; /* struct relay_lease_answer */
+/* New contexts for new connections, by the faces' numbers; a count of each goes with it. NULL where
+ * a face has no TLS. */
+#define RELAY_FACES_MAX 16
+struct relay_tls {
+	struct ssl_ctx_st *by_face[RELAY_FACES_MAX];
+};
+extern const struct msg_type relay_tls_msg; /* struct relay_tls */
 
 #endif

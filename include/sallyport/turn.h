@@ -85,6 +85,7 @@ enum turn_counter {
 	TURN_C_EXPIRED,
 	TURN_C_DELETED,
 	TURN_C_REVOKED,
+	TURN_C_CLOSED,    /* with the client's connection */
 	TURN_C_CHALLENGE, /* 401 to a request without credentials */
 	TURN_C_STALE_NONCE,
 	TURN_C_REFUSED_400,
@@ -175,6 +176,8 @@ void turn_server_join(
 
 /* A STUN message from a client; B is taken. */
 void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b);
+/* The connection P with CLIENT has ended, and its allocation with it (RFC 8656 §3.1). */
+void turn_client_closed(struct turn_server *s, struct net_port *p, const struct addr *client);
 /* A datagram for which there is no flow, at a relay port the server has opened; B is taken. */
 void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b);
 void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp *e);

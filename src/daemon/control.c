@@ -207,6 +207,7 @@ static void reload(struct control *c)
 	}
 	c->settings = s;
 	hand_out(c);
+	workers_tls(c->workers, &s->faces_tls);
 	swap_tls(c);
 	settings_destroy(old);
 	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
@@ -366,9 +367,14 @@ static void log_start(const struct control *c)
 	const struct settings *s = c->settings;
 	char a[ADDR_TEXT_LEN];
 
-	for (size_t i = 0; i < s->n_listeners; i++)
-		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=udp",
-			s->listeners[i].face, addr_format(&s->listeners[i].local, a));
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		const struct settings_listener *l = &s->listeners[i];
+		const char *transport = l->transport == AUTH_UDP   ? "udp"
+					: l->transport == AUTH_TCP ? "tcp"
+								   : "tls";
+		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=%s", l->face,
+			addr_format(&l->local, a), transport);
+	}
 	const struct addr *api = s->options->mras.listen.items;
 	for (size_t i = 0; i < s->options->mras.listen.n; i++)
 		log_notice(LOG_DAEMON, "listening", "api=mras address=%s", addr_format(&api[i], a));

@@ -16,8 +16,12 @@ struct options_log {
 
 struct options_face {
 	const char *name;
-	int location;               /* index: 0 internet, 1 intranet */
-	struct conf_list listen;    /* struct addr */
+	int location;            /* index: 0 internet, 1 intranet */
+	struct conf_list listen; /* struct addr */
+	struct conf_list tcp;    /* struct addr */
+	struct conf_list tls;    /* struct addr */
+	const char *certificate;
+	const char *private_key;
 	struct conf_list advertise; /* struct addr; empty: as listen */
 	const char *host;
 };
@@ -45,6 +49,8 @@ struct options_limits {
 	uint64_t channels;
 	uint64_t default_lifetime_s;
 	uint64_t max_lifetime_s;
+	uint64_t max_connections;
+	uint64_t connection_buffer;
 };
 
 struct options_edge {

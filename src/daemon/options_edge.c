@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The option table of the section "edge", with its rules. */
+#include <sallyport/net.h>
+#include <sallyport/relay.h>
 #include <sallyport/stun.h>
 
 #include "options.h"
 
+#define STUNS_PORT      5349 /* of STUN over TLS */
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
 
 /* A listening address without a port gets that of STUN. */
 static const struct conf_option listen_item = {.type = CONF_ADDR, .min = STUN_PORT};
+static const struct conf_option tls_item = {.type = CONF_ADDR, .min = STUNS_PORT};
 
 static const struct conf_option face_table[] = {
 	{.name = "name",
@@ -38,6 +42,39 @@ static const struct conf_option face_table[] = {
 		.children = &listen_item,
 		.text = "Addresses to listen on, port 3478 unless given. Each is bound as written: "
 			"no wildcard, so that answers leave from the address they were asked on."},
+	{.name = "tcp",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_face, tcp),
+		.max = 16,
+		.example = "[192.0.2.10, \"2001:db8::10\"]",
+		.children = &listen_item,
+		.text = "Addresses to take TCP connections on, port 3478 unless given, for "
+			"clients whose network lets no UDP out. The API hands out the port of "
+			"the first. Without any there is no TCP."},
+	{.name = "tls",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_face, tls),
+		.max = 16,
+		.example = "[192.0.2.10, \"2001:db8::10\"]",
+		.children = &tls_item,
+		.text = "Addresses to take TLS connections on, port 5349 unless given; 443 gets "
+			"through most firewalls. The API hands out the port of the first. Without "
+			"any there is no TLS."},
+	{.name = "certificate",
+		.type = CONF_PATH,
+		AT(options_face, certificate),
+		.flags = CONF_RELOAD,
+		.example = "/etc/sallyport/tls/edge.pem",
+		.text = "Certificate for \"tls\", with its chain, in PEM. It should bear the "
+			"name in \"host\". Read again on SIGHUP, for new connections."},
+	{.name = "private_key",
+		.type = CONF_PATH,
+		AT(options_face, private_key),
+		.flags = CONF_RELOAD,
+		.example = "/etc/sallyport/tls/edge.key",
+		.text = "Private key of the certificate, in PEM without a pass phrase."},
 	{.name = "advertise",
 		.type = CONF_LIST,
 		.item = CONF_ADDR,
@@ -176,16 +213,32 @@ static const struct conf_option limits_table[] = {
 		.fallback = "1h",
 		.flags = CONF_RELOAD,
 		.text = "Longest lifetime granted at once; clients refresh."},
+	{.name = "max_connections",
+		.type = CONF_UINT,
+		AT(options_limits, max_connections),
+		.min = 1,
+		.max = 1000000,
+		.fallback = "10000",
+		.text = "TCP and TLS connections of clients on this node at once; further ones "
+			"are closed."},
+	{.name = "connection_buffer",
+		.type = CONF_SIZE,
+		AT(options_limits, connection_buffer),
+		.min = NET_BUFFER_MIN,
+		.max = 16777216,
+		.fallback = "256k",
+		.text = "What is kept for one connection that reads too slowly, beside as much in "
+			"the kernel; what is over is dropped and counted."},
 	{.name = NULL},
 };
 
 /* ---- rules across fields ---- */
 
-static void check_listen(struct conf_doc *doc, const struct options_face *f)
+static void check_addresses(struct conf_doc *doc, const struct conf_list *l)
 {
-	const struct addr *a = f->listen.items;
+	const struct addr *a = l->items;
 
-	for (size_t i = 0; i < f->listen.n; i++) {
+	for (size_t i = 0; i < l->n; i++) {
 		if (addr_is_unspecified(&a[i]))
 			conf_fail(doc, &a[i],
 				"a wildcard cannot be listened on; name the addresses of the "
@@ -197,12 +250,42 @@ static void check_listen(struct conf_doc *doc, const struct options_face *f)
 	}
 }
 
+static void check_tls(struct conf_doc *doc, const struct options_face *f)
+{
+	const struct addr *tcp = f->tcp.items, *tls = f->tls.items;
+
+	for (size_t i = 0; i < f->tls.n; i++) {
+		for (size_t k = 0; k < f->tcp.n; k++) {
+			if (addr_equal(&tls[i], &tcp[k]))
+				conf_fail(doc, &tls[i],
+					"\"tcp\" has this address too; give one of them another "
+					"port");
+		}
+	}
+	if (f->tls.n > 0 && !f->certificate)
+		conf_fail(doc, &f->tls,
+			"\"tls\" needs a certificate; name it in \"certificate\" and its key in "
+			"\"private_key\"");
+	else if (f->certificate && !f->private_key)
+		conf_fail(doc, &f->certificate,
+			"the certificate needs its key; name it in \"private_key\"");
+	else if (f->private_key && !f->certificate)
+		conf_fail(doc, &f->private_key,
+			"the key needs its certificate; name it in \"certificate\"");
+	else if (f->certificate && f->tls.n == 0)
+		conf_warn(doc, &f->certificate,
+			"nothing uses this certificate; name addresses in \"tls\", or remove it");
+}
+
 static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 {
 	const struct options_face *f = e->faces.items;
 
 	for (size_t i = 0; i < e->faces.n; i++) {
-		check_listen(doc, &f[i]);
+		check_addresses(doc, &f[i].listen);
+		check_addresses(doc, &f[i].tcp);
+		check_addresses(doc, &f[i].tls);
+		check_tls(doc, &f[i]);
 		for (size_t k = 0; k < i; k++) {
 			if (f[i].name && f[k].name && strcmp(f[i].name, f[k].name) == 0)
 				conf_fail(doc, &f[i].name,
@@ -271,7 +354,7 @@ const struct conf_option options_edge_table[] = {
 		.children = face_table,
 		.item_size = sizeof(struct options_face),
 		.min = 1,
-		.max = 16,
+		.max = RELAY_FACES_MAX,
 		.flags = CONF_REQUIRED,
 		.text = "The faces of the node: usually one toward the Internet and one toward the "
 			"inside."},

@@ -28,23 +28,58 @@ static void *take(struct settings *s, size_t n, size_t size)
 
 /* ---- listeners ---- */
 
+static void add_listeners(
+	struct settings *s, unsigned face, const struct conf_list *l, enum auth_transport transport)
+{
+	const struct options_face *f =
+		(const struct options_face *)s->options->edge.faces.items + face;
+	const struct addr *a = l->items;
+
+	for (size_t k = 0; k < l->n; k++)
+		s->listeners[s->n_listeners++] = (struct settings_listener){a[k],
+			f->location ? AUTH_INTRANET : AUTH_INTERNET, transport, f->name, face};
+}
+
 static int make_listeners(struct settings *s)
 {
 	const struct options_face *f = s->options->edge.faces.items;
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->options->edge.faces.n; i++)
-		n += f[i].listen.n;
+		n += f[i].listen.n + f[i].tcp.n + f[i].tls.n;
 	s->listeners = take(s, n, sizeof(*s->listeners));
 	if (!s->listeners)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
-		const struct addr *a = f[i].listen.items;
-		for (size_t k = 0; k < f[i].listen.n; k++)
-			s->listeners[s->n_listeners++] = (struct settings_listener){
-				a[k], f[i].location ? AUTH_INTRANET : AUTH_INTERNET, f[i].name};
+	for (unsigned i = 0; i < s->options->edge.faces.n; i++) {
+		add_listeners(s, i, &f[i].listen, AUTH_UDP);
+		add_listeners(s, i, &f[i].tcp, AUTH_TCP);
+		add_listeners(s, i, &f[i].tls, AUTH_TLS);
 	}
 	return 0;
+}
+
+/* Every face's, so that one run shows what is wrong with all of them. */
+static int make_faces_tls(struct settings *s)
+{
+	const struct options_face *f = s->options->edge.faces.items;
+	int first = 0;
+
+	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
+		char why[CRYPTO_WHY_LEN] = "";
+		struct crypto_tls_config c = {
+			.certificate = f[i].certificate,
+			.private_key = f[i].private_key,
+			.has_stun_alpn = true,
+		};
+		int rc = f[i].tls.n == 0
+				 ? 0
+				 : crypto_tls_server_create(&c, &s->faces_tls.by_face[i], why);
+		if (rc != 0)
+			conf_fail(s->doc, &f[i].certificate, "%s", why[0] ? why : err_text(rc));
+		if (first == 0)
+			first = rc;
+	}
+	return first;
 }
 
 /* ---- auth ---- */
@@ -318,13 +353,16 @@ static int make_relays(struct settings *s)
 		return -ENOMEM;
 	for (size_t i = 0; i < e->faces.n; i++) {
 		const struct conf_list *l = f[i].advertise.n ? &f[i].advertise : &f[i].listen;
-		const struct addr *listen = f[i].listen.items;
+		const struct addr *listen = f[i].listen.items, *tcp = f[i].tcp.items,
+				  *tls = f[i].tls.items;
 		r[i] = (struct mras_relay){
 			.location = f[i].location ? AUTH_INTRANET : AUTH_INTERNET,
 			.host_name = f[i].host,
 			.addresses = l->items,
 			.n_addresses = l->n,
 			.udp_port = listen[0].port,
+			.tcp_port = f[i].tcp.n ? tcp[0].port : 0,
+			.tls_port = f[i].tls.n ? tls[0].port : 0,
 		};
 	}
 	s->mras.relays = r;
@@ -373,7 +411,9 @@ static int build(struct settings *s)
 		rc = make_mras(s);
 	if (rc != 0)
 		return rc;
-	int tls_rc = make_tls(s);
+	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
+	if (tls_rc == 0)
+		tls_rc = faces_rc;
 	rc = make_auth(s);
 	if (rc == 0)
 		rc = make_turn(s, s->auth, &s->turn);
@@ -422,6 +462,8 @@ void settings_destroy(struct settings *s)
 	turn_snapshot_put(s->turn);
 	auth_snapshot_put(s->auth);
 	crypto_tls_destroy(s->tls);
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+		crypto_tls_destroy(s->faces_tls.by_face[i]);
 	list_for_each_safe (it, &s->arena) {
 		list_remove(it);
 		free(CONTAINER_OF(it, struct block, link));

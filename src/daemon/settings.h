@@ -9,6 +9,7 @@
 #include <sallyport/auth.h>
 #include <sallyport/conf.h>
 #include <sallyport/mras.h>
+#include <sallyport/relay.h>
 #include <sallyport/turn.h>
 
 #include "options.h"
@@ -16,7 +17,9 @@
 struct settings_listener {
 	struct addr local;
 	enum auth_location location;
-	const char *face; /* its name */
+	enum auth_transport transport;
+	const char *face;    /* its name */
+	unsigned face_index; /* in the configuration */
 };
 
 struct settings {
@@ -28,7 +31,8 @@ struct settings {
 	struct ssl_ctx_st *tls; /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
 	size_t n_listeners;
-	struct list arena; /* blocks that live as long as this */
+	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS. Counted */
+	struct list arena;          /* blocks that live as long as this */
 };
 
 /* Gets each error and warning as a line for people, no newline. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <sallyport/crypto.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
 
@@ -32,19 +33,28 @@ struct workers {
 	struct turn_server **servers;
 	struct leases *leases;
 	struct turn_snapshot *newest; /* counted */
+	struct relay_tls newest_tls;  /* counted; all NULL until a reload */
 	struct wheel_timer retry;
 };
 
 /* ---- sockets ---- */
 
+static int make_socket(
+	const struct settings_listener *l, bool reuseport, uint32_t rcvbuf_bytes, int *fd)
+{
+	if (l->transport == AUTH_UDP)
+		return net_udp_socket(&l->local, reuseport, rcvbuf_bytes, fd);
+	return net_tcp_socket(&l->local, reuseport, fd);
+}
+
 /*
  * SO_REUSEPORT would let a second daemon of the same user share the port without a word. So the
  * address is bound once without it, which fails when anybody holds it, and given up again.
  */
-static int probe(const struct addr *a)
+static int probe(const struct settings_listener *l)
 {
 	int fd;
-	int rc = net_udp_socket(a, false, 0, &fd);
+	int rc = make_socket(l, false, 0, &fd);
 
 	if (rc == 0)
 		close(fd);
@@ -57,13 +67,16 @@ static void say_bind(const struct settings_listener *l, int rc, char why[WORKERS
 	const char *hint = "";
 
 	if (rc == -EADDRINUSE)
-		hint = "; another program holds it: ss -lunp shows which";
+		hint = l->transport == AUTH_UDP
+			       ? "; another program holds it: ss -lunp shows which"
+			       : "; another program holds it: ss -ltnp shows which";
 	else if (rc == -EADDRNOTAVAIL)
 		hint = "; this host has no such address: ip addr shows those it has";
 	else if (rc == -EACCES)
 		hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
-	snprintf(why, WORKERS_WHY_LEN, "cannot listen on %s for face \"%s\": %s%s",
-		addr_format(&l->local, a), l->face, err_text(rc), hint);
+	snprintf(why, WORKERS_WHY_LEN, "cannot listen on %s%s for face \"%s\": %s%s",
+		addr_format(&l->local, a), l->transport == AUTH_UDP ? "" : " (TCP)", l->face,
+		err_text(rc), hint);
 }
 
 /* One socket per listener and worker; FDS is n_listeners * n, worker by worker. */
@@ -72,10 +85,10 @@ static int bind_all(const struct settings *s, unsigned n, int *fds, char why[WOR
 	uint32_t rcvbuf = (uint32_t)s->options->edge.receive_buffer;
 
 	for (size_t i = 0; i < s->n_listeners; i++) {
-		int rc = probe(&s->listeners[i].local);
+		int rc = probe(&s->listeners[i]);
 		for (unsigned w = 0; w < n && rc == 0; w++)
-			rc = net_udp_socket(
-				&s->listeners[i].local, true, rcvbuf, &fds[w * s->n_listeners + i]);
+			rc = make_socket(
+				&s->listeners[i], true, rcvbuf, &fds[w * s->n_listeners + i]);
 		if (rc != 0) {
 			say_bind(&s->listeners[i], rc, why);
 			return rc;
@@ -89,14 +102,23 @@ static int bind_all(const struct settings *s, unsigned n, int *fds, char why[WOR
 static int make_relay(
 	struct workers *ws, unsigned i, const struct settings *s, struct metrics_set *m, int *fds)
 {
+	const struct options_limits *limits = &s->options->edge.limits;
 	struct worker *w = &ws->all[i];
 	struct relay_listener *l = calloc(s->n_listeners, sizeof(*l));
 
 	if (!l)
 		return -ENOMEM;
 	for (size_t k = 0; k < s->n_listeners; k++) {
+		const struct settings_listener *from = &s->listeners[k];
 		l[k] = (struct relay_listener){
-			fds[k], s->listeners[k].local, s->listeners[k].location};
+			.fd = fds[k],
+			.local = from->local,
+			.location = from->location,
+			.transport = from->transport,
+			.face = from->face_index,
+		};
+		if (from->transport == AUTH_TLS)
+			l[k].tls = s->faces_tls.by_face[from->face_index];
 		fds[k] = -1; /* relay_create takes it */
 	}
 	struct relay_config c = {
@@ -106,6 +128,8 @@ static int make_relay(
 		.snapshot = s->turn,
 		.listeners = l,
 		.n_listeners = s->n_listeners,
+		.max_connections = (uint32_t)((limits->max_connections + ws->n - 1) / ws->n),
+		.connection_buffer = (uint32_t)limits->connection_buffer,
 		.net_cells = metrics_set_cells(m, &net_counters, i),
 		.flow_cells = metrics_set_cells(m, &flow_counters, i),
 		.turn_cells = metrics_set_cells(m, &turn_counters, i),
@@ -222,8 +246,38 @@ int workers_start(struct workers *ws)
 
 /* ---- snapshots ---- */
 
+static struct relay_tls tls_get(const struct relay_tls *from)
+{
+	struct relay_tls t;
+
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+		t.by_face[i] = crypto_tls_get(from->by_face[i]);
+	return t;
+}
+
+static void tls_put(struct relay_tls *t)
+{
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+		crypto_tls_destroy(t->by_face[i]);
+}
+
+static bool tell_tls(struct workers *ws, struct worker *w)
+{
+	struct relay_tls t = tls_get(&ws->newest_tls);
+
+	if (loop_post(w->loop, &relay_tls_msg, w->relay, &t) == 0)
+		return true;
+	tls_put(&t);
+	return false;
+}
+
+/* What it has had already does no harm. */
 static bool tell(struct workers *ws, struct worker *w)
 {
+	if (!tell_tls(ws, w))
+		return false;
+	if (!ws->newest)
+		return true;
 	struct turn_snapshot *s = turn_snapshot_get(ws->newest);
 
 	if (loop_post(w->loop, &relay_snapshot_msg, w->relay, &s) == 0)
@@ -249,13 +303,25 @@ static void catch_up(struct wheel_timer *t, void *arg)
 			loop_wheel(ws->main), &ws->retry, loop_clock(ws->main)->mono_ms + RETRY_MS);
 }
 
+static void tell_all(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		ws->all[i].is_behind = true;
+	catch_up(&ws->retry, NULL);
+}
+
 void workers_snapshot(struct workers *ws, struct turn_snapshot *s)
 {
 	turn_snapshot_put(ws->newest);
 	ws->newest = turn_snapshot_get(s);
-	for (unsigned i = 0; i < ws->n; i++)
-		ws->all[i].is_behind = true;
-	catch_up(&ws->retry, NULL);
+	tell_all(ws);
+}
+
+void workers_tls(struct workers *ws, const struct relay_tls *tls)
+{
+	tls_put(&ws->newest_tls);
+	ws->newest_tls = tls_get(tls);
+	tell_all(ws);
 }
 
 /* ---- end ---- */
@@ -287,6 +353,7 @@ void workers_destroy(struct workers *ws)
 	}
 	leases_destroy(ws->leases);
 	turn_snapshot_put(ws->newest);
+	tls_put(&ws->newest_tls);
 	free(ws->all);
 	free(ws->loops);
 	free(ws->relays);

@@ -21,6 +21,8 @@ int workers_create(struct loop *main, const struct settings *s, struct metrics_s
 int workers_start(struct workers *w);
 /* Hands a snapshot to all; one whose mailbox is full gets it a little later. */
 void workers_snapshot(struct workers *w, struct turn_snapshot *s);
+/* The same with contexts for the faces' TLS; counts are taken. */
+void workers_tls(struct workers *w, const struct relay_tls *tls);
 /* Stops and joins the threads that run; then frees all. */
 void workers_destroy(struct workers *w);
 

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "net_priv.h"
+#include "stream.h"
 
 static const struct metrics_row rows[NET_C_COUNT] = {
 	[NET_C_RX_PACKETS] = {"sallyport_net_packets_total", "direction=\"in\"", METRICS_COUNTER,
@@ -34,6 +35,42 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 		NULL},
 	[NET_C_ICMP] = {"sallyport_net_icmp_errors_total", NULL, METRICS_COUNTER,
 		"ICMP errors that relayed datagrams met."},
+	[NET_C_CONNECTIONS] = {"sallyport_net_connections", NULL, METRICS_GAUGE,
+		"TCP and TLS connections of clients that are open."},
+	[NET_C_ACCEPTED_TCP] = {"sallyport_net_connections_total", "transport=\"tcp\"",
+		METRICS_COUNTER, "Connections accepted."},
+	[NET_C_ACCEPTED_TLS] = {"sallyport_net_connections_total", "transport=\"tls\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_REFUSED_LIMIT] = {"sallyport_net_connections_refused_total", "reason=\"limit\"",
+		METRICS_COUNTER,
+		"Connections closed at once because there were too many, and pauses for want of "
+		"descriptors."},
+	[NET_C_REFUSED_DESCRIPTORS] = {"sallyport_net_connections_refused_total",
+		"reason=\"descriptors\"", METRICS_COUNTER, NULL},
+	[NET_C_END_CLIENT] = {"sallyport_net_connections_ended_total", "reason=\"client\"",
+		METRICS_COUNTER, "Connections ended, by who or what ended them."},
+	[NET_C_END_ERROR] = {"sallyport_net_connections_ended_total", "reason=\"error\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_END_PROTOCOL] = {"sallyport_net_connections_ended_total", "reason=\"protocol\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_END_HTTP] = {"sallyport_net_connections_ended_total", "reason=\"http\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_END_HANDSHAKE] = {"sallyport_net_connections_ended_total", "reason=\"handshake\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_END_SILENT] = {"sallyport_net_connections_ended_total", "reason=\"silent\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_END_IDLE] = {"sallyport_net_connections_ended_total", "reason=\"idle\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_RX_MESSAGES] = {"sallyport_net_stream_messages_total", "direction=\"in\"",
+		METRICS_COUNTER, "STUN and ChannelData messages on connections."},
+	[NET_C_TX_MESSAGES] = {"sallyport_net_stream_messages_total", "direction=\"out\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_RX_MESSAGE_BYTES] = {"sallyport_net_stream_bytes_total", "direction=\"in\"",
+		METRICS_COUNTER, "Bytes of those messages, padding included."},
+	[NET_C_TX_MESSAGE_BYTES] = {"sallyport_net_stream_bytes_total", "direction=\"out\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_STREAM_FULL] = {"sallyport_net_stream_drops_total", NULL, METRICS_COUNTER,
+		"Messages for connections whose reader was too slow."},
 };
 const struct metrics_group net_counters = {rows, NET_C_COUNT};
 
@@ -73,6 +110,7 @@ struct net *net_create(struct loop *loop, metrics_cell *cells)
 	n->loop = loop;
 	n->cells = cells;
 	n->dirty_tail = &n->dirty;
+	list_init(&n->dirty_conns);
 	loop_deferred_init(&n->flush, flush_turn, n);
 	n->rx = net_rx_create();
 	n->tx = net_tx_create();
@@ -93,6 +131,7 @@ void net_destroy(struct net *n)
 	if (n->memory)
 		munmap(n->memory, (size_t)BUF_STRIDE * NET_BUFS);
 	free(n->all_bufs);
+	free(n->scratch);
 	free(n);
 }
 
@@ -129,5 +168,10 @@ void net_flush(struct net *n)
 			n->dirty_tail = &n->dirty;
 		s->is_dirty = false;
 		net_udp_flush(s);
+	}
+	while (!list_is_empty(&n->dirty_conns)) {
+		struct net_conn *c = CONTAINER_OF(n->dirty_conns.next, struct net_conn, dirty_link);
+		list_remove(&c->dirty_link);
+		net_conn_flush(c);
 	}
 }

@@ -14,6 +14,10 @@
  */
 #define NET_BUFS 256
 
+/* What one read of a connection may bring: four full TLS records' worth. */
+#define NET_SCRATCH 65536
+
+struct net_conn;
 struct net_rx; /* prepared receive batch: headers, vectors, control space */
 struct net_tx; /* scratch for one sendmmsg */
 
@@ -40,6 +44,10 @@ struct net {
 	struct net_udp *dirty, **dirty_tail;
 	struct net_udp *receiving; /* set to NULL when it closes under its own callback */
 	uint32_t next_port_id;
+	uint8_t *scratch; /* NET_SCRATCH bytes that connections are read into; NULL without any */
+	struct list dirty_conns;
+	struct net_conn *serving; /* as RECEIVING, of connections */
+	uint32_t n_conns;
 	struct net_rx *rx;
 	struct net_tx *tx;
 };

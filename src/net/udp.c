@@ -136,7 +136,8 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
 	rc = set_options(fd, local, h->icmp != NULL);
 	if (rc != 0)
 		goto fail;
-	s->port = (struct net_port){&udp_ops, ++n->next_port_id, *local, owner};
+	s->port = (struct net_port){
+		.ops = &udp_ops, .id = ++n->next_port_id, .local = *local, .owner = owner};
 	s->net = n;
 	s->handler = h;
 	s->fd = fd;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The worker: listeners, the look at the first byte, relay ports as sockets, messages. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <sallyport/crypto.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
 #include <sallyport/relay.h>
@@ -16,9 +18,12 @@ static const struct metrics_row rows[RELAY_C_COUNT] = {
 const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
 
 struct listener {
-	struct relay *relay; /* not owned */
-	struct net_port *port;
+	struct relay *relay;           /* not owned */
+	struct net_port *port;         /* UDP */
+	struct net_listener *listener; /* TCP and TLS */
 	enum auth_location location;
+	enum auth_transport transport;
+	unsigned face;
 };
 
 struct relay {
@@ -27,6 +32,7 @@ struct relay {
 	struct flow_table *flows;
 	struct turn_server *turn;
 	metrics_cell *cells;
+	struct net_handler listener_handler;
 	struct net_handler relay_port_handler;
 	struct listener *listeners;
 	size_t n_listeners;
@@ -46,7 +52,7 @@ static void from_client(struct listener *l, struct net_port *p, struct net_buf *
 		return;
 	}
 	if (b->len > 0 && stun_is_message(b->data[0])) {
-		struct turn_client c = {p, b->addr, l->location, AUTH_UDP};
+		struct turn_client c = {p, b->addr, l->location, l->transport};
 		turn_from_client(r->turn, &c, b);
 		return;
 	}
@@ -61,7 +67,12 @@ static void on_client_packets(void *arg, struct net_port *p, struct net_buf **bu
 		from_client(p->owner, p, bufs[i]);
 }
 
-static const struct net_handler listener_handler = {.packets = on_client_packets};
+static void on_closed(void *arg, struct net_port *p, const struct addr *client)
+{
+	struct relay *r = arg;
+
+	turn_client_closed(r->turn, p, client);
+}
 
 /* ---- relay ports: their owner is the TURN server's ---- */
 
@@ -119,15 +130,35 @@ static void put_lease(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
 
 /* ---- life ---- */
 
+static int open_listener(struct relay *r, const struct relay_config *c, size_t i)
+{
+	const struct relay_listener *from = &c->listeners[i];
+	struct listener *l = &r->listeners[i];
+
+	*l = (struct listener){.relay = r,
+		.location = from->location,
+		.transport = from->transport,
+		.face = from->face};
+	if (from->transport == AUTH_UDP)
+		return net_udp_open(
+			r->net, from->fd, &from->local, &r->listener_handler, l, &l->port);
+	struct net_listener_config n = {
+		.fd = from->fd,
+		.local = from->local,
+		.tls = from->tls,
+		.wheel = loop_wheel(c->loop),
+		.clock = loop_clock(c->loop),
+		.max_connections = c->max_connections,
+		.buffer_bytes = c->connection_buffer,
+	};
+	return net_listener_open(r->net, &n, &r->listener_handler, l, &l->listener);
+}
+
 static int open_listeners(struct relay *r, const struct relay_config *c)
 {
 	for (size_t i = 0; i < c->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		l->relay = r;
-		l->location = c->listeners[i].location;
-		int rc = net_udp_open(r->net, c->listeners[i].fd, &c->listeners[i].local,
-			&listener_handler, l, &l->port);
-		/* net_udp_open has taken this descriptor; those behind it are still ours. */
+		int rc = open_listener(r, c, i);
+		/* It has taken this descriptor; those behind it are still ours. */
 		for (size_t k = i + 1; rc != 0 && k < c->n_listeners; k++)
 			close(c->listeners[k].fd);
 		if (rc != 0)
@@ -170,7 +201,10 @@ static struct relay *make(const struct relay_config *c)
 	r->lease_ask = c->lease_ask;
 	r->lease_put = c->lease_put;
 	r->lease_arg = c->arg;
-	r->relay_port_handler = (struct net_handler){on_peer_packets, on_icmp, r};
+	r->listener_handler =
+		(struct net_handler){.packets = on_client_packets, .arg = r, .closed = on_closed};
+	r->relay_port_handler =
+		(struct net_handler){.packets = on_peer_packets, .icmp = on_icmp, .arg = r};
 	r->listeners = calloc(c->n_listeners ? c->n_listeners : 1, sizeof(*r->listeners));
 	r->net = net_create(c->loop, c->net_cells);
 	if (r->net)
@@ -206,8 +240,12 @@ void relay_destroy(struct relay *r)
 	if (!r)
 		return;
 	turn_server_destroy(r->turn);
-	for (size_t i = 0; i < r->n_listeners; i++)
-		net_port_close(r->listeners[i].port);
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		if (r->listeners[i].port)
+			net_port_close(r->listeners[i].port);
+		else
+			net_listener_close(r->listeners[i].listener);
+	}
 	free(r->listeners);
 	flow_table_destroy(r->flows);
 	net_destroy(r->net);
@@ -260,3 +298,27 @@ static void on_lease(void *ctx, void *payload)
 
 const struct msg_type relay_lease_msg = {
 	"relay_lease", sizeof(struct relay_lease_answer), on_lease, NULL};
+
+static void discard_tls(void *payload)
+{
+	struct relay_tls *t = payload;
+
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+		crypto_tls_destroy(t->by_face[i]);
+}
+
+static void on_tls(void *ctx, void *payload)
+{
+	struct relay *r = ctx;
+	struct relay_tls *t = payload;
+
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		struct listener *l = &r->listeners[i];
+		assert(l->face < RELAY_FACES_MAX);
+		if (l->transport == AUTH_TLS && t->by_face[l->face])
+			net_listener_tls_set(l->listener, t->by_face[l->face]);
+	}
+	discard_tls(t);
+}
+
+const struct msg_type relay_tls_msg = {"relay_tls", sizeof(struct relay_tls), on_tls, discard_tls};

@@ -81,6 +81,7 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	}
 	a->server = s;
 	a->client = req->origin.client;
+	a->client.port->n_holds++;
 	list_init(&a->permissions);
 	list_init(&a->channels);
 	wheel_timer_init(&a->timer, expire);
@@ -138,6 +139,7 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 	if (!a->pending)
 		log_end(a, why);
 	hash_table_remove(&s->by_tuple, &a->by_tuple);
+	a->client.port->n_holds--;
 	wheel_cancel(s->config.wheel, &a->timer);
 	turn_alloc_settle(a);
 	list_for_each_safe (it, &a->channels)

@@ -227,6 +227,17 @@ void turn_from_client(struct turn_server *s, const struct turn_client *c, struct
 	net_buf_put(s->config.net, b);
 }
 
+void turn_client_closed(struct turn_server *s, struct net_port *p, const struct addr *client)
+{
+	struct turn_client c = {.port = p, .addr = *client};
+	struct turn_alloc *a = turn_alloc_find(s, &c);
+
+	if (!a)
+		return;
+	turn_count(s, TURN_C_CLOSED);
+	turn_alloc_destroy(a, "closed");
+}
+
 struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket)
 {
 	uint64_t h = hash_bytes(&s->key, &ticket, sizeof(ticket));

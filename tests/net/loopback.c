@@ -49,7 +49,7 @@ int loopback_setup(void **state)
 	f->loop = loop_create("test", 16);
 	f->net = net_create(f->loop, f->cells);
 	assert_non_null(f->net);
-	f->handler = (struct net_handler){on_packets, on_icmp, f};
+	f->handler = (struct net_handler){.packets = on_packets, .icmp = on_icmp, .arg = f};
 	*state = f;
 	return 0;
 }

@@ -59,7 +59,7 @@ static int fake_open(struct fixture *f, const struct addr *local, struct net_por
 	struct fake_port *p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->port = (struct net_port){&fake_ops, ++f->next_port_id, *local, NULL};
+	p->port = (struct net_port){.ops = &fake_ops, .id = ++f->next_port_id, .local = *local};
 	p->fixture = f;
 	f->ports[f->n_ports++] = &p->port;
 	*out = &p->port;

@@ -34,6 +34,24 @@ static void allocation_ends_at_its_lifetime(void **state)
 	assert_int_equal(client_refresh(&c, 600, NULL), STUN_ALLOCATION_MISMATCH);
 }
 
+/* Another client's is not touched, and a port is held exactly as long as it has allocations. */
+static void allocation_ends_with_its_connection(void **state)
+{
+	struct fixture *f = *state;
+	struct addr relayed;
+	struct client c = allocated(state, &relayed), other;
+	client_init(&other, f, "192.0.2.2:40000");
+	assert_int_equal(client_allocate(&other, NULL), 0);
+	assert_int_equal(c.where.port->n_holds, 2);
+
+	turn_client_closed(f->server, c.where.port, &c.where.addr);
+	turn_client_closed(f->server, c.where.port, &c.where.addr);
+	assert_int_equal(allocations(state), 1);
+	assert_null(wire_find(f, &relayed));
+	assert_int_equal(c.where.port->n_holds, 1);
+	assert_int_equal(fixture_count(f, TURN_C_CLOSED), 1);
+}
+
 static void refresh_sets_the_lifetime_by_the_rule_of_allocate(void **state)
 {
 	static const uint32_t cases[][2] = {
@@ -230,6 +248,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		T(allocation_ends_at_its_lifetime),
+		T(allocation_ends_with_its_connection),
 		T(refresh_sets_the_lifetime_by_the_rule_of_allocate),
 		T(refresh_without_lifetime_grants_the_default),
 		T(refreshed_allocation_lives_from_now_on),

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * TCP and TLS connections as the files of this folder share them.
+ *
+ *   stream.c         listeners, accepting
+ *   stream_conn.c    a connection's life: opening, time-outs, end
+ *   stream_rx.c      bytes to messages        stream_tx.c    messages to bytes
+ *   ring.c           what a slow reader has not taken yet
+ */
+#ifndef NET_STREAM_H
+#define NET_STREAM_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "frame.h"
+#include "net_priv.h"
+
+struct ssl_st;
+
+/* Bytes on their way out, at most LIMIT; no memory while there are none. */
+struct net_ring {
+	uint8_t *data; /* owned */
+	uint32_t start, len, cap;
+};
+/* All of it or nothing: false when it does not fit. */
+bool net_ring_put(struct net_ring *r, const uint8_t *data, size_t len, size_t limit);
+/* The first bytes, as many as stand together. */
+struct bytes net_ring_view(const struct net_ring *r);
+void net_ring_drop(struct net_ring *r, size_t len);
+void net_ring_fini(struct net_ring *r);
+
+struct net_listener {
+	struct net *net; /* not owned */
+	struct net_listener_config config;
+	const struct net_handler *handler;
+	void *owner;
+	struct list conns;
+	struct event event;
+	struct wheel_timer pause; /* set while descriptors are short */
+};
+
+enum net_conn_stage {
+	NET_CONN_HANDSHAKE,
+	NET_CONN_SILENT, /* no message has come */
+	NET_CONN_OPEN,
+};
+
+/* A connection. Owned by its listener's list; ends by net_conn_end, or by closing the listener. */
+struct net_conn {
+	struct net_port port;          /* first: a port is cast back */
+	struct net *net;               /* not owned */
+	struct net_listener *listener; /* not owned */
+	struct list link;
+	struct list dirty_link; /* in net->dirty_conns, or alone */
+	struct addr peer;
+	int fd;
+	uint8_t stage;      /* enum net_conn_stage */
+	bool is_broken;     /* a write has failed; nothing is sent any more */
+	struct ssl_st *tls; /* owned; NULL on plain TCP */
+	struct net_framer framer;
+	struct net_buf *tx_head, **tx_tail; /* waiting for the end of the turn */
+	struct net_ring out;
+	uint64_t heard_ms; /* when the last message came */
+	struct wheel_timer timer;
+	struct event read_event, write_event;
+};
+
+/* Takes FD. False: refused, and counted. */
+bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer);
+/* WHY is a counter. Tells the handler; C is gone after it. */
+void net_conn_end(struct net_conn *c, enum net_counter why);
+/* Without a word to the handler. */
+void net_conn_close(struct net_conn *c);
+void net_conn_wait_ms(struct net_conn *c, uint64_t ms);
+
+/* Reads what there is, once. C may be gone after it. */
+void net_conn_receive(struct net_conn *c);
+
+void net_conn_send(struct net_port *p, struct net_buf *b);
+/* Bytes of our own, past the queue; what is not taken is lost. */
+void net_conn_say(struct net_conn *c, struct bytes text);
+/* What is queued goes to the kernel, or into the ring. */
+void net_conn_flush(struct net_conn *c);
+/* What is in the ring goes to the kernel. */
+void net_conn_drain(struct net_conn *c);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A connection's life: opening, the handshake of TLS, time-outs, its end. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <sallyport/crypto.h>
+
+#include "stream.h"
+
+static void free_conn(struct net_conn *c)
+{
+	while (c->tx_head) {
+		struct net_buf *b = c->tx_head;
+		c->tx_head = b->next;
+		net_buf_put(c->net, b);
+	}
+	crypto_tls_conn_destroy(c->tls);
+	net_framer_fini(&c->framer);
+	net_ring_fini(&c->out);
+	close(c->fd);
+	free(c);
+}
+
+/* Sends what can be sent, then takes C out of everything that knows it. */
+static void take_out(struct net_conn *c)
+{
+	struct net *n = c->net;
+
+	if (c->tx_head)
+		net_conn_flush(c);
+	c->is_broken = true;
+	list_remove(&c->dirty_link);
+	list_remove(&c->link);
+	wheel_cancel(c->listener->config.wheel, &c->timer);
+	event_del(&c->read_event);
+	event_del(&c->write_event);
+	if (n->serving == c)
+		n->serving = NULL;
+	n->n_conns--;
+	metrics_sub(n->cells, NET_C_CONNECTIONS, 1);
+}
+
+void net_conn_close(struct net_conn *c)
+{
+	take_out(c);
+	free_conn(c);
+}
+
+void net_conn_end(struct net_conn *c, enum net_counter why)
+{
+	const struct net_handler *h = c->listener->handler;
+
+	metrics_add(c->net->cells, why, 1);
+	take_out(c);
+	if (h->closed)
+		h->closed(h->arg, &c->port, &c->peer);
+	free_conn(c);
+}
+
+static void port_close(struct net_port *p)
+{
+	net_conn_close((struct net_conn *)p);
+}
+
+static const struct net_port_ops conn_ops = {net_conn_send, port_close};
+
+/* ---- time ---- */
+
+void net_conn_wait_ms(struct net_conn *c, uint64_t ms)
+{
+	const struct net_listener_config *l = &c->listener->config;
+
+	wheel_set(l->wheel, &c->timer, l->clock->mono_ms + ms);
+}
+
+/* Messages do not move the timer: they come too often. It looks when the last one was. */
+static void on_timer(struct wheel_timer *t, void *arg)
+{
+	struct net_conn *c = CONTAINER_OF(t, struct net_conn, timer);
+	uint64_t quiet_ms = c->listener->config.clock->mono_ms - c->heard_ms;
+
+	(void)arg;
+	if (c->stage != NET_CONN_OPEN)
+		net_conn_end(c, NET_C_END_SILENT);
+	else if (c->port.n_holds > 0)
+		net_conn_wait_ms(c, NET_IDLE_MS);
+	else if (quiet_ms < NET_IDLE_MS)
+		net_conn_wait_ms(c, NET_IDLE_MS - quiet_ms);
+	else
+		net_conn_end(c, NET_C_END_IDLE);
+}
+
+/* ---- events ---- */
+
+/* True: done, C is there and may be read. */
+static bool shake_hands(struct net_conn *c)
+{
+	switch (crypto_tls_handshake(c->tls)) {
+	case CRYPTO_TLS_DONE:
+		c->stage = NET_CONN_SILENT;
+		net_conn_wait_ms(c, NET_FIRST_MESSAGE_MS);
+		return true;
+	case CRYPTO_TLS_WANT_READ:
+		return false;
+	case CRYPTO_TLS_WANT_WRITE:
+		if (event_add(&c->write_event, NULL) == 0)
+			return false;
+		/* fall through */
+	case CRYPTO_TLS_CLOSED:
+	case CRYPTO_TLS_FAILED:
+	default:
+		net_conn_end(c, NET_C_END_HANDSHAKE);
+		return false;
+	}
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	loop_turn(c->net->loop);
+	if (c->is_broken) {
+		net_conn_end(c, NET_C_END_ERROR);
+		return;
+	}
+	if (c->stage != NET_CONN_HANDSHAKE || shake_hands(c))
+		net_conn_receive(c);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	loop_turn(c->net->loop);
+	if (c->stage == NET_CONN_HANDSHAKE)
+		(void)shake_hands(c); /* what can be read then has its own event */
+	else
+		net_conn_drain(c);
+}
+
+/* ---- opening ---- */
+
+static bool start(struct net_conn *c)
+{
+	struct event_base *base = loop_base(c->net->loop);
+	struct ssl_ctx_st *tls = c->listener->config.tls;
+
+	if (event_assign(&c->read_event, base, c->fd, EV_READ | EV_PERSIST, on_readable, c) != 0 ||
+		event_assign(&c->write_event, base, c->fd, EV_WRITE, on_writable, c) != 0)
+		return false;
+	if (tls) {
+		c->tls = crypto_tls_conn_create(tls, c->fd);
+		if (!c->tls)
+			return false;
+	}
+	return event_add(&c->read_event, NULL) == 0;
+}
+
+static struct net_conn *make(struct net_listener *l, int fd, const struct addr *peer)
+{
+	struct net *n = l->net;
+	struct net_conn *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->port = (struct net_port){.ops = &conn_ops,
+		.id = ++n->next_port_id,
+		.local = l->config.local,
+		.owner = l->owner};
+	c->net = n;
+	c->listener = l;
+	c->peer = *peer;
+	c->fd = fd;
+	c->stage = l->config.tls ? NET_CONN_HANDSHAKE : NET_CONN_SILENT;
+	c->tx_tail = &c->tx_head;
+	list_init(&c->dirty_link);
+	wheel_timer_init(&c->timer, on_timer);
+	return c;
+}
+
+bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
+{
+	struct net *n = l->net;
+	struct net_conn *c = n->n_conns < l->config.max_connections ? make(l, fd, peer) : NULL;
+
+	if (!c || !start(c)) {
+		metrics_add(n->cells, NET_C_REFUSED_LIMIT, 1);
+		if (c)
+			free_conn(c);
+		else
+			close(fd);
+		return false;
+	}
+	list_append(&l->conns, &c->link);
+	n->n_conns++;
+	metrics_add(n->cells, NET_C_CONNECTIONS, 1);
+	metrics_add(n->cells, l->config.tls ? NET_C_ACCEPTED_TLS : NET_C_ACCEPTED_TCP, 1);
+	net_conn_wait_ms(c, l->config.tls ? NET_HANDSHAKE_MS : NET_FIRST_MESSAGE_MS);
+	return true;
+}

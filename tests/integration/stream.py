@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Clients that behave badly on TCP, and the peer that floods them.
+
+  stream.py silent SERVER COUNT               connects and says nothing
+  stream.py slow SERVER COUNT USER PASSWORD PEER   allocates, then never reads again
+  stream.py flood BYTES ADDRESS PORT...       sends datagrams to each port in turn
+
+The first two print "ready", and "relayed PORT" lines before it, and stay until they are ended.
+"""
+import hashlib
+import hmac
+import os
+import signal
+import socket
+import struct
+import sys
+
+COOKIE = 0x2112A442
+
+
+def attribute(kind, value):
+    return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
+
+
+def message(kind, body, key=None):
+    tid = os.urandom(12)
+    extra = 24 if key else 0
+    text = struct.pack("!HHI", kind, len(body) + extra, COOKIE) + tid + body
+    if key:
+        text += attribute(8, hmac.new(key, text, hashlib.sha1).digest())
+    return text
+
+
+def receive(s):
+    text = b""
+    while len(text) < 20 or len(text) < 20 + struct.unpack("!H", text[2:4])[0]:
+        text += s.recv(1)
+    found, at = {}, 20
+    while at < len(text):
+        kind, length = struct.unpack("!HH", text[at : at + 4])
+        found[kind] = text[at + 4 : at + 4 + length]
+        at += 4 + length + -length % 4
+    return struct.unpack("!H", text[:2])[0], found
+
+
+def ask(s, kind, body, key=None):
+    s.sendall(message(kind, body, key))
+    answer, found = receive(s)
+    return answer, found
+
+
+def connect(server, buffer=None):
+    s = socket.socket()
+    if buffer:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    s.settimeout(10)
+    s.connect((server, 3478))
+    return s
+
+
+def allocate(server, user, password, peer):
+    s = connect(server, 4096)
+    want = attribute(0x19, b"\x11\0\0\0")
+    _, found = ask(s, 3, want)
+    realm, nonce = found[0x14], found[0x15]
+    key = hashlib.md5(user.encode() + b":" + realm + b":" + password.encode()).digest()
+    who = attribute(6, user.encode()) + attribute(0x14, realm) + attribute(0x15, nonce)
+    answer, found = ask(s, 3, want + who, key)
+    assert answer == 0x103, hex(answer)
+    port = struct.unpack("!H", found[0x16][2:4])[0] ^ (COOKIE >> 16)
+    ip = struct.unpack("!I", socket.inet_aton(peer))[0] ^ COOKIE
+    answer, _ = ask(s, 8, attribute(0x12, struct.pack("!BBHI", 0, 1, 0, ip)) + who, key)
+    assert answer == 0x108, hex(answer)
+    print("relayed", port)
+    return s
+
+
+def stay(sockets):
+    print("ready", flush=True)
+    signal.pause()
+    return sockets
+
+
+def main(what, *a):
+    if what == "silent":
+        stay([connect(a[0]) for _ in range(int(a[1]))])
+    elif what == "slow":
+        stay([allocate(a[0], *a[2:]) for _ in range(int(a[1]))])
+    elif what == "flood":
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for _ in range(int(a[0]) // 1200):
+            for port in a[2:]:
+                s.sendto(bytes(1200), (a[1], int(port)))
+
+
+main(*sys.argv[1:])

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Clients on TCP and TLS (RFC 8656 §2.1): real ones lose nothing, also beside silent connections and
+# readers that do not read, for which the daemon's memory is bounded. Larger numbers with
+# SALLYPORT_LONG.
+. "$(dirname "$0")/lib.sh"
+begin turnutils_uclient turnutils_peer
+
+OUT=10.200.1.1 OUT6=fd00:200:1::1
+PEER=10.200.2.2
+SILENT=1000 SLOW=200
+[ -z "$LONG" ] || SILENT=4000 SLOW=1000
+ulimit -n 16384 2>/dev/null
+site
+CONF_WORKERS=2 conf edge $OUT 10.200.2.1 $OUT6
+certificate av other-ca serverAuth "DNS:av.example.com"
+cp "$WORK/av.pem" "$WORK/face.pem" && cp "$WORK/av.key" "$WORK/face.key"
+face() {
+	sed -i "/host: av.example.com/a\\      $1" "$WORK/edge.yaml"
+}
+face "private_key: $WORK/face.key"
+face "certificate: $WORK/face.pem"
+face "tls: [\"$OUT\", \"$OUT6\"]"
+face "tcp: [\"$OUT\", \"$OUT6\"]"
+edge_start edge
+start peer hq turnutils_peer -L $PEER
+check "a credential is issued" credential '"location":"internet","limits":{"allocations":5000}'
+check "its addresses have TCP" prints 'turn:av\.example\.com:3478\?transport=tcp' -- \
+	cat "$WORK/credential.json"
+check "its addresses have TLS" prints 'turns:av\.example\.com:5349\?transport=tcp' -- \
+	cat "$WORK/credential.json"
+
+# metric PATTERN: the value of the first sample that matches, no number: 0.
+metric() {
+	admin edge /metrics | grep -E "^$1" | head -n 1 | awk '{ print $2 }'
+}
+metric_is() {
+	same "$(metric "$1")" "$2"
+}
+
+for way in "TCP:-t" "TLS:-t -S -p 5349"; do
+	name=${way%%:*}
+	read -ra flags <<<"${way#*:}"
+	check "$name: channels to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -n 50 -m 2
+	check "$name: Send indications to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -s \
+		-n 50 -m 2
+	check "$name: channels between two clients" lossless uclient ext $OUT "${flags[@]}" -y -n 50 -m 2
+	check "$name: a payload of 11 bytes, padded on the way" lossless uclient ext $OUT "${flags[@]}" \
+		-e $PEER -c -l 11 -n 50
+	check "$name: an IPv6 client" lossless uclient ext $OUT6 "${flags[@]}" -e $PEER -c -X -n 50
+done
+check "every connection is gone" within 5 metric_is 'sallyport_net_connections ' 0
+check "the allocations went with them" within 5 metric_is 'sallyport_turn_allocations ' 0
+
+# ---- TLS ----
+
+tls() {
+	in_space ext timeout 5 openssl s_client -connect $OUT:5349 -servername av.example.com \
+		-CAfile "$WORK/${CA:-other-ca}.pem" -verify_return_error "$@" </dev/null
+}
+check "the certificate is the face's" prints 'Verify return code: 0 \(ok\)' -- tls
+check "ALPN stun.turn" prints 'ALPN protocol: stun\.turn' -- tls -alpn stun.turn
+check "ALPN stun.nat-discovery" prints 'ALPN protocol: stun\.nat-discovery' -- \
+	tls -alpn h2,stun.nat-discovery
+check "a client that offers other protocols gets in" prints 'No ALPN negotiated' -- tls -alpn h2
+check "TLS 1.2 is spoken" prints 'Protocol *: TLSv1\.2' -- tls -tls1_2
+certificate av2 third-ca serverAuth "DNS:av.example.com"
+cp "$WORK/av2.pem" "$WORK/face.pem" && cp "$WORK/av2.key" "$WORK/face.key"
+kill -HUP "${PIDS[edge]}"
+renewed() {
+	CA=third-ca prints 'Verify return code: 0 \(ok\)' -- tls
+}
+check "after SIGHUP a new connection gets the new certificate" within 5 renewed
+
+# ---- lost clients ----
+
+check "a web client is told so" prints 'HTTP/1\.1 400 Bad Request' -- \
+	in_space ext curl -s -i --max-time 5 http://$OUT:3478/
+check "bytes that are neither STUN nor ChannelData end the connection" prints '^0$' -- \
+	in_space ext timeout 5 bash -c "exec 3<>/dev/tcp/$OUT/3478; printf '\\200\\1\\2\\3' >&3; wc -c <&3"
+
+# ---- bad clients beside a good one ----
+
+good() {
+	start good ext timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" \
+		-t -e $PEER -c -n 400 -m 4 $OUT
+	within 15 has "$WORK/good.log" 'tot_recv_msgs=[1-9]' >/dev/null
+}
+before=$(memory_kb edge Rss)
+start slow ext python3 "$HERE/stream.py" slow $OUT $SLOW "$CRED_USER" "$CRED_PASSWORD" $PEER
+check "$SLOW readers have allocations" within 60 has "$WORK/slow.log" '^ready'
+start silent ext python3 "$HERE/stream.py" silent $OUT $SILENT
+check "$SILENT silent connections stand" within 30 has "$WORK/silent.log" '^ready'
+idle=$(memory_kb edge Rss)
+good
+mapfile -t ports < <(awk '/^relayed/ { print $2 }' "$WORK/slow.log")
+check "the slow readers are sent more than they may leave" in_space hq \
+	python3 "$HERE/stream.py" flood 1500000 $OUT "${ports[@]}"
+full=$(memory_kb edge Rss)
+note "resident: $before kB, with $SLOW allocations and $SILENT connections $idle kB, flooded $full kB"
+check "what is over is dropped and counted" at_least "$(metric sallyport_net_stream_drops_total)" $SLOW
+if [ -z "$SANITIZED" ]; then
+	check "idle connections cost at most 4 KiB" at_most $(((idle - before) / (SILENT + SLOW))) 4
+	check "a slow reader costs little more than its buffer" at_most $((full - idle)) $((SLOW * 290 + 4096))
+fi
+await good 120
+check "the good client lost nothing beside them" uclient_clean "$WORK/good.log"
+check "silent connections end by themselves" within 15 metric_is \
+	'sallyport_net_connections ' $SLOW
+stop slow KILL
+stop silent KILL
+check "the slow readers' allocations end with their connections" within 5 metric_is \
+	'sallyport_turn_allocations ' 0
+finish

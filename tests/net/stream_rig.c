@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The rig of the connection tests. */
+#include "stream_rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+static void on_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	struct fixture *f = arg;
+
+	f->port = p;
+	f->n_messages += n;
+	for (size_t i = 0; i < n; i++) {
+		if (f->is_echo)
+			net_port_send(p, bufs[i]);
+		else
+			net_buf_put(f->net, bufs[i]);
+	}
+	if (f->is_closing)
+		net_port_close(p);
+}
+
+static void on_closed(void *arg, struct net_port *p, const struct addr *peer)
+{
+	struct fixture *f = arg;
+	struct net_buf *b = net_buf_get(f->net);
+
+	assert_int_equal(peer->family, ADDR_IPV4);
+	f->port = NULL;
+	f->n_closed++;
+	net_port_send(p, b); /* nothing comes of it, and nothing is lost */
+}
+
+void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_st *tls)
+{
+	struct net_listener_config c = {.tls = tls,
+		.wheel = &f->wheel,
+		.clock = &f->clock,
+		.max_connections = max_connections,
+		.buffer_bytes = NET_BUFFER_MIN};
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	assert_int_equal(addr_parse("127.0.0.1", 0, &c.local), 0);
+	assert_int_equal(net_tcp_socket(&c.local, true, &c.fd), 0);
+	assert_int_equal(getsockname(c.fd, (struct sockaddr *)&ss, &len), 0);
+	assert_int_equal(addr_from_sockaddr((struct sockaddr *)&ss, len, &c.local), 0);
+	f->local = c.local;
+	assert_int_equal(net_listener_open(f->net, &c, &f->handler, f, &f->listener), 0);
+}
+
+int rig_setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->loop = loop_create("test", 16);
+	f->net = net_create(f->loop, f->cells);
+	assert_non_null(f->net);
+	f->clock.mono_ms = 1000000;
+	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
+	f->handler = (struct net_handler){.packets = on_packets, .arg = f, .closed = on_closed};
+	f->client = -1;
+	alarm(60);
+	*state = f;
+	return 0;
+}
+
+int rig_teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	alarm(0);
+	if (f->client >= 0)
+		close(f->client);
+	if (f->listener)
+		net_listener_close(f->listener);
+	assert_int_equal(metrics_get(f->cells, NET_C_CONNECTIONS), 0);
+	net_destroy(f->net);
+	loop_destroy(f->loop);
+	free(f);
+	return 0;
+}
+
+/* ---- the server's side ---- */
+
+void turn(struct fixture *f)
+{
+	assert_true(event_base_loop(loop_base(f->loop), EVLOOP_ONCE) >= 0);
+	net_flush(f->net);
+}
+
+void turn_now(struct fixture *f)
+{
+	assert_true(event_base_loop(loop_base(f->loop), EVLOOP_NONBLOCK) >= 0);
+	net_flush(f->net);
+}
+
+uint64_t counted(struct fixture *f, enum net_counter row)
+{
+	return metrics_get(f->cells, row);
+}
+
+void until(struct fixture *f, enum net_counter row, uint64_t n)
+{
+	while (counted(f, row) < n)
+		turn(f);
+	assert_int_equal(counted(f, row), n);
+}
+
+void wait_ms(struct fixture *f, uint64_t ms)
+{
+	f->clock.mono_ms += ms;
+	wheel_advance(&f->wheel, f->clock.mono_ms);
+}
+
+/* ---- the client's side ---- */
+
+int dial(struct fixture *f)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&f->local, &ss);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
+	return fd;
+}
+
+void say(struct fixture *f, const void *data, size_t len)
+{
+	assert_int_equal(send(f->client, data, len, MSG_NOSIGNAL), len);
+}
+
+void hear(struct fixture *f, void *out, size_t len)
+{
+	for (size_t at = 0; at < len;) {
+		ssize_t n = recv(f->client, (uint8_t *)out + at, len - at, MSG_DONTWAIT);
+		assert_int_not_equal(n, 0);
+		if (n > 0)
+			at += (size_t)n;
+		else
+			turn_now(f);
+	}
+}
+
+void assert_ended(struct fixture *f)
+{
+	char bytes[256];
+	ssize_t n;
+
+	do
+		n = recv(f->client, bytes, sizeof(bytes), 0); /* blocks, unless it is so */
+	while (n > 0);
+}
