@@ -106,6 +106,31 @@ static size_t collect(struct net *n, unsigned received, struct net_buf **out)
 	return good;
 }
 
+/*
+ * Is ERROR no more than the news that the error queue has something? The kernel says so on the next
+ * call, in the words of the ICMP error (RFC 1122 §4.1.3.3).
+ */
+static bool is_icmp_news(const struct net_udp *s, int error)
+{
+	if (!s->handler->icmp)
+		return false;
+	switch (error) {
+	case ECONNREFUSED:
+	case EHOSTUNREACH:
+	case ENETUNREACH:
+	case EHOSTDOWN:
+	case ENONET:
+	case ENOPROTOOPT:
+	case EOPNOTSUPP:
+	case EPROTO:
+	case EACCES:
+	case EMSGSIZE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 bool net_udp_receive(struct net_udp *s)
 {
 	struct net *n = s->net;
@@ -117,7 +142,7 @@ bool net_udp_receive(struct net_udp *s)
 				turn */
 	int received = recvmmsg(s->fd, n->rx->msgs, slots, 0, NULL);
 	if (received <= 0) {
-		if (received < 0 && errno != EAGAIN && errno != EINTR)
+		if (received < 0 && errno != EAGAIN && errno != EINTR && !is_icmp_news(s, errno))
 			metrics_add(n->cells, NET_C_RX_ERRORS, 1);
 		return false;
 	}

@@ -27,6 +27,7 @@ static void closed_peer_port_is_told_by_icmp(void **state)
 		net_port_close(a);
 	}
 	assert_int_equal(counted(f, NET_C_ICMP), n_ips);
+	assert_int_equal(counted(f, NET_C_RX_ERRORS), 0); /* the peer's fault, not the socket's */
 }
 
 /* The kernel reports an error on the next call, whomever that one is for. */
