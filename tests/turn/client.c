@@ -48,7 +48,7 @@ void request_begin_allocate(struct request *r)
 	stun_write_transport(&r->w, 17);
 }
 
-static struct crypto_hmac_key hmac_key(const struct client *c)
+struct crypto_hmac_key client_key(const struct client *c)
 {
 	struct stun_key key;
 	struct crypto_hmac_key hmac;
@@ -62,7 +62,7 @@ static struct crypto_hmac_key hmac_key(const struct client *c)
 void request_sign(struct request *r, const struct client *c)
 {
 	static const uint16_t offered[] = {STUN_PASSWORD_SHA256, STUN_PASSWORD_MD5};
-	struct crypto_hmac_key hmac = hmac_key(c);
+	struct crypto_hmac_key hmac = client_key(c);
 
 	stun_write_bytes(
 		&r->w, STUN_USERNAME, c->credential.username, strlen(c->credential.username));
@@ -77,7 +77,7 @@ void request_sign(struct request *r, const struct client *c)
 
 static void check_integrity(const struct client *c, struct reply *out)
 {
-	struct crypto_hmac_key hmac = hmac_key(c);
+	struct crypto_hmac_key hmac = client_key(c);
 	out->is_signed = out->msg.integrity != 0 || out->msg.integrity_sha256 != 0;
 	if (out->is_signed)
 		assert_true(stun_msg_check_integrity(&out->msg, c->integrity, &hmac));

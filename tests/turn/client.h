@@ -41,6 +41,8 @@ struct reply {
 
 void request_begin(struct request *r, enum stun_method method);
 void request_begin_allocate(struct request *r); /* with REQUESTED-TRANSPORT UDP */
+/* What the client signs with. */
+struct crypto_hmac_key client_key(const struct client *c);
 /* USERNAME, REALM, NONCE, algorithms and integrity, as the client has them. */
 void request_sign(struct request *r, const struct client *c);
 /* Sends R; asserts that at most one answer comes, to this client, with this id, and that its

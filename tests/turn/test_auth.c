@@ -154,11 +154,23 @@ static void userhash_instead_of_username_is_401(void **state)
 	assert_true(reply_has(&reply, STUN_NONCE));
 }
 
+/* Though the password is right */
 static void other_realm_is_401(void **state)
 {
 	struct client c = challenged(state);
-	strcpy(c.realm, "example.com");
-	assert_int_equal(client_allocate(&c, NULL), STUN_UNAUTHORIZED);
+	struct crypto_hmac_key k = client_key(&c);
+	struct request r;
+	struct reply reply;
+	request_begin_allocate(&r);
+	stun_write_bytes(&r.w, STUN_USERNAME, c.credential.username, strlen(c.credential.username));
+	stun_write_bytes(&r.w, STUN_REALM, "example.com", 11);
+	stun_write_bytes(&r.w, STUN_NONCE, c.nonce, strlen(c.nonce));
+	stun_write_integrity(&r.w, CRYPTO_SHA1, &k);
+
+	request_send(&r, &c, &reply);
+
+	assert_int_equal(reply.code, STUN_UNAUTHORIZED);
+	assert_false(reply.is_signed);
 }
 
 static void wrong_password_is_401_unsigned_with_a_challenge(void **state)

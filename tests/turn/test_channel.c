@@ -148,6 +148,10 @@ static void channels_over_the_limit_are_508(void **state)
 		assert_int_equal(client_bind(&c, 0x4000 + i, peer), 0);
 	assert_int_equal(client_bind(&c, 0x4100, peer), STUN_INSUFFICIENT_CAPACITY);
 	assert_int_equal(client_bind(&c, 0x4000, PEER), 0); /* a refresh */
+	/* And the refused binding permits nothing. */
+	assert_int_equal(client_bind(&c, 0x4100, "198.51.100.9:9"), STUN_INSUFFICIENT_CAPACITY);
+	client_send(&c, "198.51.100.9:9", "x", 1);
+	assert_silence(*state);
 }
 
 /* Nothing is left of a binding whose permission does not fit. */

@@ -3,6 +3,7 @@
  * threads. */
 #include "client.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -227,8 +228,18 @@ static void full_mailbox_of_the_owner_is_508(void **state)
 	destroy(&n);
 }
 
+static unsigned open_descriptors(void)
+{
+	unsigned n = 0;
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* The number is free again, the socket closed. */
 static void full_mailbox_of_the_asker_costs_nothing_for_good(void **state)
 {
+	unsigned before = open_descriptors();
 	struct node n;
 	struct request r;
 	struct addr relayed;
@@ -242,6 +253,7 @@ static void full_mailbox_of_the_asker_costs_nothing_for_good(void **state)
 	assert_int_equal(client_refresh(&n.maker, 0, NULL), 0);
 	assert_int_equal(client_reserve(&n.maker, &relayed, n.token), 0);
 	destroy(&n);
+	assert_int_equal(open_descriptors(), before);
 }
 
 /* A worker that cannot take the socket up gives the number back. */
