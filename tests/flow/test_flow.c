@@ -305,6 +305,12 @@ static void no_drop_loses_a_buffer(void **state)
 		assert_true(flow_from_peer(f->table, &f->relay_port.port, arrive(f, PEER, "x", 1)));
 	}
 	assert_int_equal(counted(f, FLOW_C_OVER_RATE), 2000);
+	f->flow.is_permitted = true;
+	f->account.tokens[FLOW_DOWN] = 0;
+	for (int i = 0; i < 2000; i++)
+		assert_true(flow_from_peer(f->table, &f->relay_port.port, arrive(f, PEER, "x", 1)));
+	assert_int_equal(counted(f, FLOW_C_OVER_RATE), 4000);
+	assert_int_equal(f->client_port.n_sent, 0);
 }
 
 /* ---- the rate ---- */

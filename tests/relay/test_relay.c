@@ -373,6 +373,30 @@ static void packet_goes_from_client_to_peer_and_back(void **state)
 	turnclient_close(&c);
 }
 
+/* The permission of a channel's peer is for all its ports. */
+static void packet_without_a_channel_comes_in_an_indication(void **state)
+{
+	struct turnclient c = client_open(*state, 0);
+	struct addr relayed, peer, other, told;
+	struct stun_attr a;
+	size_t len;
+	int fd = make_socket(&peer), other_fd = make_socket(&other);
+	assert_int_equal(allocate(&c, (struct attrs){0}, &relayed), 0);
+	assert_int_equal(bind_channel(&c, 0x4000, &peer), 0);
+	send_to(other_fd, &relayed, "psst");
+	assert_int_equal(turnclient_receive(&c, PATIENCE_MS, &len), 0);
+	assert_int_equal(stun_msg_decode(c.packet, len, &c.msg), 0);
+	assert_int_equal(c.msg.method, STUN_DATA);
+	assert_true(turnclient_address(&c, STUN_XOR_PEER_ADDRESS, &told));
+	assert_true(addr_equal(&told, &other));
+	assert_true(stun_attr_find(&c.msg, STUN_DATA_ATTR, &a));
+	assert_int_equal(a.len, 4);
+	assert_memory_equal(a.value, "psst", 4);
+	close(fd);
+	close(other_fd);
+	turnclient_close(&c);
+}
+
 /* RFC 8656 §11.5, with the kernel's own ICMP */
 static void unreachable_peer_is_told_to_the_client(void **state)
 {
@@ -508,6 +532,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(first_byte_decides),
 		T(packet_goes_from_client_to_peer_and_back),
+		T(packet_without_a_channel_comes_in_an_indication),
 		T(unreachable_peer_is_told_to_the_client),
 		T(reserved_port_is_handed_to_the_other_worker),
 		T(snapshot_message_takes_effect),

@@ -245,19 +245,41 @@ static struct auth_snapshot *make_auth(const struct auth_config *c)
 	return auth;
 }
 
-static size_t count_bufs(struct net *n)
+static struct net_buf *take_bufs(struct net *n, size_t most, size_t *taken)
 {
 	struct net_buf *all = NULL;
-	size_t count = 0;
-	for (struct net_buf *b; (b = net_buf_get(n)); count++) {
+	*taken = 0;
+	for (struct net_buf *b; *taken < most && (b = net_buf_get(n)); (*taken)++) {
 		b->next = all;
 		all = b;
 	}
+	return all;
+}
+
+static void put_bufs(struct net *n, struct net_buf *all)
+{
 	for (struct net_buf *b = all, *next; b; b = next) {
 		next = b->next;
 		net_buf_put(n, b);
 	}
+}
+
+static size_t count_bufs(struct net *n)
+{
+	size_t count;
+	put_bufs(n, take_bufs(n, SIZE_MAX, &count));
 	return count;
+}
+
+struct net_buf *fixture_hold(struct fixture *f, size_t left)
+{
+	size_t taken;
+	return take_bufs(f->net, f->n_bufs - left, &taken);
+}
+
+void fixture_release(struct fixture *f, struct net_buf *held)
+{
+	put_bufs(f->net, held);
 }
 
 struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c)

@@ -111,6 +111,10 @@ struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_conf
 /* F's configuration with one revocation takes effect. */
 void fixture_revoke(struct fixture *f, const struct auth_revocation *r);
 
+/* Takes all free buffers but LEFT out of use, and gives them back. */
+struct net_buf *fixture_hold(struct fixture *f, size_t left);
+void fixture_release(struct fixture *f, struct net_buf *held);
+
 /* Time passes, timers fire. */
 void fixture_pass_ms(struct fixture *f, uint64_t ms);
 static inline void fixture_pass_s(struct fixture *f, uint64_t s)

@@ -319,22 +319,15 @@ static void answer_lost_for_want_of_a_buffer_comes_with_the_retransmission(void 
 	struct client c = new_client(f, 0);
 	struct request r;
 	struct reply reply;
-	struct net_buf *held = NULL;
+	struct net_buf *held;
 	client_challenge(&c);
 	request_begin_allocate(&r);
 	request_sign(&r, &c);
-	for (size_t i = 0; i + 1 < f->n_bufs; i++) {
-		struct net_buf *b = net_buf_get(f->net);
-		b->next = held;
-		held = b;
-	}
+	held = fixture_hold(f, 1); /* for what arrives */
 	request_send(&r, &c, &reply);
 	assert_false(reply.is_there);
 	assert_int_equal(fixture_count(f, TURN_C_NO_BUFFER), 1);
-	for (struct net_buf *b = held, *next; b; b = next) {
-		next = b->next;
-		net_buf_put(f->net, b);
-	}
+	fixture_release(f, held);
 
 	request_send(&r, &c, &reply);
 

@@ -154,6 +154,30 @@ static void userhash_instead_of_username_is_401(void **state)
 	assert_true(reply_has(&reply, STUN_NONCE));
 }
 
+static void username_that_is_no_text_is_400(void **state)
+{
+	struct client c = challenged(state);
+	struct crypto_hmac_key k = client_key(&c);
+	uint8_t name[509];
+	memset(name, 'a', sizeof(name));
+	for (int i = 0; i < 2; i++) {
+		struct request r;
+		struct reply reply;
+		request_begin_allocate(&r);
+		if (i == 0)
+			stun_write_bytes(&r.w, STUN_USERNAME, "\xff\xfe", 2);
+		else
+			stun_write_bytes(&r.w, STUN_USERNAME, name, sizeof(name));
+		stun_write_bytes(&r.w, STUN_REALM, c.realm, strlen(c.realm));
+		stun_write_bytes(&r.w, STUN_NONCE, c.nonce, strlen(c.nonce));
+		stun_write_integrity(&r.w, CRYPTO_SHA1, &k);
+
+		request_send(&r, &c, &reply);
+
+		assert_int_equal(reply.code, STUN_BAD_REQUEST);
+	}
+}
+
 /* Though the password is right */
 static void other_realm_is_401(void **state)
 {
@@ -430,6 +454,7 @@ int main(void)
 		T(challenge_is_small_and_without_software),
 		T(integrity_without_username_realm_or_nonce_is_400),
 		T(userhash_instead_of_username_is_401),
+		T(username_that_is_no_text_is_400),
 		T(other_realm_is_401),
 		T(wrong_password_is_401_unsigned_with_a_challenge),
 		T(truncated_sha256_integrity_is_400),

@@ -121,6 +121,38 @@ static void reload_changes_limits_and_keeps_allocations(void **state)
 	assert_int_equal(granted, 400);
 }
 
+/* Packets are the least thing to lose; each is counted. */
+static void answers_without_a_buffer_are_dropped_and_counted(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, "192.0.2.1:40000");
+	struct net_icmp e = {at(PEER), 3, 3, 0};
+	struct addr relayed;
+	struct request r;
+	struct reply reply;
+	assert_int_equal(client_allocate(&c, &relayed), 0);
+	assert_int_equal(client_permit(&c, PEER), 0);
+	struct net_buf *held = fixture_hold(f, 1);
+	request_begin(&r, STUN_BINDING);
+	request_send(&r, &c, &reply);
+	assert_false(reply.is_there);
+	request_begin(&r, STUN_BINDING);
+	stun_write_u32(&r.w, 0x7abc, 0);
+	request_send(&r, &c, &reply);
+	assert_false(reply.is_there);
+	/* What is relayed needs none: it goes on in the buffer it came in. */
+	client_send(&c, PEER, "x", 1);
+	assert_to_peer(&c, &relayed, PEER, "x", 1);
+	struct net_buf *last = fixture_hold(f, 0);
+	turn_icmp(f->server, wire_find(f, &relayed), &e);
+	assert_silence(f);
+	assert_int_equal(fixture_count(f, TURN_C_NO_BUFFER), 3);
+	fixture_release(f, last);
+	fixture_release(f, held);
+	turn_icmp(f->server, wire_find(f, &relayed), &e);
+	assert_non_null(wire_take(f));
+}
+
 /* The first row of a name brings its help; no two rows of one name are alike. */
 static void assert_rows(const struct metrics_group *g)
 {
@@ -158,6 +190,7 @@ int main(void)
 		T(long_step_of_the_clock_ends_everything_at_once),
 		T(neighbours_of_a_tuple_have_no_part_in_it),
 		T(reload_changes_limits_and_keeps_allocations),
+		T(answers_without_a_buffer_are_dropped_and_counted),
 		cmocka_unit_test(counters_have_names_of_their_own),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
