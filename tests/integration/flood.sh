@@ -17,12 +17,12 @@ space flood
 join flood 10.200.9.2/24 edge 10.200.9.1/24
 route flood $OUT via 10.200.9.1
 route edge 198.18.0.0/15 dev to-flood
-ip -n "$RUN-flood" address add 198.18.0.1/15 dev lo
+in_space flood ip address add 198.18.0.1/15 dev lo
 in_space edge sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.to-flood.rp_filter=0
 # One neighbour for all of them: the far end answers ARP for every address.
 in_space flood sysctl -qw net.ipv4.conf.to-edge.proxy_arp=1 net.ipv4.ip_forward=0
-ip -n "$RUN-edge" route replace 198.18.0.0/15 via 10.200.9.2 dev to-flood
-ip -n "$RUN-flood" route add blackhole 198.18.0.0/15 2>/dev/null
+in_space edge ip route replace 198.18.0.0/15 via 10.200.9.2 dev to-flood
+in_space flood ip route add blackhole 198.18.0.0/15 2>/dev/null
 conf edge
 edge_start edge
 check "a credential is issued" credential '"location":"internet","limits":{"allocations":1000}'

@@ -110,7 +110,7 @@ space() {
 	for name in "$@"; do
 		ip netns add "$RUN-$name" || exit 1
 		SPACES+=("$name")
-		ip -n "$RUN-$name" link set lo up
+		in_space "$name" ip link set lo up
 	done
 }
 
@@ -125,15 +125,15 @@ join() {
 	for address in ${4//,/ }; do
 		address_add "$b" "to-$a" "$address"
 	done
-	ip -n "$RUN-$a" link set "to-$b" up
-	ip -n "$RUN-$b" link set "to-$a" up
+	in_space "$a" ip link set "to-$b" up
+	in_space "$b" ip link set "to-$a" up
 }
 
 # address_add SPACE DEVICE ADDRESS/LENGTH
 address_add() {
 	case $3 in
-	*:*) ip -n "$RUN-$1" address add "$3" dev "$2" nodad ;;
-	*) ip -n "$RUN-$1" address add "$3" dev "$2" ;;
+	*:*) in_space "$1" ip address add "$3" dev "$2" nodad ;;
+	*) in_space "$1" ip address add "$3" dev "$2" ;;
 	esac || exit 1
 }
 
@@ -142,12 +142,12 @@ route() {
 	local name=$1
 	shift
 	case "$*" in
-	*:*) ip -n "$RUN-$name" -6 route add "$@" ;;
-	*) ip -n "$RUN-$name" route add "$@" ;;
+	*:*) in_space "$name" ip -6 route add "$@" ;;
+	*) in_space "$name" ip route add "$@" ;;
 	esac || exit 1
 }
 
-# in_space NAME COMMAND... nsenter and not "ip netns exec", which wants to mount and therefore fails in
+# in_space NAME COMMAND... nsenter and not "ip netns exec" or "ip -n", which mount and therefore fail in
 # a chroot. So /sys still shows the namespace that the script was started in; /proc/net does not.
 in_space() {
 	local name=$1

@@ -7,12 +7,12 @@ begin turnutils_uclient turnutils_peer nft
 
 space ext edge1 edge2 hq lan
 # "lan" is a plain bridge for the outside, so that both nodes have one client address.
-ip -n "$RUN-lan" link add name br0 type bridge
-ip -n "$RUN-lan" link set br0 up
+in_space lan ip link add name br0 type bridge
+in_space lan ip link set br0 up
 for leg in "ext 10.200.1.2/24" "edge1 10.200.1.11/24" "edge2 10.200.1.12/24"; do
 	read -r name address <<<"$leg"
 	join "$name" "$address" lan ""
-	ip -n "$RUN-lan" link set "to-$name" master br0
+	in_space lan ip link set "to-$name" master br0
 done
 join hq 10.200.2.2/24 edge1 10.200.2.11/24
 join hq 10.200.3.2/24 edge2 10.200.3.12/24
