@@ -152,7 +152,10 @@ static int setup(void **state)
 	make_snapshot(f);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		struct worker *w = &f->w[i];
-		struct relay_listener l = {fds[i], f->listeners[i], AUTH_INTERNET};
+		struct relay_listener l = {.fd = fds[i],
+			.local = f->listeners[i],
+			.location = AUTH_INTERNET,
+			.transport = AUTH_UDP};
 		w->fixture = f;
 		w->loop = loop_create("worker", 64);
 		w->listener = f->listeners[i];
@@ -508,8 +511,9 @@ static void failed_making_closes_every_listener(void **state)
 		struct worker w = {.fixture = f, .loop = f->w[0].loop};
 		struct relay_config c = config_of(&w, 0);
 		for (unsigned i = 0; i < 3; i++) {
-			l[i].local = at("127.0.0.1");
-			l[i].location = AUTH_INTERNET;
+			l[i] = (struct relay_listener){.local = at("127.0.0.1"),
+				.location = AUTH_INTERNET,
+				.transport = AUTH_UDP};
 			l[i].fd = i == bad ? memfd_create("no socket", MFD_CLOEXEC)
 					   : make_socket(&l[i].local);
 		}
