@@ -94,11 +94,14 @@ check "$SILENT silent connections stand" within 30 has "$WORK/silent.log" '^read
 idle=$(memory_kb edge Rss)
 good
 mapfile -t ports < <(awk '/^relayed/ { print $2 }' "$WORK/slow.log")
-check "the slow readers are sent more than they may leave" in_space hq \
-	python3 "$HERE/stream.py" flood 1500000 $OUT "${ports[@]}"
+# Again where the host is so slow that too little of it gets through.
+flooded() {
+	in_space hq python3 "$HERE/stream.py" flood 1500000 $OUT "${ports[@]}"
+	at_least "$(metric sallyport_net_stream_drops_total)" $SLOW
+}
+check "what slow readers leave is dropped and counted" within 30 flooded
 full=$(memory_kb edge Rss)
 note "resident: $before kB, with $SLOW allocations and $SILENT connections $idle kB, flooded $full kB"
-check "what is over is dropped and counted" at_least "$(metric sallyport_net_stream_drops_total)" $SLOW
 if [ -z "$SANITIZED" ]; then
 	check "idle connections cost at most 4 KiB" at_most $(((idle - before) / (SILENT + SLOW))) 4
 	check "a slow reader costs little more than its buffer" at_most $((full - idle)) $((SLOW * 290 + 4096))
