@@ -25,6 +25,17 @@ static bool read_send(struct turn_server *s, const struct stun_msg *m, struct ad
 	return true;
 }
 
+/*
+ * From UDP to UDP the attribute is ignored where IPv6 is on either side (RFC 8656 §13.1 to §13.3);
+ * from TCP it always counts, because there is no packet whose DF bit could (§15).
+ */
+static bool honours_dont_fragment(const struct turn_client *c, const struct addr *wire)
+{
+	bool is_stream = c->transport == AUTH_TCP || c->transport == AUTH_TLS;
+
+	return is_stream || (c->addr.family == ADDR_IPV4 && wire->family == ADDR_IPV4);
+}
+
 void turn_handle_send(struct turn_server *s, const struct turn_client *c, const struct stun_msg *m,
 	struct net_buf *b)
 {
@@ -45,9 +56,7 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 	b->data += data.value - b->data; /* not const: the buffer is ours */
 	b->len = data.len;
 	b->addr = wire;
-	/* Where IPv6 is on either side the attribute is ignored (RFC 8656 §13.1 to §13.3). */
-	bool is_ipv4 = c->addr.family == ADDR_IPV4 && wire.family == ADDR_IPV4;
-	b->flags = dont_fragment && is_ipv4 ? NET_DONT_FRAGMENT : 0;
+	b->flags = dont_fragment && honours_dont_fragment(c, &wire) ? NET_DONT_FRAGMENT : 0;
 	net_port_send(r->port, b);
 	return;
 drop:

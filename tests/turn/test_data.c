@@ -208,6 +208,21 @@ static void dont_fragment_is_ignored_where_ipv6_is_involved(void **state)
 	assert_int_equal(wire_take(c.f)->flags, 0);
 }
 
+/* §15: a stream has no DF bit, so there the attribute is all there is */
+static void dont_fragment_of_a_stream_client_counts_for_ipv6_too(void **state)
+{
+	static const enum auth_transport transports[] = {AUTH_TCP, AUTH_TLS};
+	struct addr relayed;
+	struct client c = permitted6(state, "[2001:db8::7]:40000", &relayed);
+	for (size_t i = 0; i < ARRAY_LEN(transports); i++) {
+		c.where.transport = transports[i];
+		send_raw(&c, PEER6, "x", STUN_DONT_FRAGMENT);
+		assert_int_equal(wire_take(c.f)->flags, NET_DONT_FRAGMENT);
+		send_raw(&c, PEER6, "x", 0);
+		assert_int_equal(wire_take(c.f)->flags, 0);
+	}
+}
+
 /* ---- rate ---- */
 
 static void what_is_over_the_rate_is_dropped_each_way_for_itself(void **state)
@@ -324,6 +339,7 @@ int main(void)
 		T(dscp_and_ecn_are_carried),
 		T(dont_fragment_is_asked_for_packet_by_packet),
 		T(dont_fragment_is_ignored_where_ipv6_is_involved),
+		T(dont_fragment_of_a_stream_client_counts_for_ipv6_too),
 		T(what_is_over_the_rate_is_dropped_each_way_for_itself),
 		T(clients_of_one_node_meet_at_their_relayed_addresses),
 		cmocka_unit_test(advertised_addresses_are_translated_both_ways),
