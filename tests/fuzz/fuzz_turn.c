@@ -304,9 +304,15 @@ static void step_fail(struct world *x)
 	f->fail_adopt = how & 0x80;
 }
 
+static void step_close(struct world *x)
+{
+	struct client *c = next_client(x);
+	turn_client_closed(c->f->server, c->where.port, &c->where.addr);
+}
+
 static void (*const steps[])(struct world *) = {step_raw, step_allocate, step_refresh, step_permit,
 	step_bind, step_any, step_send, step_channel, step_peer, step_icmp, step_time, step_lease,
-	step_deliver, step_revoke, step_fail};
+	step_deliver, step_revoke, step_fail, step_close};
 
 /* ---- the world ---- */
 

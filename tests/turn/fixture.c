@@ -384,6 +384,8 @@ void fixture_destroy(struct fixture *f)
 	turn_server_destroy(f->server);
 	assert_int_equal(f->n_sent, 0); /* it ends without a word */
 	assert_int_equal(f->n_ports, 3);
+	for (size_t i = 0; i < f->n_ports; i++)
+		assert_int_equal(f->ports[i]->n_holds, 0);
 	assert_int_equal(f->wheel.count, 0);
 	assert_int_equal(fixture_count(f, TURN_C_ALLOCATIONS), 0);
 	assert_int_equal(count_bufs(f->net), f->n_bufs);

@@ -283,6 +283,21 @@ static void credential_revoked_while_waiting_gets_nothing(void **state)
 	assert_int_equal(f->n_put, 1);
 }
 
+/* The connection of a client on TCP breaks while its lease is on the way. */
+static void connection_closed_while_waiting_gets_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, 0);
+	struct request r;
+	ask(&c, &r);
+	turn_client_closed(f->server, c.where.port, &c.where.addr);
+	assert_int_equal(turn_server_allocations(f->server), 0);
+	turn_lease_answer(f->server, &f->asked[0], true);
+	assert_int_equal(turn_server_allocations(f->server), 0);
+	assert_int_equal(f->n_put, 1);
+	assert_silence(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -301,6 +316,7 @@ int main(void)
 		T(request_that_waits_counts_against_the_worker_limit),
 		cmocka_unit_test(no_limit_asks_for_no_lease),
 		cmocka_unit_test(node_that_counts_nothing_limits_nobody),
+		T(connection_closed_while_waiting_gets_nothing),
 		T(credential_revoked_while_waiting_gets_nothing),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
