@@ -33,6 +33,7 @@ static bool grow(struct net_ring *r, size_t need, size_t limit)
 	if (!data)
 		return false;
 	uint32_t len = r->len;
+	assert(len <= r->cap);
 	for (size_t at = 0; r->len > 0;) {
 		struct bytes part = net_ring_view(r);
 		memcpy(data + at, part.data, part.len);
@@ -51,6 +52,8 @@ bool net_ring_put(struct net_ring *r, const uint8_t *data, size_t len, size_t li
 		return false;
 	if (r->len + len > r->cap && !grow(r, r->len + len, limit))
 		return false;
+	if (len == 0)
+		return true; /* an empty ring has no room to take it into */
 	uint32_t end = (r->start + r->len) % r->cap;
 	size_t first = r->cap - end;
 	if (first > len)

@@ -3,6 +3,7 @@
  * Messages to a connection: gathered during a turn, then one call for all. What the kernel does not
  * take is copied into the connection's ring, so that a slow reader holds no packet buffers.
  */
+#include <assert.h>
 #include <errno.h>
 #include <sys/socket.h>
 
@@ -88,6 +89,7 @@ static bool take_off(struct net_conn *c, size_t sent)
 	}
 	if (sent == 0)
 		return false;
+	assert(c->tx_head); /* the kernel takes no more than it was given */
 	c->tx_head->data += sent;
 	c->tx_head->len -= (uint32_t)sent;
 	return true;
