@@ -75,9 +75,22 @@ int crypto_key_canonical(
 struct ssl_ctx_st; /* SSL_CTX */
 struct ssl_st;     /* SSL */
 
+struct crypto_tls_identity {
+	const char *certificate; /* PEM chain */
+	const char *private_key; /* PEM */
+};
+
 struct crypto_tls_config {
 	const char *certificate; /* PEM chain */
 	const char *private_key; /* PEM */
+	/*
+	 * Further ones. A client gets the one whose dNSNames bear the name it asks for (RFC 6066
+	 * §3), as it stands there before a wildcard of one label; the one above when none does or
+	 * it names none. Of several with that name, the one whose type of key it can use, and the
+	 * first listed of each type.
+	 */
+	const struct crypto_tls_identity *more;
+	size_t n_more;
 	const char *client_ca; /* PEM bundle callers must chain to, each certificate in it an anchor
 				  of its own; NULL: no client certificate is asked for */
 	const char
@@ -98,6 +111,14 @@ int crypto_tls_server_create(
 struct ssl_ctx_st *crypto_tls_get(struct ssl_ctx_st *ctx);
 void crypto_tls_destroy(struct ssl_ctx_st *ctx); /* gives one back */
 
+/* Does PATTERN, a host name or one whose leftmost label is "*", bear NAME? Case does not matter. */
+enum crypto_name_match {
+	CRYPTO_NAME_NONE,
+	CRYPTO_NAME_WILDCARD,
+	CRYPTO_NAME_EXACT,
+};
+enum crypto_name_match crypto_name_match(const char *pattern, const char *name);
+
 /*
  * A server's connection on a non-blocking descriptor, which stays the caller's. A write may take
  * only part, and one that wants to wait is repeated with the same bytes, at any address, and
@@ -113,6 +134,9 @@ enum crypto_tls_io {
 	CRYPTO_TLS_FAILED,
 };
 struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd); /* NULL: out of memory */
+/* The name the client asked for, whether or not a certificate bears it, and as it wrote it; NULL:
+ * none. Good after the handshake, as long as SSL. */
+const char *crypto_tls_name(const struct ssl_st *ssl);
 /* Says good-bye if that can be done at once. NULL is fine. */
 void crypto_tls_conn_destroy(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TLS server contexts. What a peer's certificate says is in peer.c. */
+/* TLS server contexts. Their certificates are in identity.c, what a peer's says in peer.c. */
 #include <stdio.h>
 #include <string.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sallyport/crypto.h>
+#include "identity.h"
 #include "pem.h"
 
 /* TLS 1.2: forward secrecy and AEAD only. The suites of TLS 1.3 are all of that kind. */
@@ -17,8 +18,7 @@
 	(SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |                      \
 		SSL_OP_CIPHER_SERVER_PREFERENCE)
 
-/* One sentence about WHAT from OpenSSL's queue, which is left empty. */
-static int refuse(char *why, const char *path, const char *what)
+int tls_refuse(char *why, const char *path, const char *what)
 {
 	unsigned long e = ERR_peek_last_error();
 	const char *reason =
@@ -44,19 +44,7 @@ static int set_protocol(SSL_CTX *ctx, char *why)
 		SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
 		SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) != 1 ||
 		SSL_CTX_set1_groups(ctx, groups, ARRAY_LEN(groups)) != 1)
-		return refuse(why, "TLS", "OpenSSL does not know our protocol settings");
-	return 0;
-}
-
-static int set_identity(SSL_CTX *ctx, const struct crypto_tls_config *c, char *why)
-{
-	if (SSL_CTX_use_certificate_chain_file(ctx, c->certificate) != 1)
-		return refuse(
-			why, c->certificate, "no certificate chain in PEM can be read from it");
-	if (SSL_CTX_use_PrivateKey_file(ctx, c->private_key, SSL_FILETYPE_PEM) != 1)
-		return refuse(why, c->private_key,
-			"no private key in PEM that opens without a pass phrase and belongs to the "
-			"certificate");
+		return tls_refuse(why, "TLS", "OpenSSL does not know our protocol settings");
 	return 0;
 }
 
@@ -65,10 +53,10 @@ static int set_crl(SSL_CTX *ctx, const char *path, char *why)
 	X509_STORE *store = SSL_CTX_get_cert_store(ctx);
 	X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
 	if (lookup == NULL || X509_load_crl_file(lookup, path, X509_FILETYPE_PEM) < 1)
-		return refuse(why, path, "no revocation list in PEM can be read from it");
+		return tls_refuse(why, path, "no revocation list in PEM can be read from it");
 	/* A caller whose issuer has no current list here is refused. */
 	if (X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1)
-		return refuse(why, path, "revocation cannot be switched on");
+		return tls_refuse(why, path, "revocation cannot be switched on");
 	return 0;
 }
 
@@ -76,15 +64,16 @@ static int set_crl(SSL_CTX *ctx, const char *path, char *why)
 static int set_client_ca(SSL_CTX *ctx, const struct crypto_tls_config *c, char *why)
 {
 	if (SSL_CTX_load_verify_file(ctx, c->client_ca) != 1)
-		return refuse(why, c->client_ca, "no CA certificate in PEM can be read from it");
+		return tls_refuse(
+			why, c->client_ca, "no CA certificate in PEM can be read from it");
 	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(c->client_ca);
 	if (names == NULL)
-		return refuse(why, c->client_ca, "its CA names cannot be read");
+		return tls_refuse(why, c->client_ca, "its CA names cannot be read");
 	SSL_CTX_set_client_CA_list(ctx, names);
 	/* Whoever is named in the file is an anchor, also an intermediate without its root. */
 	if (X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN) != 1 ||
 		SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) != 1)
-		return refuse(why, c->client_ca, "verification cannot be set up");
+		return tls_refuse(why, c->client_ca, "verification cannot be set up");
 	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
 	int mode = SSL_VERIFY_PEER;
 	if (c->client_required)
@@ -122,10 +111,10 @@ int crypto_tls_server_create(
 	ERR_clear_error();
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	if (ctx == NULL)
-		return refuse(why, "TLS", "no context can be made");
+		return tls_refuse(why, "TLS", "no context can be made");
 	int rc = set_protocol(ctx, why);
 	if (rc == 0)
-		rc = set_identity(ctx, c, why);
+		rc = tls_identities_set(ctx, c, why);
 	if (rc == 0 && c->client_ca)
 		rc = set_client_ca(ctx, c, why);
 	if (rc == 0 && c->has_stun_alpn)
