@@ -14,6 +14,12 @@ struct options_log {
 	bool privacy;
 };
 
+#define OPTIONS_CERTIFICATES_MAX 64
+struct options_certificate {
+	const char *certificate;
+	const char *private_key;
+};
+
 struct options_face {
 	const char *name;
 	int location;            /* index: 0 internet, 1 intranet */
@@ -22,7 +28,8 @@ struct options_face {
 	struct conf_list tls;    /* struct addr */
 	const char *certificate;
 	const char *private_key;
-	struct conf_list advertise; /* struct addr; empty: as listen */
+	struct conf_list certificates; /* struct options_certificate: further ones */
+	struct conf_list advertise;    /* struct addr; empty: as listen */
 	const char *host;
 };
 

@@ -15,6 +15,22 @@ static const char *const location_names[] = {"internet", "intranet", NULL};
 static const struct conf_option listen_item = {.type = CONF_ADDR, .min = STUN_PORT};
 static const struct conf_option tls_item = {.type = CONF_ADDR, .min = STUNS_PORT};
 
+static const struct conf_option certificate_table[] = {
+	{.name = "certificate",
+		.type = CONF_PATH,
+		AT(options_certificate, certificate),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.example = "/etc/sallyport/tls/second.pem",
+		.text = "Certificate with its chain, in PEM."},
+	{.name = "private_key",
+		.type = CONF_PATH,
+		AT(options_certificate, private_key),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.example = "/etc/sallyport/tls/second.key",
+		.text = "Its private key, in PEM without a pass phrase."},
+	{.name = NULL},
+};
+
 static const struct conf_option face_table[] = {
 	{.name = "name",
 		.type = CONF_STRING,
@@ -75,6 +91,18 @@ static const struct conf_option face_table[] = {
 		.flags = CONF_RELOAD,
 		.example = "/etc/sallyport/tls/edge.key",
 		.text = "Private key of the certificate, in PEM without a pass phrase."},
+	{.name = "certificates",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_face, certificates),
+		.children = certificate_table,
+		.item_size = sizeof(struct options_certificate),
+		.flags = CONF_RELOAD,
+		.max = OPTIONS_CERTIFICATES_MAX,
+		.text = "Further certificates, for other host names or with another type of key. "
+			"A client gets one with the name it asks for (SNI) among its DNS subject "
+			"alternative names, a wildcard of one label included; the one above when "
+			"there is none."},
 	{.name = "advertise",
 		.type = CONF_LIST,
 		.item = CONF_ADDR,
@@ -272,6 +300,10 @@ static void check_tls(struct conf_doc *doc, const struct options_face *f)
 	else if (f->private_key && !f->certificate)
 		conf_fail(doc, &f->private_key,
 			"the key needs its certificate; name it in \"certificate\"");
+	else if (f->certificates.n > 0 && !f->certificate)
+		conf_fail(doc, &f->certificates,
+			"which certificate do clients get that ask for no name? Name it in "
+			"\"certificate\" and its key in \"private_key\"");
 	else if (f->certificate && f->tls.n == 0)
 		conf_warn(doc, &f->certificate,
 			"nothing uses this certificate; name addresses in \"tls\", or remove it");

@@ -58,6 +58,41 @@ static int make_listeners(struct settings *s)
 	return 0;
 }
 
+/* The option that WHY speaks of: it begins with the file that is wrong. */
+static const void *certificate_field(const struct options_face *f, const char *why)
+{
+	const struct options_certificate *c = f->certificates.items;
+
+	for (size_t i = 0; i < f->certificates.n; i++) {
+		if (strncmp(why, c[i].certificate, strlen(c[i].certificate)) == 0)
+			return &c[i].certificate;
+		if (strncmp(why, c[i].private_key, strlen(c[i].private_key)) == 0)
+			return &c[i].private_key;
+	}
+	return &f->certificate;
+}
+
+static int make_face_tls(struct settings *s, const struct options_face *f, struct ssl_ctx_st **out)
+{
+	const struct options_certificate *from = f->certificates.items;
+	struct crypto_tls_identity more[OPTIONS_CERTIFICATES_MAX];
+	char why[CRYPTO_WHY_LEN] = "";
+	struct crypto_tls_config c = {
+		.certificate = f->certificate,
+		.private_key = f->private_key,
+		.more = more,
+		.n_more = f->certificates.n,
+		.has_stun_alpn = true,
+	};
+
+	for (size_t i = 0; i < f->certificates.n; i++)
+		more[i] = (struct crypto_tls_identity){from[i].certificate, from[i].private_key};
+	int rc = crypto_tls_server_create(&c, out, why);
+	if (rc != 0)
+		conf_fail(s->doc, certificate_field(f, why), "%s", why[0] ? why : err_text(rc));
+	return rc;
+}
+
 /* Every face's, so that one run shows what is wrong with all of them. */
 static int make_faces_tls(struct settings *s)
 {
@@ -65,17 +100,7 @@ static int make_faces_tls(struct settings *s)
 	int first = 0;
 
 	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
-		char why[CRYPTO_WHY_LEN] = "";
-		struct crypto_tls_config c = {
-			.certificate = f[i].certificate,
-			.private_key = f[i].private_key,
-			.has_stun_alpn = true,
-		};
-		int rc = f[i].tls.n == 0
-				 ? 0
-				 : crypto_tls_server_create(&c, &s->faces_tls.by_face[i], why);
-		if (rc != 0)
-			conf_fail(s->doc, &f[i].certificate, "%s", why[0] ? why : err_text(rc));
+		int rc = f[i].tls.n ? make_face_tls(s, &f[i], &s->faces_tls.by_face[i]) : 0;
 		if (first == 0)
 			first = rc;
 	}
