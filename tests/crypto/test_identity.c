@@ -103,14 +103,19 @@ static void read_common_name(SSL *client, char *out, size_t cap)
 static const char *ask(struct fixture *f, const char *name, const char *sigalgs, int version)
 {
 	struct ssl_ctx_st *ctx = NULL;
+	char host[256] = "", list[256] = ""; /* OpenSSL's macros want them writable */
 	BIO *a, *b;
+	if (name != NULL)
+		strcpy(host, name);
+	if (sigalgs != NULL)
+		strcpy(list, sigalgs);
 	assert_int_equal(crypto_tls_server_create(&f->config, &ctx, f->why), 0);
 	SSL_CTX *client_ctx = SSL_CTX_new(TLS_client_method());
 	SSL *server = SSL_new(ctx), *client = SSL_new(client_ctx);
 	if (name != NULL)
-		assert_int_equal(SSL_set_tlsext_host_name(client, name), 1);
+		assert_int_equal(SSL_set_tlsext_host_name(client, host), 1);
 	if (sigalgs != NULL)
-		assert_int_equal(SSL_set1_sigalgs_list(client, sigalgs), 1);
+		assert_int_equal(SSL_set1_sigalgs_list(client, list), 1);
 	if (version != 0)
 		assert_int_equal(SSL_set_max_proto_version(client, version), 1);
 	assert_int_equal(BIO_new_bio_pair(&a, 0, &b, 0), 1);
