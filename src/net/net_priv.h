@@ -46,7 +46,7 @@ struct net {
 	uint32_t next_port_id;
 	uint8_t *scratch; /* NET_SCRATCH bytes that connections are read into; NULL without any */
 	struct list dirty_conns;
-	struct net_conn *serving; /* as RECEIVING, of connections */
+	const struct net_port *serving; /* as RECEIVING, of clients' connections */
 	uint32_t n_conns;
 	struct net_rx *rx;
 	struct net_tx *tx;

@@ -3,7 +3,7 @@
  * TCP and TLS connections as the files of this folder share them.
  *
  *   stream.c         listeners, accepting
- *   stream_conn.c    a connection's life: opening, time-outs, end
+ *   stream_conn.c    a connection: opening, handshake, end
  *   stream_rx.c      bytes to messages        stream_tx.c    messages to bytes
  *   ring.c           what a slow reader has not taken yet
  */
@@ -14,7 +14,7 @@
 #include <event2/event_struct.h>
 
 #include "frame.h"
-#include "net_priv.h"
+#include "life.h"
 
 struct ssl_st;
 
@@ -40,12 +40,6 @@ struct net_listener {
 	struct wheel_timer pause; /* set while descriptors are short */
 };
 
-enum net_conn_stage {
-	NET_CONN_HANDSHAKE,
-	NET_CONN_SILENT, /* no message has come */
-	NET_CONN_OPEN,
-};
-
 /* A connection. Owned by its listener's list; ends by net_conn_end, or by closing the listener. */
 struct net_conn {
 	struct net_port port;          /* first: a port is cast back */
@@ -55,14 +49,12 @@ struct net_conn {
 	struct list dirty_link; /* in net->dirty_conns, or alone */
 	struct addr peer;
 	int fd;
-	uint8_t stage;      /* enum net_conn_stage */
 	bool is_broken;     /* a write has failed; nothing is sent any more */
 	struct ssl_st *tls; /* owned; NULL on plain TCP */
 	struct net_framer framer;
 	struct net_buf *tx_head, **tx_tail; /* waiting for the end of the turn */
 	struct net_ring out;
-	uint64_t heard_ms; /* when the last message came */
-	struct wheel_timer timer;
+	struct net_life life;
 	struct event read_event, write_event;
 };
 
@@ -72,7 +64,6 @@ bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer);
 void net_conn_end(struct net_conn *c, enum net_counter why);
 /* Without a word to the handler. */
 void net_conn_close(struct net_conn *c);
-void net_conn_wait_ms(struct net_conn *c, uint64_t ms);
 
 /* Reads what there is, once. C may be gone after it. */
 void net_conn_receive(struct net_conn *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A connection's life: opening, the handshake of TLS, time-outs, its end. */
+/* A connection: opening, the handshake of TLS, its end. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,13 +31,11 @@ static void take_out(struct net_conn *c)
 	c->is_broken = true;
 	list_remove(&c->dirty_link);
 	list_remove(&c->link);
-	wheel_cancel(c->listener->config.wheel, &c->timer);
+	net_life_fini(&c->life);
 	event_del(&c->read_event);
 	event_del(&c->write_event);
-	if (n->serving == c)
+	if (n->serving == &c->port)
 		n->serving = NULL;
-	n->n_conns--;
-	metrics_sub(n->cells, NET_C_CONNECTIONS, 1);
 }
 
 void net_conn_close(struct net_conn *c)
@@ -64,30 +62,9 @@ static void port_close(struct net_port *p)
 
 static const struct net_port_ops conn_ops = {net_conn_send, port_close};
 
-/* ---- time ---- */
-
-void net_conn_wait_ms(struct net_conn *c, uint64_t ms)
+static void end_in_time(struct net_life *l, enum net_counter why)
 {
-	const struct net_listener_config *l = &c->listener->config;
-
-	wheel_set(l->wheel, &c->timer, l->clock->mono_ms + ms);
-}
-
-/* Messages do not move the timer: they come too often. It looks when the last one was. */
-static void on_timer(struct wheel_timer *t, void *arg)
-{
-	struct net_conn *c = CONTAINER_OF(t, struct net_conn, timer);
-	uint64_t quiet_ms = c->listener->config.clock->mono_ms - c->heard_ms;
-
-	(void)arg;
-	if (c->stage != NET_CONN_OPEN)
-		net_conn_end(c, NET_C_END_SILENT);
-	else if (c->port.n_holds > 0)
-		net_conn_wait_ms(c, NET_IDLE_MS);
-	else if (quiet_ms < NET_IDLE_MS)
-		net_conn_wait_ms(c, NET_IDLE_MS - quiet_ms);
-	else
-		net_conn_end(c, NET_C_END_IDLE);
+	net_conn_end(CONTAINER_OF(l, struct net_conn, life), why);
 }
 
 /* ---- events ---- */
@@ -97,8 +74,7 @@ static bool shake_hands(struct net_conn *c)
 {
 	switch (crypto_tls_handshake(c->tls)) {
 	case CRYPTO_TLS_DONE:
-		c->stage = NET_CONN_SILENT;
-		net_conn_wait_ms(c, NET_FIRST_MESSAGE_MS);
+		net_life_shaken(&c->life);
 		return true;
 	case CRYPTO_TLS_WANT_READ:
 		return false;
@@ -125,7 +101,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		net_conn_end(c, NET_C_END_ERROR);
 		return;
 	}
-	if (c->stage != NET_CONN_HANDSHAKE || shake_hands(c))
+	if (c->life.stage != NET_STAGE_HANDSHAKE || shake_hands(c))
 		net_conn_receive(c);
 }
 
@@ -136,7 +112,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_turn(c->net->loop);
-	if (c->stage == NET_CONN_HANDSHAKE)
+	if (c->life.stage == NET_STAGE_HANDSHAKE)
 		(void)shake_hands(c); /* what can be read then has its own event */
 	else
 		net_conn_drain(c);
@@ -175,17 +151,21 @@ static struct net_conn *make(struct net_listener *l, int fd, const struct addr *
 	c->listener = l;
 	c->peer = *peer;
 	c->fd = fd;
-	c->stage = l->config.tls ? NET_CONN_HANDSHAKE : NET_CONN_SILENT;
+	c->life = (struct net_life){.net = n,
+		.wheel = l->config.wheel,
+		.clock = l->config.clock,
+		.port = &c->port,
+		.end = end_in_time};
 	c->tx_tail = &c->tx_head;
 	list_init(&c->dirty_link);
-	wheel_timer_init(&c->timer, on_timer);
 	return c;
 }
 
 bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
 {
 	struct net *n = l->net;
-	struct net_conn *c = n->n_conns < l->config.max_connections ? make(l, fd, peer) : NULL;
+	struct net_conn *c =
+		net_life_has_room(n, l->config.max_connections) ? make(l, fd, peer) : NULL;
 
 	if (!c || !start(c)) {
 		metrics_add(n->cells, NET_C_REFUSED_LIMIT, 1);
@@ -196,9 +176,7 @@ bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
 		return false;
 	}
 	list_append(&l->conns, &c->link);
-	n->n_conns++;
-	metrics_add(n->cells, NET_C_CONNECTIONS, 1);
 	metrics_add(n->cells, l->config.tls ? NET_C_ACCEPTED_TLS : NET_C_ACCEPTED_TCP, 1);
-	net_conn_wait_ms(c, l->config.tls ? NET_HANDSHAKE_MS : NET_FIRST_MESSAGE_MS);
+	net_life_begin(&c->life, l->config.tls ? NET_STAGE_HANDSHAKE : NET_STAGE_SILENT);
 	return true;
 }

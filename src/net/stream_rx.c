@@ -72,14 +72,10 @@ static bool deliver(struct net_conn *c, struct net_buf **bufs, size_t n)
 
 	if (n == 0)
 		return true;
-	c->heard_ms = c->listener->config.clock->mono_ms;
-	if (c->stage == NET_CONN_SILENT) {
-		c->stage = NET_CONN_OPEN;
-		net_conn_wait_ms(c, NET_IDLE_MS);
-	}
-	net->serving = c;
+	net_life_heard(&c->life);
+	net->serving = &c->port;
 	h->packets(h->arg, &c->port, bufs, n);
-	bool is_there = net->serving == c;
+	bool is_there = net->serving == &c->port;
 	net->serving = NULL;
 	return is_there;
 }
