@@ -52,8 +52,10 @@ struct turn_config {
 	uint32_t max_allocations;     /* of this worker; 0 = no limit */
 	uint32_t subject_allocations; /* per credential subject when it states none; 0 = no limit */
 	uint32_t allocation_kbps;     /* when the credential states none; 0 = no limit */
-	bool strict_channels;         /* channel numbers of RFC 8656 only */
-	const char *software;         /* SOFTWARE attribute, NULL: none */
+	uint32_t challenge_rate; /* challenges/s of the node for one source prefix; 0 = no limit */
+	uint32_t binding_rate;   /* Binding answers, the same */
+	bool strict_channels;    /* channel numbers of RFC 8656 only */
+	const char *software;    /* SOFTWARE attribute, NULL: none */
 	struct turn_peer_config peers;
 	/* Fixed for the life of the process; a snapshot repeats them. */
 	const struct turn_relay_address *relays;
@@ -107,6 +109,8 @@ enum turn_counter {
 	TURN_C_SEND_DROPPED, /* Send indication without permission, or malformed */
 	TURN_C_PEER_DROPPED, /* datagram of a peer without permission, or too long for a message */
 	TURN_C_NO_BUFFER,
+	TURN_C_LIMITED_CHALLENGE, /* refusals to strangers, over the rate of their prefix */
+	TURN_C_LIMITED_BINDING,
 	TURN_C_COUNT,
 };
 extern const struct metrics_group turn_counters;

@@ -52,6 +52,8 @@ struct options_limits {
 	uint64_t allocations;
 	uint64_t subject_allocations;
 	uint64_t allocation_bps;
+	uint64_t challenge_rate;
+	uint64_t binding_rate;
 	uint64_t permissions;
 	uint64_t channels;
 	uint64_t default_lifetime_s;

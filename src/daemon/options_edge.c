@@ -209,6 +209,24 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Rate of one allocation, each direction, unless its credential states one; "
 			"what is over is dropped and counted. 0: no limit."},
+	{.name = "challenge_rate",
+		.type = CONF_UINT,
+		AT(options_limits, challenge_rate),
+		.max = 1000000,
+		.fallback = "1000",
+		.flags = CONF_RELOAD,
+		.text = "Answers a second over UDP to requests without a right credential, for "
+			"each "
+			"network they seem to come from (IPv4 /24, IPv6 /48); what is over is "
+			"dropped and counted. Whoever has a right credential and nonce is never "
+			"limited. The workers share it evenly. 0: no limit."},
+	{.name = "binding_rate",
+		.type = CONF_UINT,
+		AT(options_limits, binding_rate),
+		.max = 1000000,
+		.fallback = "2000",
+		.flags = CONF_RELOAD,
+		.text = "Binding answers a second over UDP for each such network. 0: no limit."},
 	{.name = "permissions",
 		.type = CONF_UINT,
 		AT(options_limits, permissions),

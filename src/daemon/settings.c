@@ -294,6 +294,8 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.max_allocations = (uint32_t)((e->limits.allocations + workers - 1) / workers),
 		.subject_allocations = (uint32_t)e->limits.subject_allocations,
 		.allocation_kbps = (uint32_t)((e->limits.allocation_bps + 999) / 1000),
+		.challenge_rate = (uint32_t)e->limits.challenge_rate,
+		.binding_rate = (uint32_t)e->limits.binding_rate,
 		.strict_channels = e->strict_channels,
 		.software = e->software ? PACKAGE_STRING : NULL,
 		.peers = {e->peers.allow.items, e->peers.allow.n, e->peers.deny.items,

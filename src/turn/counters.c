@@ -70,5 +70,11 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[TURN_C_NO_BUFFER] = {"sallyport_turn_ignored_total", "reason=\"no_buffer\"",
 		METRICS_COUNTER, NULL},
+	[TURN_C_LIMITED_CHALLENGE] = {"sallyport_turn_replies_limited_total", "kind=\"challenge\"",
+		METRICS_COUNTER,
+		"Requests of strangers left without an answer because their network drew too "
+		"many."},
+	[TURN_C_LIMITED_BINDING] = {"sallyport_turn_replies_limited_total", "kind=\"binding\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group turn_counters = {rows, TURN_C_COUNT};

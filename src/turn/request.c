@@ -88,6 +88,64 @@ static unsigned counter_of(unsigned code)
 	}
 }
 
+static void log_limited(struct turn_server *s, enum turn_reply kind, const struct addr *source)
+{
+	static const enum turn_burst_kind burst[] = {
+		[TURN_REPLY_CHALLENGE] = TURN_BURST_CHALLENGES,
+		[TURN_REPLY_BINDING] = TURN_BURST_BINDINGS,
+	};
+	static const char *const option[] = {
+		[TURN_REPLY_CHALLENGE] = "challenge_rate",
+		[TURN_REPLY_BINDING] = "binding_rate",
+	};
+	char name[LOG_NAME_LEN];
+
+	if (turn_bursts_prefix(&s->bursts, burst[kind], source))
+		log_warning(LOG_TURN, "answers dropped",
+			"prefix=%s limit=%s worker=%u hint=\"a flood, or a network of very many "
+			"clients: then raise edge.limits.%s\"",
+			turn_burst_prefix_name(source, name), option[kind], s->config.worker,
+			option[kind]);
+}
+
+/*
+ * The key of the 5-tuple's allocation signed it: its nonce has run out, or it asks for what cannot
+ * be had, but it is no stranger.
+ */
+static bool is_known(struct turn_request *req)
+{
+	const struct turn_alloc *a = req->alloc;
+	struct crypto_hmac_key k;
+
+	if (!a || (!req->msg.integrity && !req->msg.integrity_sha256))
+		return false;
+	crypto_hmac_key_init(&k, req->origin.integrity, a->key.bytes, a->key.len);
+	bool is_right = stun_msg_check_integrity(&req->msg, req->origin.integrity, &k);
+	crypto_wipe(&k, sizeof(k));
+	return is_right;
+}
+
+/* The workers share the rate evenly. A connection's address is nobody else's. */
+bool turn_request_may_answer(struct turn_request *req, enum turn_reply kind)
+{
+	struct turn_server *s = req->server;
+	const struct turn_config *c = &s->snapshot->config;
+	const struct addr *source = &req->origin.client.addr;
+	uint32_t rate = kind == TURN_REPLY_BINDING ? c->binding_rate : c->challenge_rate;
+
+	if (rate == 0 || req->origin.client.transport != AUTH_UDP)
+		return true;
+	if (turn_replies_pass(s->replies, kind, source,
+		    UINT64_C(1000000000) * s->config.n_workers / rate, turn_now_ms(s)))
+		return true;
+	if (is_known(req))
+		return true;
+	turn_count(
+		s, kind == TURN_REPLY_BINDING ? TURN_C_LIMITED_BINDING : TURN_C_LIMITED_CHALLENGE);
+	log_limited(s, kind, source);
+	return false;
+}
+
 /* RFC 8489 §9.2.5: a challenge names the realm, a fresh nonce and the password algorithms. */
 static void write_challenge(
 	struct turn_server *s, const struct turn_origin *o, struct stun_writer *w)
@@ -129,6 +187,8 @@ void turn_request_refuse(struct turn_request *req, struct stun_refusal r)
 	bool is_first =
 		r.code == STUN_UNAUTHORIZED && !req->msg.integrity && !req->msg.integrity_sha256;
 
+	if (!req->origin.is_signed && !turn_request_may_answer(req, TURN_REPLY_CHALLENGE))
+		return;
 	turn_count(req->server, is_first ? TURN_C_CHALLENGE : counter_of(r.code));
 	/* It may be nobody's: the bytes that only people read are left out. */
 	if (is_first)

@@ -36,7 +36,9 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 	hash_table_init(&s->by_tuple);
 	hash_table_init(&s->pending);
 	list_init(&s->reservations);
-	int rc = make_ports(s);
+	turn_bursts_init(&s->bursts, c->clock, c->wheel, c->worker);
+	s->replies = turn_replies_create();
+	int rc = s->replies ? make_ports(s) : -ENOMEM;
 	if (rc != 0) {
 		turn_server_destroy(s);
 		return rc;
@@ -59,6 +61,8 @@ void turn_server_destroy(struct turn_server *s)
 	s->is_ending = true;
 	hash_table_each(&s->by_tuple, end_alloc, (void *)(uintptr_t)why);
 	turn_reservations_drop(s);
+	turn_bursts_fini(&s->bursts);
+	turn_replies_destroy(s->replies);
 	for (size_t i = 0; s->ports && i < s->snapshot->config.n_relays; i++)
 		net_ports_fini(&s->ports[i]);
 	free(s->ports);
@@ -174,6 +178,8 @@ static void handle_request(struct turn_request *req)
 		turn_count(req->server, TURN_C_UNKNOWN_MESSAGE);
 		return;
 	}
+	if (is_binding && !turn_request_may_answer(req, TURN_REPLY_BINDING))
+		return;
 	if (!is_binding) {
 		/* Integrity first: an answer to a stranger is a challenge and nothing more (RFC
 		 * 8489 §6.3). */

@@ -8,12 +8,16 @@
  *   alloc.c      an allocation's life        bind.c       CreatePermission, ChannelBind
  *   relays.c     relay ports                 data.c       Send, Data, ICMP
  *   reserve.c    reserved relay ports        peers.c      who may be sent to
- *   snapshot.c   what a reload replaces
+ *   snapshot.c   what a reload replaces        replies.c   answers per source prefix
+ *   bursts.c     two log lines for many events
  */
 #ifndef TURN_PRIV_H
 #define TURN_PRIV_H
 
 #include <sallyport/turn.h>
+
+#include "bursts.h"
+#include "replies.h"
 
 #define TURN_PERMISSION_MS    (300 * 1000) /* RFC 8656 §9 */
 #define TURN_CHANNEL_MS       (600 * 1000) /* RFC 8656 §12 */
@@ -159,6 +163,8 @@ struct turn_server {
 	uint8_t indication_tid[STUN_TID_LEN];
 	struct turn_server *const *servers; /* all workers', see turn_server_join */
 	struct loop *const *loops;
+	struct turn_replies *replies;
+	struct turn_bursts bursts;
 	bool is_ending; /* other workers are not written to any more */
 	struct log_limit log_denied;
 };
@@ -198,6 +204,9 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req);
 /* 420 if the request carries a comprehension-required attribute this server has no use for. */
 bool turn_request_is_understood(
 	const struct turn_request *req, uint16_t *types, size_t cap, size_t *n);
+
+/* May an answer to this stranger leave? Counts it and tells of it, if not. */
+bool turn_request_may_answer(struct turn_request *req, enum turn_reply kind);
 
 /* An answer being written. The buffer goes out with turn_answer_send or back with it on overflow.
  */

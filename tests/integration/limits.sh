@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The limits of the edge, with real packets: what a flood of one network draws, and who does not
+# feel it. Replies are counted by the kernel, outside the daemon.
+. "$(dirname "$0")/lib.sh"
+begin turnutils_uclient turnutils_peer nft
+
+OUT=10.200.1.1
+SECONDS_LONG=6
+[ -z "$LONG" ] || SECONDS_LONG=60
+FLOOD=${FLOOD_RATE:-4000} # requests/s
+[ -x "$TOOLS/stunflood" ] || skip_all "stunflood is not built"
+site
+# The flood comes in over a wire of its own, and the answers to it end in a black hole; a good
+# client lives among the addresses that it forges.
+space flood
+join flood 10.200.9.2/24 edge 10.200.9.1/24
+route flood $OUT via 10.200.9.1
+in_space edge sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.to-flood.rp_filter=0
+in_space edge ip route replace 198.18.0.0/15 via 10.200.9.2 dev to-flood
+in_space flood ip address add 198.18.5.9/32 dev lo
+in_space flood ip route add blackhole 198.18.0.0/15
+
+in_space edge nft -f - <<'RULES' || skip_all "nft cannot count here"
+table ip count {
+	counter good {}
+	counter flooded {}
+	counter other {}
+	chain out {
+		type filter hook output priority 0;
+		udp sport 3478 ip daddr 198.18.5.9 counter name good accept
+		udp sport 3478 ip daddr 198.18.5.0/24 counter name flooded
+		udp sport 3478 ip daddr 198.18.7.0/24 counter name other
+	}
+}
+RULES
+# replies NAME: of this counter so far.
+replies() {
+	in_space edge nft -j list counter ip count "$1" | jq '.nftables[] | .counter? // empty | .packets'
+}
+# total ROW LABELS: a counter of the daemon.
+total() {
+	admin edge /metrics | awk -v row="$1{$2}" '$1 == row { print $2 }'
+}
+# write_conf LINES: the limits, and nothing else changes.
+write_conf() {
+	CONF_WORKERS=2 CONF_EDGE="  limits: {$1}" conf edge
+}
+# flood SECONDS RATE PREFIX ARGUMENTS...
+flood() {
+	in_space flood "$TOOLS/stunflood" -n $(($1 * $2)) -r "$2" -s "$3" "${@:4}" $OUT
+}
+# burst_sum WHAT: what the lines at the ends of bursts add up to.
+burst_sum() {
+	awk -v what="what=$1" '/ burst over / && index($0, what) && match($0, /count=[0-9]+/) {
+		n += substr($0, RSTART + 6, RLENGTH - 6) } END { print n + 0 }' "$WORK/edge.log"
+}
+
+write_conf "challenge_rate: 200, binding_rate: 300"
+edge_start edge
+check "a credential is issued" credential '"location":"internet","limits":{"allocations":1000}'
+start peer hq turnutils_peer -L 10.200.2.2
+
+# ---- challenges ----
+
+start good flood timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" -L 198.18.5.9 \
+	-e 10.200.2.2 -c -n $((SECONDS_LONG * 50 + 100)) -m 4 $OUT
+within 15 has "$WORK/good.log" 'tot_recv_msgs=[1-9]' >/dev/null
+flood 1 $FLOOD 198.18.5.0/24 >/dev/null # pages of the table that are touched now are not growth
+sleep 1.5
+memory=$(memory_kb edge Rss)
+before=$(replies flooded) other=$(replies other)
+nonce=$(probe flood -1 -L 198.18.5.9 $OUT allocate | field nonce)
+start aside flood "$TOOLS/stunflood" -n $((SECONDS_LONG * 50)) -r 50 -s 198.18.7.0/24 $OUT
+began=$(date +%s%3N)
+start storm flood "$TOOLS/stunflood" -n $((SECONDS_LONG * FLOOD)) -r "$FLOOD" -s 198.18.5.0/24 $OUT
+sleep 2
+check "a new client of the flooded network gets in if it has a nonce" answers class=success -- \
+	probe flood -r $REALM -n "$nonce" -u "$CRED_USER" -w "$CRED_PASSWORD" -L 198.18.5.9 $OUT allocate
+check "the network sends $FLOOD requests/s for $SECONDS_LONG s" await storm $((SECONDS_LONG + 20))
+ms=$(($(date +%s%3N) - began))
+got=$(($(replies flooded) - before))
+note "$got challenges in $ms ms; 200/s are allowed"
+check "it draws 200 challenges a second and a second's worth at most" at_most $got \
+	$((200 * (ms + 1000) / 1000 + 8))
+check "it draws what is allowed" at_least $got $((200 * ms / 1000 * 8 / 10))
+await aside 10
+check "a network beside it gets every answer" same $(($(replies other) - other)) $((SECONDS_LONG * 50))
+await good 60
+check "a client of the flooded network that has an allocation loses nothing" uclient_clean \
+	"$WORK/good.log"
+check "the rest is counted" at_least \
+	"$(total sallyport_turn_replies_limited_total 'kind="challenge"')" \
+	$((SECONDS_LONG * (FLOOD - 200) * 9 / 10))
+check "after the flood one without gets in too" answers class=success -- \
+	probe flood -u "$CRED_USER" -w "$CRED_PASSWORD" -L 198.18.5.9 $OUT allocate
+
+# ---- Bindings ----
+
+before=$(replies flooded)
+began=$(date +%s%3N)
+flood 3 $FLOOD 198.18.5.0/24 -b >/dev/null
+ms=$(($(date +%s%3N) - began))
+got=$(($(replies flooded) - before))
+note "$got Binding answers in $ms ms; 300/s are allowed"
+check "Binding answers have a limit of their own" at_most $got $((300 * (ms + 1000) / 1000 + 8))
+check "which is what is allowed" at_least $got $((300 * ms / 1000 * 8 / 10))
+if [ -z "$SANITIZED" ]; then
+	check "memory is the same within 256 KiB" at_most $(($(memory_kb edge Rss) - memory)) 256
+else
+	skip "memory is the same within 256 KiB" "a sanitizer's allocator keeps what was freed"
+fi
+
+# ---- the log ----
+
+told() {
+	[ "$(burst_sum challenges_dropped)" = "$(total sallyport_turn_replies_limited_total 'kind="challenge"')" ] &&
+		[ "$(burst_sum bindings_dropped)" = "$(total sallyport_turn_replies_limited_total 'kind="binding"')" ]
+}
+check "the lines at the bursts' ends add up to the counters" within 15 told
+note "$(grep -c 'answers dropped' "$WORK/edge.log") lines at the begin, $(grep -c 'burst over' \
+	"$WORK/edge.log") at the end"
+check "each burst is one line of each worker at its begin" same \
+	"$(grep -cE 'answers dropped prefix=198.18.5.0/24' "$WORK/edge.log")" 4
+check "and one at its end" same "$(grep -c ' burst over ' "$WORK/edge.log")" 4
+
+# ---- reload ----
+
+write_conf "challenge_rate: 0"
+kill -HUP "${PIDS[edge]}"
+within 5 has "$WORK/edge.log" ' reloaded ' >/dev/null
+before=$(replies flooded)
+flood 1 2000 198.18.5.0/24 >/dev/null
+check "a reload to 0 lifts the limit" at_least $(($(replies flooded) - before)) 1900
+finish
