@@ -184,8 +184,9 @@ struct auth_query {
 	enum crypto_hash integrity;             /* which of the two attributes */
 	enum stun_password_algorithm algorithm; /* of the key */
 	struct bytes username;                  /* bytes, never a C string */
-	enum auth_location location;            /* of the listener */
-	enum auth_transport transport;          /* the client's */
+	const char *realm; /* the client was told, and has in its key; NULL: the snapshot's */
+	enum auth_location location;   /* of the listener */
+	enum auth_transport transport; /* the client's */
 	uint64_t now_s;
 };
 
@@ -200,6 +201,8 @@ struct auth_query {
  */
 enum auth_reason auth_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out);
+/* The key id in a username of the m1 form, whether or not any key has it; false for other names. */
+bool auth_username_kid(struct bytes username, char kid[AUTH_KID_LEN + 1]);
 /* STUN error code of a reason: 401 or 403, 0 for AUTH_OK. */
 unsigned auth_reason_code(enum auth_reason r);
 

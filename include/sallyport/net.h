@@ -70,6 +70,7 @@ struct net_port {
 	/* What depends on the port, counted by whoever does. A connection that nothing holds may
 	 * not send long messages and ends when it is idle. */
 	uint32_t n_holds;
+	const char *host; /* server name the peer asked for by TLS; NULL: none. The port's */
 };
 
 static inline void net_port_send(struct net_port *p, struct net_buf *b)

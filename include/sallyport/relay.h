@@ -26,6 +26,7 @@ struct relay_listener {
 	enum auth_location location;
 	enum auth_transport transport; /* AUTH_UDP, AUTH_TCP or AUTH_TLS */
 	struct ssl_ctx_st *tls;        /* AUTH_TLS; a count is taken */
+	uint32_t tenant;               /* id; the default one: or whom the server name chooses */
 	unsigned face;                 /* which of a relay_tls TLS comes from later */
 };
 
@@ -40,7 +41,7 @@ struct relay_config {
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
 	/* As in struct turn_server_config. */
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
-	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
 };
 

@@ -44,6 +44,31 @@ struct turn_relay_address {
 
 /* ---- snapshot: what a reload replaces; immutable, counted ---- */
 
+/*
+ * A tenant has keys, limits and peers of its own. A client's tenant is that of the listener it came
+ * in on, else the one with the server name it asks for by TLS, else the default. There the key that
+ * a credential names may lead to another one (docs/decisions).
+ */
+struct turn_tenant_config {
+	uint32_t id;                /* not 0; the same in every snapshot this tenant is in */
+	const char *name;           /* for the log */
+	struct auth_snapshot *auth; /* a count is taken; its kids are nobody else's */
+	bool is_by_key;             /* its m1 credentials are good where the default's are */
+	const char *const
+		*hosts; /* server names that choose it, "*." in front stands for a label */
+	size_t n_hosts;
+	uint64_t default_lifetime_s;
+	uint64_t max_lifetime_s;
+	uint32_t max_allocations; /* on the whole node, by leases; 0 = no limit */
+	uint32_t subject_allocations;
+	uint32_t allocation_kbps;
+	const struct prefix *allow; /* in place of those of the default */
+	size_t n_allow;
+	const struct prefix *deny;
+	size_t n_deny;
+};
+#define TURN_TENANT_DEFAULT 0 /* id of the tenant that struct turn_config itself describes */
+
 struct turn_config {
 	uint64_t default_lifetime_s;  /* 600 */
 	uint64_t max_lifetime_s;      /* 3600 */
@@ -57,6 +82,8 @@ struct turn_config {
 	bool strict_channels;    /* channel numbers of RFC 8656 only */
 	const char *software;    /* SOFTWARE attribute, NULL: none */
 	struct turn_peer_config peers;
+	const struct turn_tenant_config *tenants; /* beside the default one */
+	size_t n_tenants;
 	/* Fixed for the life of the process; a snapshot repeats them. */
 	const struct turn_relay_address *relays;
 	size_t n_relays;
@@ -65,13 +92,14 @@ struct turn_config {
 
 struct turn_snapshot;
 
-/* Copies C and takes a count of AUTH. ERR_CONFIG, -ENOMEM. */
+/* Copies C and takes a count of AUTH, which is the default tenant's. ERR_CONFIG, -ENOMEM. */
 int turn_snapshot_create(
 	const struct turn_config *c, struct auth_snapshot *auth, struct turn_snapshot **out);
 struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s);
 void turn_snapshot_put(struct turn_snapshot *s);
 
-/* May a client send to PEER? For checks of a configuration; the server asks the same. */
+/* May a client of the default tenant send to PEER? For checks of a configuration; the server asks
+ * the same. */
 bool turn_peer_is_allowed(const struct turn_snapshot *s, const struct addr *peer);
 
 /* ---- server ---- */
@@ -87,7 +115,8 @@ enum turn_counter {
 	TURN_C_EXPIRED,
 	TURN_C_DELETED,
 	TURN_C_REVOKED,
-	TURN_C_CLOSED,    /* with the client's connection */
+	TURN_C_CLOSED, /* with the client's connection */
+	TURN_C_TENANT_REMOVED,
 	TURN_C_CHALLENGE, /* 401 to a request without credentials */
 	TURN_C_STALE_NONCE,
 	TURN_C_REFUSED_400,
@@ -123,14 +152,23 @@ struct turn_client {
 	struct addr addr;
 	enum auth_location location;
 	enum auth_transport transport;
+	uint32_t tenant; /* id of the listener's or the server name's */
 };
 
-/* A lease on one allocation of a subject, asked of whoever counts for the whole node. */
+/* What an allocation is counted under on the whole node. Subjects are those of their tenant. */
+struct turn_lease {
+	uint32_t tenant;
+	bool has_tenant;  /* counts for the tenant's limit */
+	bool has_subject; /* counts for the subject's */
+	uint8_t subject[AUTH_SUBJECT_LEN];
+};
+
+/* A lease asked of whoever counts: granted for tenant and subject, or not at all. */
 struct turn_lease_ask {
 	unsigned worker;
-	uint32_t limit;
 	uint64_t ticket;
-	uint8_t subject[AUTH_SUBJECT_LEN];
+	struct turn_lease lease;
+	uint32_t tenant_limit, subject_limit; /* of those that LEASE has */
 };
 
 struct turn_server_config {
@@ -155,10 +193,10 @@ struct turn_server_config {
 
 	/*
 	 * Leases. ASK returns 0 and answers later with turn_lease_answer, or a negative code. PUT
-	 * gives a granted lease back and cannot fail. NULL: subjects are not limited.
+	 * gives a granted lease back and cannot fail. NULL: nothing is limited by them.
 	 */
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
-	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
 };
 
@@ -168,7 +206,7 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 void turn_server_destroy(struct turn_server *s);
 
 /* From now on requests are judged by SNAPSHOT (a count is taken); allocations it revokes end at
- * once. */
+ * once, and those whose tenant is not in it. */
 void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot);
 
 /*
@@ -177,6 +215,9 @@ void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
  */
 void turn_server_join(
 	struct turn_server *s, struct turn_server *const *servers, struct loop *const *loops);
+
+/* Id of the tenant that the server name HOST chooses; that of the default when none does. */
+uint32_t turn_server_tenant(const struct turn_server *s, const char *host);
 
 /* A STUN message from a client; B is taken. */
 void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b);

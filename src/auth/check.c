@@ -55,7 +55,8 @@ bool auth_password_fits(const struct auth_snapshot *s, const struct auth_query *
 {
 	struct stun_key key;
 	struct crypto_hmac_key hmac;
-	stun_key_long_term(q->algorithm, q->username, bytes_str(s->rules.realm), password, &key);
+	const char *realm = q->realm ? q->realm : s->rules.realm;
+	stun_key_long_term(q->algorithm, q->username, bytes_str(realm), password, &key);
 	crypto_hmac_key_init(&hmac, q->integrity, key.bytes, key.len);
 	bool ok = stun_msg_check_integrity(q->msg, q->integrity, &hmac);
 	crypto_wipe(&hmac, sizeof(hmac));
@@ -133,6 +134,18 @@ enum auth_reason auth_check(
 	}
 	crypto_wipe(&g.key, sizeof(g.key));
 	return r;
+}
+
+bool auth_username_kid(struct bytes username, char kid[AUTH_KID_LEN + 1])
+{
+	struct username u;
+	struct auth_claims claims;
+	const char *found;
+	if (!split(username, &u) || !auth_m1_parse(u.name, &found, &claims))
+		return false;
+	memcpy(kid, found, AUTH_KID_LEN);
+	kid[AUTH_KID_LEN] = '\0';
+	return true;
 }
 
 const char *auth_reason_text(enum auth_reason r)

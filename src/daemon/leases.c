@@ -6,10 +6,22 @@
 
 #include "leases.h"
 
-/* A subject that holds at least one lease. */
+/* What leases are counted under; without padding, for it is hashed as it stands. */
+enum scope {
+	SCOPE_TENANT, /* SUBJECT is zero */
+	SCOPE_SUBJECT,
+};
+struct key {
+	uint32_t scope;
+	uint32_t tenant;
+	uint8_t subject[AUTH_SUBJECT_LEN];
+};
+_Static_assert(sizeof(struct key) == 8 + AUTH_SUBJECT_LEN, "no padding");
+
+/* One under which at least one lease is held. */
 struct entry {
 	struct hash_node link;
-	uint8_t subject[AUTH_SUBJECT_LEN];
+	struct key key;
 	uint32_t n;
 };
 
@@ -18,7 +30,7 @@ struct leases {
 	struct loop *const *loops;
 	struct relay *const *relays;
 	struct hash_key key;
-	struct hash_table subjects;
+	struct hash_table entries;
 };
 
 struct lease_clerk {
@@ -30,32 +42,41 @@ struct lease_clerk {
 
 struct held {
 	struct list link;
-	uint8_t subject[AUTH_SUBJECT_LEN];
+	struct turn_lease lease;
 };
 
 #define RETRY_MS 200
 
 /* ---- the ledger ---- */
 
-static struct entry *find(struct leases *l, const uint8_t *subject, uint64_t hash)
+static struct key key_of(const struct turn_lease *lease, enum scope scope)
 {
-	struct hash_node *n = hash_table_first(&l->subjects, hash);
+	struct key k = {.scope = scope, .tenant = lease->tenant};
+
+	if (scope == SCOPE_SUBJECT)
+		memcpy(k.subject, lease->subject, sizeof(k.subject));
+	return k;
+}
+
+static struct entry *find(struct leases *l, const struct key *key, uint64_t hash)
+{
+	struct hash_node *n = hash_table_first(&l->entries, hash);
 
 	for (; n; n = hash_table_next(n)) {
 		struct entry *e = CONTAINER_OF(n, struct entry, link);
-		if (memcmp(e->subject, subject, AUTH_SUBJECT_LEN) == 0)
+		if (memcmp(&e->key, key, sizeof(*key)) == 0)
 			return e;
 	}
 	return NULL;
 }
 
-static bool take(struct leases *l, const struct turn_lease_ask *ask)
+static bool take_one(struct leases *l, const struct key *key, uint32_t limit)
 {
-	uint64_t hash = hash_bytes(&l->key, ask->subject, AUTH_SUBJECT_LEN);
-	struct entry *e = find(l, ask->subject, hash);
+	uint64_t hash = hash_bytes(&l->key, key, sizeof(*key));
+	struct entry *e = find(l, key, hash);
 
 	if (e) {
-		if (e->n >= ask->limit)
+		if (e->n >= limit)
 			return false;
 		e->n++;
 		return true;
@@ -63,22 +84,47 @@ static bool take(struct leases *l, const struct turn_lease_ask *ask)
 	e = calloc(1, sizeof(*e));
 	if (!e)
 		return false;
-	memcpy(e->subject, ask->subject, AUTH_SUBJECT_LEN);
+	e->key = *key;
 	e->n = 1;
-	if (hash_table_insert(&l->subjects, &e->link, hash) == 0)
+	if (hash_table_insert(&l->entries, &e->link, hash) == 0)
 		return true;
 	free(e);
 	return false;
 }
 
-static void put(struct leases *l, const uint8_t *subject)
+static void put_one(struct leases *l, const struct key *key)
 {
-	struct entry *e = find(l, subject, hash_bytes(&l->key, subject, AUTH_SUBJECT_LEN));
+	struct entry *e = find(l, key, hash_bytes(&l->key, key, sizeof(*key)));
 
 	if (!e || --e->n > 0)
 		return;
-	hash_table_remove(&l->subjects, &e->link);
+	hash_table_remove(&l->entries, &e->link);
 	free(e);
+}
+
+/* Both or none: a lease that was granted in part would have to be given back in part. */
+static bool take(struct leases *l, const struct turn_lease_ask *ask)
+{
+	struct key tenant = key_of(&ask->lease, SCOPE_TENANT);
+	struct key subject = key_of(&ask->lease, SCOPE_SUBJECT);
+
+	if (ask->lease.has_tenant && !take_one(l, &tenant, ask->tenant_limit))
+		return false;
+	if (!ask->lease.has_subject || take_one(l, &subject, ask->subject_limit))
+		return true;
+	if (ask->lease.has_tenant)
+		put_one(l, &tenant);
+	return false;
+}
+
+static void put(struct leases *l, const struct turn_lease *lease)
+{
+	struct key tenant = key_of(lease, SCOPE_TENANT), subject = key_of(lease, SCOPE_SUBJECT);
+
+	if (lease->has_tenant)
+		put_one(l, &tenant);
+	if (lease->has_subject)
+		put_one(l, &subject);
 }
 
 static void on_ask(void *ctx, void *payload)
@@ -91,7 +137,7 @@ static void on_ask(void *ctx, void *payload)
 	/* A worker that is so far behind lets the request time out; the lease is not left behind.
 	 */
 	if (rc != 0 && a.is_granted)
-		put(l, a.ask.subject);
+		put(l, &a.ask.lease);
 }
 
 static void on_put(void *ctx, void *payload)
@@ -100,7 +146,7 @@ static void on_put(void *ctx, void *payload)
 }
 
 static const struct msg_type ask_msg = {"lease_ask", sizeof(struct turn_lease_ask), on_ask, NULL};
-static const struct msg_type put_msg = {"lease_put", AUTH_SUBJECT_LEN, on_put, NULL};
+static const struct msg_type put_msg = {"lease_put", sizeof(struct turn_lease), on_put, NULL};
 
 struct leases *leases_create(
 	struct loop *own, struct loop *const *loops, struct relay *const *relays)
@@ -113,7 +159,7 @@ struct leases *leases_create(
 	l->loops = loops;
 	l->relays = relays;
 	crypto_random(&l->key, sizeof(l->key));
-	hash_table_init(&l->subjects);
+	hash_table_init(&l->entries);
 	return l;
 }
 
@@ -127,8 +173,8 @@ void leases_destroy(struct leases *l)
 {
 	if (!l)
 		return;
-	hash_table_each(&l->subjects, free_entry, NULL);
-	hash_table_fini(&l->subjects);
+	hash_table_each(&l->entries, free_entry, NULL);
+	hash_table_fini(&l->entries);
 	free(l);
 }
 
@@ -141,7 +187,7 @@ static void try_again(struct wheel_timer *t, void *arg)
 	(void)arg;
 	while (!list_is_empty(&c->held_back)) {
 		struct held *h = CONTAINER_OF(c->held_back.next, struct held, link);
-		if (loop_post(c->ledger->loop, &put_msg, c->ledger, h->subject) != 0)
+		if (loop_post(c->ledger->loop, &put_msg, c->ledger, &h->lease) != 0)
 			break;
 		list_remove(&h->link);
 		free(h);
@@ -183,20 +229,21 @@ int lease_clerk_ask(void *arg, const struct turn_lease_ask *ask)
 	return loop_post(c->ledger->loop, &ask_msg, c->ledger, ask);
 }
 
-void lease_clerk_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+void lease_clerk_put(void *arg, const struct turn_lease *lease)
 {
 	struct lease_clerk *c = arg;
 
-	if (loop_post(c->ledger->loop, &put_msg, c->ledger, subject) == 0)
+	if (loop_post(c->ledger->loop, &put_msg, c->ledger, lease) == 0)
 		return;
 	struct held *h = calloc(1, sizeof(*h));
 	if (!h) {
 		log_error(LOG_TURN, "lease lost",
-			"hint=\"out of memory; the subject's count is one too high until "
+			"hint=\"out of memory; its subject's and tenant's count is one too high "
+			"until "
 			"restart\"");
 		return;
 	}
-	memcpy(h->subject, subject, AUTH_SUBJECT_LEN);
+	h->lease = *lease;
 	list_append(&c->held_back, &h->link);
 	if (!wheel_timer_is_set(&c->retry))
 		wheel_set(loop_wheel(c->worker), &c->retry,

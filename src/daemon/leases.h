@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Allocations per subject, counted for the whole node. The ledger lives on the main thread; each
- * worker has a clerk that asks it and gives leases back, by message.
+ * Allocations of a tenant and of a subject, counted for the whole node. The ledger lives on the
+ * main thread; each worker has a clerk that asks it and gives leases back, by message.
  */
 #ifndef DAEMON_LEASES_H
 #define DAEMON_LEASES_H
@@ -21,6 +21,6 @@ struct lease_clerk *lease_clerk_create(struct leases *l, struct loop *worker);
 void lease_clerk_destroy(struct lease_clerk *c);
 /* For struct relay_config, with the clerk as ARG. */
 int lease_clerk_ask(void *arg, const struct turn_lease_ask *ask);
-void lease_clerk_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+void lease_clerk_put(void *arg, const struct turn_lease *lease);
 
 #endif

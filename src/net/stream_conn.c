@@ -75,6 +75,7 @@ static bool shake_hands(struct net_conn *c)
 	switch (crypto_tls_handshake(c->tls)) {
 	case CRYPTO_TLS_DONE:
 		net_life_shaken(&c->life);
+		c->port.host = crypto_tls_name(c->tls);
 		return true;
 	case CRYPTO_TLS_WANT_READ:
 		return false;

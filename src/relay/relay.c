@@ -23,6 +23,7 @@ struct listener {
 	struct net_listener *listener; /* TCP and TLS */
 	enum auth_location location;
 	enum auth_transport transport;
+	uint32_t tenant;
 	unsigned face;
 };
 
@@ -37,11 +38,19 @@ struct relay {
 	struct listener *listeners;
 	size_t n_listeners;
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
-	void (*lease_put)(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN]);
+	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *lease_arg;
 };
 
 /* ---- listeners ---- */
+
+/* A face of its own comes before a name, which a stranger may write as he likes. */
+static uint32_t tenant_of(const struct listener *l, const struct net_port *p)
+{
+	if (l->tenant != TURN_TENANT_DEFAULT || !p->host)
+		return l->tenant;
+	return turn_server_tenant(l->relay->turn, p->host);
+}
 
 static void from_client(struct listener *l, struct net_port *p, struct net_buf *b)
 {
@@ -52,7 +61,7 @@ static void from_client(struct listener *l, struct net_port *p, struct net_buf *
 		return;
 	}
 	if (b->len > 0 && stun_is_message(b->data[0])) {
-		struct turn_client c = {p, b->addr, l->location, l->transport};
+		struct turn_client c = {p, b->addr, l->location, l->transport, tenant_of(l, p)};
 		turn_from_client(r->turn, &c, b);
 		return;
 	}
@@ -121,11 +130,11 @@ static int ask_lease(void *arg, const struct turn_lease_ask *ask)
 	return r->lease_ask(r->lease_arg, ask);
 }
 
-static void put_lease(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+static void put_lease(void *arg, const struct turn_lease *lease)
 {
 	struct relay *r = arg;
 
-	r->lease_put(r->lease_arg, subject);
+	r->lease_put(r->lease_arg, lease);
 }
 
 /* ---- life ---- */
@@ -138,6 +147,7 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 	*l = (struct listener){.relay = r,
 		.location = from->location,
 		.transport = from->transport,
+		.tenant = from->tenant,
 		.face = from->face};
 	if (from->transport == AUTH_UDP)
 		return net_udp_open(

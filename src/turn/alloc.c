@@ -80,14 +80,15 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 		return NULL;
 	}
 	a->server = s;
+	a->tenant = req->tenant;
+	a->door = req->origin.door;
 	a->client = req->origin.client;
 	a->client.port->n_holds++;
 	list_init(&a->permissions);
 	list_init(&a->channels);
 	wheel_timer_init(&a->timer, expire);
 	flow_account_init(&a->account,
-		req->grant.claims.kbps ? req->grant.claims.kbps
-				       : s->snapshot->config.allocation_kbps,
+		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,
 		turn_now_ms(s));
 	/* The worker in the upper bits: an id names one allocation of the whole node. */
 	a->id = (uint64_t)s->config.worker << 48 | ++s->next_id;
@@ -148,8 +149,8 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 		turn_permission_destroy(CONTAINER_OF(it, struct turn_permission, link));
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
 		turn_relay_close(s, &a->relays[i]);
-	if (a->has_lease)
-		s->config.lease_put(s->config.arg, a->subject);
+	if (a->lease.has_tenant || a->lease.has_subject)
+		s->config.lease_put(s->config.arg, &a->lease);
 	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
 	crypto_wipe(&a->key, sizeof(a->key));
 	free(a);

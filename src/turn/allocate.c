@@ -94,16 +94,15 @@ static struct stun_refusal read_wish(const struct turn_request *req, struct turn
 	return TURN_GRANTED;
 }
 
-uint32_t turn_lifetime(
-	const struct turn_server *s, bool has_wish, uint32_t wish_s, uint64_t refresh_until_s)
+uint32_t turn_lifetime(const struct turn_alloc *a, bool has_wish, uint32_t wish_s)
 {
-	const struct turn_config *c = &s->snapshot->config;
-	uint64_t lifetime = c->default_lifetime_s;
-	uint64_t now = turn_now_s(s);
-	uint64_t left = refresh_until_s > now ? refresh_until_s - now : 1;
+	const struct turn_tenant *t = a->tenant;
+	uint64_t lifetime = t->default_lifetime_s;
+	uint64_t now = turn_now_s(a->server);
+	uint64_t left = a->refresh_until_s > now ? a->refresh_until_s - now : 1;
 
 	if (has_wish && wish_s > lifetime)
-		lifetime = wish_s < c->max_lifetime_s ? wish_s : c->max_lifetime_s;
+		lifetime = wish_s < t->max_lifetime_s ? wish_s : t->max_lifetime_s;
 	return (uint32_t)(lifetime < left ? lifetime : left);
 }
 
@@ -138,9 +137,10 @@ static void log_grant(const struct turn_alloc *a)
 		return;
 	hex_encode(a->subject, sizeof(a->subject), subject);
 	log_info(LOG_TURN, "allocation granted",
-		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s",
+		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s tenant=%s",
 		(unsigned long long)a->id, log_addr(&a->client.addr, client),
-		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid);
+		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid,
+		a->tenant->name);
 }
 
 static void finish(struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
@@ -149,7 +149,7 @@ static void finish(struct turn_alloc *a, const struct turn_origin *o, const stru
 		if (a->relays[i].port)
 			a->relays[i].port->owner = a;
 	}
-	a->granted_s = turn_lifetime(a->server, w->has_lifetime, w->lifetime_s, a->refresh_until_s);
+	a->granted_s = turn_lifetime(a, w->has_lifetime, w->lifetime_s);
 	turn_alloc_lifetime_set(a, NULL, a->granted_s);
 	turn_count(a->server, TURN_C_ALLOCATE_OK);
 	answer_success(a, o);
@@ -294,20 +294,27 @@ void turn_allocate_reserved(struct turn_alloc *a, struct turn_relay r)
 	finish(a, &a->pending->origin, &a->pending->wish);
 }
 
-/* A lease first, when the subject is limited: who counts for the whole node is another thread. */
+/* A lease first, when tenant or subject is limited: who counts for the whole node is another
+ * thread.
+ */
 static void start(struct turn_alloc *a, const struct turn_request *req, const struct turn_wish *w)
 {
 	struct turn_server *s = a->server;
-	struct turn_lease_ask ask = {.worker = s->config.worker, .ticket = a->id};
+	struct turn_lease_ask ask = {.worker = s->config.worker,
+		.ticket = a->id,
+		.lease = {.tenant = a->tenant->id},
+		.tenant_limit = a->tenant->max_allocations,
+		.subject_limit = req->grant.claims.max_allocations};
 
-	ask.limit = req->grant.claims.max_allocations;
-	if (ask.limit == 0)
-		ask.limit = s->snapshot->config.subject_allocations;
-	if (ask.limit == 0 || !s->config.lease_ask) {
+	if (ask.subject_limit == 0)
+		ask.subject_limit = a->tenant->subject_allocations;
+	ask.lease.has_tenant = ask.tenant_limit > 0;
+	ask.lease.has_subject = ask.subject_limit > 0;
+	if ((!ask.lease.has_tenant && !ask.lease.has_subject) || !s->config.lease_ask) {
 		open_or_take(a, &req->origin, w);
 		return;
 	}
-	memcpy(ask.subject, a->subject, sizeof(ask.subject));
+	memcpy(ask.lease.subject, a->subject, sizeof(ask.lease.subject));
 	if (!wait_for_answer(a, &req->origin, w) || s->config.lease_ask(s->config.arg, &ask) != 0)
 		fail(a, &req->origin, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
 }

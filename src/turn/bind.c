@@ -96,15 +96,15 @@ static bool decode_peer(const struct turn_request *req, const struct stun_attr *
 static struct stun_refusal read_peer(
 	struct turn_request *req, const struct stun_attr *attr, bool with_port, struct addr *wire)
 {
-	const struct turn_snapshot *snap = req->server->snapshot;
+	const struct turn_tenant *tenant = req->alloc->tenant;
 	struct addr peer;
 
 	if (!decode_peer(req, attr, &peer, wire))
 		return turn_refuse(STUN_BAD_REQUEST);
 	if (!turn_alloc_relay(req->alloc, wire->family))
 		return turn_refuse(STUN_FAMILY_MISMATCH);
-	bool is_allowed = with_port ? turn_peer_port_is_allowed(snap, wire)
-				    : turn_peer_ip_is_allowed(snap, wire);
+	bool is_allowed = with_port ? turn_peer_port_is_allowed(tenant, wire)
+				    : turn_peer_ip_is_allowed(tenant, wire);
 	if (!is_allowed) {
 		log_denied(req, &peer);
 		return turn_refuse(STUN_FORBIDDEN);

@@ -47,7 +47,7 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 	if (!a || a->pending || !read_send(s, m, &wire, &data, &dont_fragment))
 		goto drop;
 	struct turn_relay *r = turn_alloc_relay(a, wire.family);
-	if (!r || !turn_permission_find(a, &wire) || !turn_peer_port_is_allowed(s->snapshot, &wire))
+	if (!r || !turn_permission_find(a, &wire) || !turn_peer_port_is_allowed(a->tenant, &wire))
 		goto drop;
 	if (!flow_pass(s->config.flows, &a->account, FLOW_UP, data.len)) {
 		net_buf_put(s->config.net, b);

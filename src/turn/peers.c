@@ -102,16 +102,15 @@ static int insert_own(struct prefix_set *set, const struct turn_config *c)
 	return rc;
 }
 
-struct prefix_set *turn_peer_rules_create(const struct turn_config *c)
+struct prefix_set *turn_peer_rules_create(
+	const struct turn_config *c, const struct turn_peer_config *p)
 {
 	struct prefix_set *set = prefix_set_create();
 
 	if (!set)
 		return NULL;
-	if (insert_defaults(set) != 0 ||
-		insert_all(set, c->peers.allow, c->peers.n_allow, PEER_ALLOW) != 0 ||
-		insert_all(set, c->peers.deny, c->peers.n_deny, PEER_DENY) != 0 ||
-		insert_own(set, c) != 0) {
+	if (insert_defaults(set) != 0 || insert_all(set, p->allow, p->n_allow, PEER_ALLOW) != 0 ||
+		insert_all(set, p->deny, p->n_deny, PEER_DENY) != 0 || insert_own(set, c) != 0) {
 		prefix_set_destroy(set);
 		return NULL;
 	}
@@ -122,22 +121,22 @@ struct prefix_set *turn_peer_rules_create(const struct turn_config *c)
  * The verdict on an address, and on the IPv4 address inside it if it carries one. A carried address
  * must be one that may be reached directly; the node's own are never reached by such a detour.
  */
-static enum verdict verdict_of(const struct turn_snapshot *s, const struct addr *a)
+static enum verdict verdict_of(const struct turn_tenant *t, const struct addr *a)
 {
 	struct addr inner[2];
 	unsigned n = addr_embedded_ipv4(a, inner);
 
 	for (unsigned i = 0; i < n; i++) {
-		enum verdict v = prefix_set_lookup(s->peer_rules, &inner[i]);
+		enum verdict v = prefix_set_lookup(t->peer_rules, &inner[i]);
 		if (v != PEER_UNSET && v != PEER_ALLOW)
 			return PEER_DENY;
 	}
-	return prefix_set_lookup(s->peer_rules, a);
+	return prefix_set_lookup(t->peer_rules, a);
 }
 
-bool turn_peer_ip_is_allowed(const struct turn_snapshot *s, const struct addr *wire)
+bool turn_peer_ip_is_allowed(const struct turn_tenant *t, const struct addr *wire)
 {
-	return verdict_of(s, wire) != PEER_DENY;
+	return verdict_of(t, wire) != PEER_DENY;
 }
 
 static bool is_listener(const struct turn_snapshot *s, const struct addr *wire)
@@ -150,11 +149,13 @@ static bool is_listener(const struct turn_snapshot *s, const struct addr *wire)
 	return false;
 }
 
-bool turn_peer_port_is_allowed(const struct turn_snapshot *s, const struct addr *wire)
+bool turn_peer_port_is_allowed(const struct turn_tenant *t, const struct addr *wire)
 {
+	const struct turn_snapshot *s = t->snapshot;
+
 	if (wire->port == 0 || is_listener(s, wire))
 		return false;
-	switch (verdict_of(s, wire)) {
+	switch (verdict_of(t, wire)) {
 	case PEER_UNSET:
 	case PEER_ALLOW:
 	case PEER_OWN_ALLOW:
@@ -171,7 +172,7 @@ bool turn_peer_is_allowed(const struct turn_snapshot *s, const struct addr *peer
 {
 	struct addr wire = turn_peer_to_wire(s, peer);
 
-	return turn_peer_port_is_allowed(s, &wire);
+	return turn_peer_port_is_allowed(&s->tenants[0], &wire);
 }
 
 struct addr turn_peer_to_wire(const struct turn_snapshot *s, const struct addr *peer)

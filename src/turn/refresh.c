@@ -73,7 +73,7 @@ void turn_handle_refresh(struct turn_request *req)
 		turn_request_refuse(req, turn_refuse(STUN_UNAUTHORIZED));
 		return;
 	}
-	uint32_t lifetime = turn_lifetime(req->server, has_wish, wish, a->refresh_until_s);
+	uint32_t lifetime = turn_lifetime(a, has_wish, wish);
 	turn_alloc_lifetime_set(a, relay, lifetime);
 	answer(req, lifetime);
 }

@@ -151,7 +151,7 @@ static void write_challenge(
 	struct turn_server *s, const struct turn_origin *o, struct stun_writer *w)
 {
 	static const uint16_t algorithms[] = {STUN_PASSWORD_SHA256, STUN_PASSWORD_MD5};
-	const struct auth_snapshot *auth = s->snapshot->auth;
+	const struct auth_snapshot *auth = o->door->auth;
 	const char *realm = auth_snapshot_realm(auth);
 	char nonce[AUTH_NONCE_LEN + 1];
 
@@ -261,11 +261,14 @@ static struct stun_refusal check_credential(
 		.integrity = req->origin.integrity,
 		.algorithm = algorithm,
 		.username = req->username,
+		.realm = auth_snapshot_realm(req->origin.door->auth),
 		.location = req->origin.client.location,
 		.transport = req->origin.client.transport,
 		.now_s = turn_now_s(s),
 	};
-	enum auth_reason why = auth_check(s->snapshot->auth, &q, &req->grant);
+
+	req->tenant = turn_tenant_of(req->origin.door, req->username);
+	enum auth_reason why = auth_check(req->tenant->auth, &q, &req->grant);
 	unsigned code = auth_reason_code(why);
 
 	if (why != AUTH_OK) {
@@ -302,7 +305,7 @@ static bool is_whole(const struct turn_request *req)
 
 struct stun_refusal turn_request_authenticate(struct turn_request *req)
 {
-	const struct auth_snapshot *auth = req->server->snapshot->auth;
+	const struct auth_snapshot *auth = req->origin.door->auth;
 	struct stun_attr username, realm, nonce;
 	struct bytes text;
 	enum stun_password_algorithm algorithm;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A message comes in: what it is, and whose business. Server, tables, snapshot change. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -79,15 +80,24 @@ void turn_server_join(
 	s->loops = loops;
 }
 
-static void end_if_revoked(struct hash_node *n, void *arg)
+/* An allocation comes under the new snapshot, or ends. */
+static void carry_over(struct hash_node *n, void *arg)
 {
 	struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
 	struct turn_server *s = arg;
 
-	if (!auth_grant_is_revoked(s->snapshot->auth, a->subject, a->jti, a->kid, turn_now_s(s)))
-		return;
-	turn_count(s, TURN_C_REVOKED);
-	turn_alloc_destroy(a, "revoked");
+	a->tenant = turn_tenant_find(s->snapshot, a->tenant->id);
+	a->door = turn_tenant_find(s->snapshot, a->door->id);
+	if (a->pending)
+		a->pending->origin.door = a->door;
+	if (!a->tenant || !a->door) {
+		turn_count(s, TURN_C_TENANT_REMOVED);
+		turn_alloc_destroy(a, "tenant_removed");
+	} else if (auth_grant_is_revoked(
+			   a->tenant->auth, a->subject, a->jti, a->kid, turn_now_s(s))) {
+		turn_count(s, TURN_C_REVOKED);
+		turn_alloc_destroy(a, "revoked");
+	}
 }
 
 void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
@@ -95,8 +105,8 @@ void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
 	struct turn_snapshot *old = s->snapshot;
 
 	s->snapshot = turn_snapshot_get(snapshot);
-	turn_snapshot_put(old);
-	hash_table_each(&s->by_tuple, end_if_revoked, s);
+	hash_table_each(&s->by_tuple, carry_over, s);
+	turn_snapshot_put(old); /* allocations have pointed into it */
 }
 
 size_t turn_server_allocations(const struct turn_server *s)
@@ -203,13 +213,17 @@ static void start_request(
 	struct turn_server *s, const struct turn_client *c, const struct stun_msg *m)
 {
 	struct turn_request req = {.server = s, .msg = *m};
+	const struct turn_tenant *door = turn_tenant_find(s->snapshot, c->tenant);
 
+	assert(door != NULL); /* listeners keep their tenants */
 	req.origin.client = *c;
 	req.origin.method = m->method;
 	req.origin.has_fingerprint = m->fingerprint != 0;
 	memcpy(req.origin.tid, m->tid, STUN_TID_LEN);
 	if (m->method != STUN_BINDING)
 		req.alloc = turn_alloc_find(s, c);
+	/* Who has an allocation stays with the realm it knows. */
+	req.origin.door = req.alloc ? req.alloc->door : door;
 	handle_request(&req);
 	crypto_wipe(&req.grant.key, sizeof(req.grant.key));
 	crypto_wipe(&req.origin.key, sizeof(req.origin.key));
@@ -264,13 +278,13 @@ void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask, 
 	if (!a) {
 		/* Nobody waits any more: the request has timed out. What was granted goes back. */
 		if (is_granted)
-			s->config.lease_put(s->config.arg, ask->subject);
+			s->config.lease_put(s->config.arg, &ask->lease);
 		return;
 	}
 	if (!is_granted) {
 		turn_allocate_fail(a, turn_refuse(STUN_QUOTA_REACHED));
 		return;
 	}
-	a->has_lease = true;
+	a->lease = ask->lease;
 	turn_allocate_resume(a);
 }

@@ -21,8 +21,7 @@ static void destroy(struct turn_snapshot *s)
 	free(s->relays);
 	free(s->listeners);
 	free(s->software);
-	prefix_set_destroy(s->peer_rules);
-	auth_snapshot_put(s->auth);
+	turn_tenants_fini(s);
 	free(s);
 }
 
@@ -35,17 +34,19 @@ int turn_snapshot_create(
 		return -ENOMEM;
 	s->count = 1;
 	s->config = *c;
-	s->auth = auth_snapshot_get(auth);
 	s->relays = copy(c->relays, c->n_relays * sizeof(*c->relays));
 	s->listeners = copy(c->peers.listeners, c->peers.n_listeners * sizeof(*c->peers.listeners));
 	s->software = c->software ? strdup(c->software) : NULL;
-	s->peer_rules = turn_peer_rules_create(c);
-	if (!s->relays || !s->listeners || !s->peer_rules || (c->software && !s->software)) {
+	int rc = turn_tenants_init(s, c, auth);
+	if (rc == 0 && (!s->relays || !s->listeners || (c->software && !s->software)))
+		rc = -ENOMEM;
+	if (rc != 0) {
 		destroy(s);
-		return -ENOMEM;
+		return rc;
 	}
 	s->config.relays = s->relays;
 	s->config.software = s->software;
+	s->config.tenants = NULL; /* they are the snapshot's now */
 	/* The rules are in the trie; only the listeners are asked for one by one. */
 	s->config.peers = (struct turn_peer_config){
 		.listeners = s->listeners, .n_listeners = c->peers.n_listeners};

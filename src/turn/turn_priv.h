@@ -8,8 +8,8 @@
  *   alloc.c      an allocation's life        bind.c       CreatePermission, ChannelBind
  *   relays.c     relay ports                 data.c       Send, Data, ICMP
  *   reserve.c    reserved relay ports        peers.c      who may be sent to
- *   snapshot.c   what a reload replaces        replies.c   answers per source prefix
- *   bursts.c     two log lines for many events
+ *   snapshot.c   what a reload replaces      replies.c    answers per source prefix
+ *   tenant.c     whose rules are in force    bursts.c     two log lines for many events
  */
 #ifndef TURN_PRIV_H
 #define TURN_PRIV_H
@@ -29,12 +29,31 @@
 #define TURN_MTU_ANSWER       1024 /* no answer of ours is longer */
 #define TURN_RESERVATIONS_MAX 1024 /* per worker */
 
+/* Owned by its snapshot. */
+struct turn_tenant {
+	const struct turn_snapshot *snapshot; /* not owned */
+	uint32_t id;
+	char *name;
+	struct auth_snapshot *auth; /* counted */
+	struct prefix_set *peer_rules;
+	uint64_t default_lifetime_s, max_lifetime_s;
+	uint32_t max_allocations, subject_allocations, allocation_kbps;
+};
+
+/* A text that chooses a tenant: a server name, or a key id. */
+struct turn_choice {
+	char *text;
+	const struct turn_tenant *tenant;
+};
+
 struct turn_snapshot {
 	_Atomic uint32_t count;
 	struct turn_config config; /* pointers into this snapshot's own copies */
 	struct turn_relay_address *relays;
-	struct auth_snapshot *auth; /* counted */
-	struct prefix_set *peer_rules;
+	struct turn_tenant *tenants; /* the default one first */
+	size_t n_tenants;
+	struct turn_choice *hosts, *kids; /* sorted */
+	size_t n_hosts, n_kids;
 	struct addr *listeners;
 	char *software;
 };
@@ -44,6 +63,7 @@ struct turn_origin {
 	struct turn_client client;
 	uint16_t method;
 	uint8_t tid[STUN_TID_LEN];
+	const struct turn_tenant *door; /* whose realm and nonces the client is told; not owned */
 	bool has_fingerprint;
 	bool is_signed; /* the answer carries integrity under KEY */
 	enum crypto_hash integrity;
@@ -57,7 +77,8 @@ struct turn_request {
 	struct turn_origin origin;
 	struct turn_alloc *alloc; /* of this 5-tuple, or NULL; not owned */
 	struct bytes username;
-	struct auth_grant grant; /* set for requests that no stored key vouches for */
+	const struct turn_tenant *tenant; /* whose credential it is; not owned */
+	struct auth_grant grant;          /* set for requests that no stored key vouches for */
 };
 
 /* What an Allocate asks for. */
@@ -102,6 +123,9 @@ struct turn_alloc {
 	struct hash_node by_tuple;
 	struct turn_server *server; /* not owned */
 	struct turn_client client;
+	/* In the newest snapshot; not owned. DOOR has the realm its client knows, TENANT the rest.
+	 */
+	const struct turn_tenant *tenant, *door;
 	struct turn_relay relays[TURN_RELAYS_MAX]; /* IPv4, IPv6 */
 	struct list permissions;
 	struct list channels;
@@ -115,7 +139,7 @@ struct turn_alloc {
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];
 	char kid[AUTH_KID_LEN + 1];
-	bool has_lease;
+	struct turn_lease lease; /* held */
 	struct stun_key key;
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate, to know it again */
 	uint8_t token[TURN_TOKEN_LEN];
@@ -229,8 +253,7 @@ void turn_allocate_fail(struct turn_alloc *alloc, struct stun_refusal r);
 /* The reservation asked of another worker has come (or not: PORT is NULL). */
 void turn_allocate_reserved(struct turn_alloc *alloc, struct turn_relay relay);
 /* Seconds to grant for a wish; RFC 8656 §7.2, and never past the credential's end. */
-uint32_t turn_lifetime(
-	const struct turn_server *s, bool has_wish, uint32_t wish_s, uint64_t refresh_until_s);
+uint32_t turn_lifetime(const struct turn_alloc *a, bool has_wish, uint32_t wish_s);
 
 /* refresh.c, bind.c, data.c */
 void turn_handle_refresh(struct turn_request *req);
@@ -288,8 +311,20 @@ void turn_reservations_drop(struct turn_server *s);
 /* server.c */
 struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket);
 
+/* tenant.c */
+/* Fills in S's tenants and what chooses them. ERR_EXISTS, -ENOMEM; S is finished in any case. */
+int turn_tenants_init(
+	struct turn_snapshot *s, const struct turn_config *c, struct auth_snapshot *auth);
+void turn_tenants_fini(struct turn_snapshot *s);
+const struct turn_tenant *turn_tenant_find(
+	const struct turn_snapshot *s, uint32_t id); /* or NULL */
+/* The one whose credential a client brings to DOOR. */
+const struct turn_tenant *turn_tenant_of(const struct turn_tenant *door, struct bytes username);
+
 /* peers.c */
-struct prefix_set *turn_peer_rules_create(const struct turn_config *c);
+/* The rules of C, but with what P allows and denies. */
+struct prefix_set *turn_peer_rules_create(
+	const struct turn_config *c, const struct turn_peer_config *p);
 /*
  * The address a client's PEER has on the wire: a relay address of this node by its advertised name
  * is reached at its local one. And back.
@@ -297,7 +332,7 @@ struct prefix_set *turn_peer_rules_create(const struct turn_config *c);
 struct addr turn_peer_to_wire(const struct turn_snapshot *s, const struct addr *peer);
 struct addr turn_peer_from_wire(const struct turn_snapshot *s, const struct addr *wire);
 /* With the port, where it matters: a node's own addresses. */
-bool turn_peer_port_is_allowed(const struct turn_snapshot *s, const struct addr *wire);
-bool turn_peer_ip_is_allowed(const struct turn_snapshot *s, const struct addr *wire);
+bool turn_peer_port_is_allowed(const struct turn_tenant *t, const struct addr *wire);
+bool turn_peer_ip_is_allowed(const struct turn_tenant *t, const struct addr *wire);
 
 #endif

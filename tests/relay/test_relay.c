@@ -99,7 +99,7 @@ static int lease_ask(void *arg, const struct turn_lease_ask *ask)
 	return loop_post(w->loop, &relay_lease_msg, w->relay, &a);
 }
 
-static void lease_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+static void lease_put(void *arg, const struct turn_lease *lease)
 {
 	struct worker *w = arg;
 	w->fixture->n_put++;

@@ -179,7 +179,7 @@ static int lease_ask(void *arg, const struct turn_lease_ask *ask)
 	return 0;
 }
 
-static void lease_put(void *arg, const uint8_t subject[AUTH_SUBJECT_LEN])
+static void lease_put(void *arg, const struct turn_lease *lease)
 {
 	struct fixture *f = arg;
 	f->n_put++;
@@ -224,10 +224,9 @@ static void copy_config(struct fixture_config *to, const struct fixture_config *
 	to->turn.peers.listeners = to->listeners;
 }
 
-/* The key is read once, so the file need not outlive this. Every box has the same key. */
-static struct auth_snapshot *make_auth(const struct auth_config *c)
+/* The key is read once, so the file need not outlive this. */
+struct auth_snapshot *fixture_auth(const struct auth_config *c, const char *secret)
 {
-	static const char secret[] = "a secret of more than thirty-two bytes, for tests\n";
 	char path[32], why[CRYPTO_WHY_LEN];
 	struct auth_config config = *c;
 	struct auth_snapshot *auth = NULL;
@@ -235,7 +234,7 @@ static struct auth_snapshot *make_auth(const struct auth_config *c)
 	int fd = memfd_create("secret", MFD_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fchmod(fd, 0600), 0);
-	assert_int_equal(write(fd, secret, sizeof(secret)), sizeof(secret));
+	assert_int_equal(write(fd, secret, strlen(secret)), strlen(secret));
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	config.keys = &(struct auth_key_config){.secret_file = path};
 	config.n_keys = 1;
@@ -243,6 +242,12 @@ static struct auth_snapshot *make_auth(const struct auth_config *c)
 	close(fd);
 	assert_int_equal(rc, 0);
 	return auth;
+}
+
+/* Every box has the same key. */
+static struct auth_snapshot *make_auth(const struct auth_config *c)
+{
+	return fixture_auth(c, "a secret of more than thirty-two bytes, for tests\n");
 }
 
 static struct net_buf *take_bufs(struct net *n, size_t most, size_t *taken)

@@ -105,6 +105,9 @@ void fixture_create_joined(
 void fixture_deliver(struct fixture *f);
 int fixture_teardown(void **state);
 
+/* Keys like C's, from another SECRET of at least 32 bytes; the caller puts them. */
+struct auth_snapshot *fixture_auth(const struct auth_config *c, const char *secret);
+
 /* A snapshot like C on F's keys; the caller puts it. */
 struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c);
 

@@ -76,11 +76,12 @@ static void lease_is_asked_for_the_subject_and_its_limit(void **state)
 	client_mint(&d, &claims, f->clock.wall_s + 600);
 	ask(&c, &r);
 	ask(&d, &r);
-	assert_int_equal(f->asked[0].limit, 5);
-	assert_memory_equal(f->asked[0].subject, claims_of("alice").subject, AUTH_SUBJECT_LEN);
+	assert_int_equal(f->asked[0].subject_limit, 5);
+	assert_memory_equal(
+		f->asked[0].lease.subject, claims_of("alice").subject, AUTH_SUBJECT_LEN);
 	assert_int_equal(f->asked[0].worker, 0);
-	assert_int_equal(f->asked[1].limit, 2);
-	assert_memory_equal(f->asked[1].subject, claims.subject, AUTH_SUBJECT_LEN);
+	assert_int_equal(f->asked[1].subject_limit, 2);
+	assert_memory_equal(f->asked[1].lease.subject, claims.subject, AUTH_SUBJECT_LEN);
 	assert_int_not_equal(f->asked[0].ticket, f->asked[1].ticket);
 }
 
