@@ -46,6 +46,9 @@ enum conf_flags {
 	CONF_RELOAD = 2,           /* a running daemon takes a new value */
 	CONF_SECRET = 4,           /* a value: no message and no default shows it */
 	CONF_OPTIONAL_SECTION = 8, /* the bool at PRESENT_OFFSET says if the file has the section */
+	/* On the row with name NULL that ends a table: keys that the table does not name are passed
+	 * over. For a program that reads a part of another one's file. */
+	CONF_OPEN = 16,
 };
 
 struct conf_doc;

@@ -107,6 +107,8 @@ void keys_report_unknown(const struct fill_section *s)
 {
 	const struct tree_node *child = s->node != NULL ? s->node->children : NULL;
 
+	if (rows_are_open(s->rows))
+		return;
 	for (; child != NULL; child = child->next)
 		if (child->key->kind == TREE_SCALAR && rows_find(s->rows, child->key->text) == NULL)
 			report_one(s, child->key);

@@ -13,6 +13,13 @@ const struct conf_option *rows_find(const struct conf_option *rows, const char *
 	return NULL;
 }
 
+bool rows_are_open(const struct conf_option *rows)
+{
+	while (rows->name != NULL)
+		rows++;
+	return (rows->flags & CONF_OPEN) != 0;
+}
+
 const struct conf_option *rows_suggest(const struct conf_option *rows, const char *name)
 {
 	const struct conf_option *found = NULL;

@@ -8,6 +8,9 @@
 /* The row named NAME, or NULL. */
 const struct conf_option *rows_find(const struct conf_option *rows, const char *name);
 
+/* Are keys that ROWS do not name passed over? */
+bool rows_are_open(const struct conf_option *rows);
+
 /* The row nearest to a misspelt NAME, or NULL when none is near. */
 const struct conf_option *rows_suggest(const struct conf_option *rows, const char *name);
 

@@ -120,6 +120,23 @@ static void a_message_that_is_too_long_ends_in_dots(void **state)
 	conf_destroy(doc);
 }
 
+static void an_open_table_passes_over_what_it_does_not_name(void **state)
+{
+	static const struct conf_option inner[] = {
+		{.name = "known", .type = CONF_STRING}, {.name = NULL, .flags = CONF_OPEN}};
+	static const struct conf_option open[] = {
+		{.name = "s", .type = CONF_SECTION, .children = inner},
+		{.name = NULL, .flags = CONF_OPEN}};
+	static const char text[] = "other: [1, {a: b}]\ns:\n  more: 1\n  known: yes, it is\n";
+	struct conf_doc *doc = NULL;
+
+	int rc = conf_load_text("t.yaml", text, strlen(text), open, sizeof(char *), &doc);
+
+	assert_int_equal(rc, 0);
+	assert_string_equal(*(const char *const *)conf_root(doc), "yes, it is");
+	conf_destroy(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -134,6 +151,7 @@ int main(void)
 		cmocka_unit_test(a_section_that_begins_with_a_value_answers_for_the_value),
 		cmocka_unit_test(warnings_never_crowd_out_an_error),
 		cmocka_unit_test(a_message_that_is_too_long_ends_in_dots),
+		cmocka_unit_test(an_open_table_passes_over_what_it_does_not_name),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
