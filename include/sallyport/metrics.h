@@ -69,6 +69,10 @@ metrics_cell *metrics_set_cells(
 uint64_t metrics_set_sum(
 	const struct metrics_set *s, const struct metrics_group *group, unsigned row);
 
+/* Calls FN for every row of every group, in order, with its sum over all threads. */
+void metrics_set_each(const struct metrics_set *s,
+	void (*fn)(void *arg, const struct metrics_row *row, uint64_t value), void *arg);
+
 /* Prometheus text format 0.0.4; *OUT is malloc'd, NUL-terminated, the caller's. -ENOMEM. */
 int metrics_set_print(const struct metrics_set *s, char **out, size_t *len);
 

@@ -86,6 +86,17 @@ uint64_t metrics_set_sum(
 	return sum_at(s, first + row);
 }
 
+void metrics_set_each(const struct metrics_set *s,
+	void (*fn)(void *arg, const struct metrics_row *row, uint64_t value), void *arg)
+{
+	size_t cell = 0;
+
+	for (size_t i = 0; i < s->n_groups; i++) {
+		for (size_t k = 0; k < s->groups[i]->n_rows; k++)
+			fn(arg, &s->groups[i]->rows[k], sum_at(s, cell++));
+	}
+}
+
 static void print_row(FILE *out, const struct metrics_row *row, const char *last, uint64_t value)
 {
 	if (!last || strcmp(last, row->name) != 0) {

@@ -178,6 +178,34 @@ static void sum_may_be_read_while_threads_write(void **state)
 	metrics_set_destroy(s);
 }
 
+struct seen {
+	size_t n;
+	uint64_t errors;
+};
+
+static void see(void *arg, const struct metrics_row *row, uint64_t value)
+{
+	struct seen *seen = arg;
+
+	seen->n++;
+	if (strcmp(row->name, "sallyport_errors_total") == 0)
+		seen->errors = value;
+}
+
+static void each_gives_every_row_with_its_sum(void **state)
+{
+	struct metrics_set *s = create(2);
+	struct seen seen = {0};
+
+	metrics_add(metrics_set_cells(s, &net, 0), 1, 3);
+	metrics_add(metrics_set_cells(s, &net, 1), 1, 4);
+	metrics_set_each(s, see, &seen);
+
+	assert_int_equal(seen.n, TURN_N + ARRAY_LEN(net_rows));
+	assert_int_equal(seen.errors, 7);
+	metrics_set_destroy(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -189,6 +217,7 @@ int main(void)
 		cmocka_unit_test(gauge_below_zero_is_printed_as_such),
 		cmocka_unit_test(set_without_groups_prints_nothing),
 		cmocka_unit_test(sum_may_be_read_while_threads_write),
+		cmocka_unit_test(each_gives_every_row_with_its_sum),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
