@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -121,6 +122,19 @@ static void key_of_another_certificate_is_refused(void **state)
 	pki_write_pkcs8(f->file[KEY], f->client_key);
 	assert_refused(f, f->file[KEY]);
 	assert_non_null(strstr(f->why, "belongs to the certificate"));
+}
+
+static void context_knows_when_its_certificate_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct ssl_ctx_st *ctx = NULL;
+	uint64_t now_s = (uint64_t)time(NULL);
+
+	assert_int_equal(crypto_tls_server_create(&f->config, &ctx, NULL), 0);
+	uint64_t end_s = crypto_tls_not_after(ctx);
+	crypto_tls_destroy(ctx);
+
+	assert_in_range(end_s, now_s + 86400 - 60, now_s + 86400); /* pki_issue gives a day */
 }
 
 static void weak_certificate_is_refused(void **state)
@@ -421,6 +435,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		T(every_file_must_hold_what_it_is_named_for),
 		T(key_of_another_certificate_is_refused),
+		T(context_knows_when_its_certificate_ends),
 		T(weak_certificate_is_refused),
 		T(checking_clients_needs_a_client_ca),
 		T(client_of_the_ca_gets_in_and_is_known_by_its_key),
