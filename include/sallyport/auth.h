@@ -203,6 +203,13 @@ enum auth_reason auth_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out);
 /* The key id in a username of the m1 form, whether or not any key has it; false for other names. */
 bool auth_username_kid(struct bytes username, char kid[AUTH_KID_LEN + 1]);
+/*
+ * What a username says, and whether a password for it would be accepted at NOW_S: the steps of
+ * auth_check that need no message and no listener. *OUT is written, without a key, unless the
+ * reason is AUTH_BAD_FORM.
+ */
+enum auth_reason auth_explain(const struct auth_snapshot *s, struct bytes username, uint64_t now_s,
+	struct auth_grant *out);
 /* STUN error code of a reason: 401 or 403, 0 for AUTH_OK. */
 unsigned auth_reason_code(enum auth_reason r);
 

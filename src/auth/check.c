@@ -148,6 +148,45 @@ bool auth_username_kid(struct bytes username, char kid[AUTH_KID_LEN + 1])
 	return true;
 }
 
+/* The parts of a username into G; a kid that no key of ours has is kept too. */
+static bool explain_form(
+	const struct auth_snapshot *s, const struct username *u, struct auth_grant *g)
+{
+	const char *kid;
+	if (auth_m1_is(u->name)) {
+		g->form = AUTH_FORM_M1;
+		if (!auth_m1_parse(u->name, &kid, &g->claims))
+			return false;
+		memcpy(g->kid, kid, AUTH_KID_LEN);
+		return true;
+	}
+	g->form = AUTH_FORM_REST;
+	auth_rest_claims(u->name, &g->claims);
+	return s->rules.turn_rest && u->name.len > 0;
+}
+
+enum auth_reason auth_explain(const struct auth_snapshot *s, struct bytes username, uint64_t now_s,
+	struct auth_grant *out)
+{
+	struct username u;
+	if (!split(username, &u))
+		return AUTH_BAD_FORM;
+	struct auth_grant g = {
+		.expires_s = u.expires_s,
+		.refresh_until_s = auth_time_add(u.expires_s, s->rules.session_grace_s),
+	};
+	if (!explain_form(s, &u, &g))
+		return AUTH_BAD_FORM;
+	*out = g;
+	if (is_expired(s, g.expires_s, now_s))
+		return AUTH_EXPIRED;
+	if (g.form == AUTH_FORM_M1 && auth_ring_find(&s->rules.ring, g.kid, now_s) == NULL)
+		return AUTH_UNKNOWN_KEY;
+	if (auth_grant_is_revoked(s, g.claims.subject, g.claims.jti, g.kid, now_s))
+		return AUTH_REVOKED;
+	return (g.claims.relays >> s->rules.node & 1) == 0 ? AUTH_WRONG_RELAY : AUTH_OK;
+}
+
 const char *auth_reason_text(enum auth_reason r)
 {
 	static const char *const text[AUTH_REASON_COUNT] = {

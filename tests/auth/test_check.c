@@ -471,6 +471,37 @@ static void reasons_have_texts_and_codes(void **state)
 	}
 }
 
+static void explaining_agrees_with_checking(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_grant g = {.expires_s = 1};
+	struct bytes user = bytes_str(VECTOR_USER);
+
+	assert_int_equal(auth_explain(f->snapshot, user, NOW, &g), AUTH_OK);
+	assert_int_equal(g.expires_s, VECTOR_EXP);
+	assert_string_equal(g.kid, VECTOR_KID);
+	assert_int_equal(g.key.len, 0);
+	assert_int_equal(fixture_check(f, VECTOR_USER, VECTOR_PASS, NOW), AUTH_OK);
+	assert_memory_equal(&g.claims, &f->grant.claims, sizeof(g.claims));
+
+	assert_int_equal(auth_explain(f->snapshot, user, VECTOR_EXP + 86400, &g), AUTH_EXPIRED);
+	user = bytes_str("1800000000:m1.00000000." VECTOR_CLAIMS);
+	assert_int_equal(auth_explain(f->snapshot, user, NOW, &g), AUTH_UNKNOWN_KEY);
+	assert_string_equal(g.kid, "00000000");
+}
+
+static void explaining_nonsense_writes_nothing(void **state)
+{
+	static const char *const names[] = {"", "alice", "18:m1.387218cb.", "x:y", ":m1.", "5:"};
+	struct fixture *f = *state;
+	struct auth_grant g = {.expires_s = 1};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		assert_int_equal(
+			auth_explain(f->snapshot, bytes_str(names[i]), NOW, &g), AUTH_BAD_FORM);
+	assert_int_equal(g.expires_s, 1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -503,6 +534,8 @@ int main(void)
 		T(credential_counts_over_its_transports),
 		T(credential_counts_at_its_relays),
 		T(refusal_of_a_right_password_yields_the_key),
+		T(explaining_agrees_with_checking),
+		T(explaining_nonsense_writes_nothing),
 		cmocka_unit_test(reasons_have_texts_and_codes),
 	};
 #undef T
