@@ -31,8 +31,45 @@ enum api_counter {
 };
 extern const struct metrics_group api_counters;
 
+/* ---- the operator's side, /admin/v1: what the daemon shows and does ---- */
+
+struct api_listener {
+	const char *face;
+	const char *location;  /* "internet" */
+	const char *transport; /* "udp" */
+	struct addr address;
+};
+
+struct api_certificate {
+	const char *used_by; /* "mras", or "face NAME" */
+	const char *file;
+	uint64_t not_after_s; /* of the one in force */
+};
+
+struct api_status {
+	const char *version;
+	uint64_t started_s; /* wall clock */
+	unsigned n_workers;
+	const struct api_listener *listeners;
+	size_t n_listeners;
+	const struct api_certificate *certificates;
+	size_t n_certificates;
+};
+
+/* Gets one line for people at a time. */
+typedef void (*api_say_fn)(void *arg, const char *line);
+
+/* Called with the ARG of struct api_config, on the servers' thread. */
+struct api_operator {
+	/* Pointers are borrowed until the next turn of the loop. */
+	void (*status)(void *arg, struct api_status *out);
+	/* As SIGHUP does; what is wrong goes to SAY as well as to the log. A negative code: the
+	 * old configuration stays in force. */
+	int (*reload)(void *arg, api_say_fn say, void *say_arg);
+};
+
 struct api_config {
-	struct metrics_set *metrics; /* printed by /metrics */
+	struct metrics_set *metrics; /* printed by /metrics and the operator's status */
 	metrics_cell *cells;         /* of api_counters */
 	/* For /readyz. WHY gets a word or two for the body when false. */
 	bool (*is_ready)(void *arg, const char **why);
@@ -41,6 +78,7 @@ struct api_config {
 	 * and to the workers, and saves them. 0, or a negative code: nothing was taken.
 	 */
 	int (*revoke)(void *arg, const struct auth_revocation *list, size_t n);
+	const struct api_operator *operator; /* not owned; NULL: no server may have API_OPERATOR */
 	void *arg;
 };
 
@@ -62,6 +100,7 @@ enum api_face {
 	API_LOCAL = 8,       /* with API_CREDENTIALS: whoever reaches the server is the caller
 				"local" with every role and every identity: a Unix socket guarded
 				by its mode */
+	API_OPERATOR = 16,   /* /admin/v1/...; on the same socket */
 };
 /* FACES is a set of the above. -ENOMEM. */
 int api_attach(struct api *a, struct http_server *s, unsigned faces);

@@ -158,20 +158,13 @@ static void revoke_parsed(struct api_call *c, const json_t *list)
 void api_on_revoke(struct http_request *r, void *arg)
 {
 	struct api_call c;
-	struct bytes body = http_request_body(r);
 	api_call_init(&c, arg, r);
 	if (!api_require(&c, MRAS_ADMIN))
 		return;
-	if (body.len > MRAS_BODY_MAX) {
-		api_reply_result(&c, MRAS_TOO_LARGE, "the body is too large");
-		return;
-	}
-	json_t *root = json_loadb(
-		(const char *)body.data, body.len, JSON_REJECT_DUPLICATES, &(json_error_t){0});
+	json_t *root = api_body_json(&c);
 	if (root == NULL)
-		api_reply_result(&c, MRAS_MALFORMED, "the body is not JSON");
-	else
-		revoke_parsed(&c, json_object_get(root, "revocations"));
+		return;
+	revoke_parsed(&c, json_object_get(root, "revocations"));
 	json_decref(root);
 }
 
@@ -218,17 +211,22 @@ static json_t *key_json(const struct auth_key_info *k)
 		"signFrom", (json_int_t)k->sign_from, "verifyUntil", (json_int_t)k->verify_until);
 }
 
+json_t *api_keys_json(const struct api *a, uint64_t now_s)
+{
+	struct auth_key_info key;
+	json_t *list = json_array();
+	for (size_t i = 0; a->auth != NULL && auth_snapshot_key(a->auth, i, now_s, &key); i++)
+		(void)json_array_append_new(list, key_json(&key));
+	return list;
+}
+
 void api_on_keys(struct http_request *r, void *arg)
 {
 	struct api_call c;
-	struct auth_key_info key;
 	api_call_init(&c, arg, r);
 	if (!api_require(&c, MRAS_ADMIN) || !require_auth(&c))
 		return;
-	json_t *list = json_array();
-	for (size_t i = 0; auth_snapshot_key(c.api->auth, i, http_request_clock(r)->wall_s, &key);
-		i++)
-		(void)json_array_append_new(list, key_json(&key));
 	api_reply_json(&c, 200,
-		json_pack("{s:s, s:o}", "realm", auth_snapshot_realm(c.api->auth), "keys", list));
+		json_pack("{s:s, s:o}", "realm", auth_snapshot_realm(c.api->auth), "keys",
+			api_keys_json(c.api, http_request_clock(r)->wall_s)));
 }

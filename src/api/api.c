@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The API's life, its routes, and those that need no caller: health, readiness, metrics. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,9 @@ static const struct {
 	{API_CREDENTIALS, HTTP_GET, "/mras/v1/revocations", api_on_revocations},
 	{API_CREDENTIALS, HTTP_POST, "/mras/v1/revocations", api_on_revoke},
 	{API_CREDENTIALS, HTTP_GET, "/mras/v1/keys", api_on_keys},
+	{API_OPERATOR, HTTP_GET, "/admin/v1/status", api_on_status},
+	{API_OPERATOR, HTTP_POST, "/admin/v1/reload", api_on_reload},
+	{API_OPERATOR, HTTP_POST, "/admin/v1/decode", api_on_decode},
 };
 
 int api_attach(struct api *a, struct http_server *server, unsigned faces)
@@ -129,6 +133,7 @@ int api_attach(struct api *a, struct http_server *server, unsigned faces)
 	struct api_server *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
+	assert((faces & API_OPERATOR) == 0 || a->config.operator!= NULL);
 	s->api = a;
 	s->faces = faces;
 	list_append(&a->servers, &s->link); /* routes may point to it from now on */

@@ -45,6 +45,9 @@ void api_reply_json(struct api_call *c, int status, json_t *root); /* takes ROOT
 void api_reply_problem(struct api_call *c, const struct api_problem *p);
 void api_reply_result(struct api_call *c, enum mras_result r, const char *detail);
 
+/* The body of the request as a JSON object, the caller's; NULL: the request has been answered. */
+json_t *api_body_json(struct api_call *c);
+
 /* True when the request's media type is TYPE, whatever its parameters. */
 bool api_type_is(const struct http_request *r, const char *type);
 
@@ -53,11 +56,17 @@ bool api_require(struct api_call *c, enum mras_role role);
 /* Who asks, by the server it asks on, its certificate or its token. */
 void api_caller_find(struct api_call *c);
 
+/* The keys of the snapshot as GET /mras/v1/keys lists them; an empty list without one. */
+json_t *api_keys_json(const struct api *a, uint64_t now_s);
+
 /* Handlers; ARG is a struct api_server. */
 void api_on_credentials(struct http_request *r, void *arg);
 void api_on_turn(struct http_request *r, void *arg);
 void api_on_revoke(struct http_request *r, void *arg);
 void api_on_revocations(struct http_request *r, void *arg);
 void api_on_keys(struct http_request *r, void *arg);
+void api_on_status(struct http_request *r, void *arg);
+void api_on_reload(struct http_request *r, void *arg);
+void api_on_decode(struct http_request *r, void *arg);
 
 #endif

@@ -26,6 +26,20 @@ bool api_type_is(const struct http_request *r, const char *type)
 	return *value == '\0' || *value == ';';
 }
 
+json_t *api_body_json(struct api_call *c)
+{
+	struct bytes body = http_request_body(c->r);
+	if (body.len > MRAS_BODY_MAX) {
+		api_reply_result(c, MRAS_TOO_LARGE, "the body is too large");
+		return NULL;
+	}
+	json_t *root = json_loadb(
+		(const char *)body.data, body.len, JSON_REJECT_DUPLICATES, &(json_error_t){0});
+	if (root == NULL)
+		api_reply_result(c, MRAS_MALFORMED, "the body is not JSON");
+	return root;
+}
+
 /* A caller's text in our line: nothing of it may look like a key or a line of its own. */
 static const char *log_id(const char *id, char out[REQUEST_ID_LEN])
 {

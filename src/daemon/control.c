@@ -14,6 +14,7 @@
 #include "control.h"
 #include "process.h"
 #include "revocations.h"
+#include "status.h"
 #include "workers.h"
 
 #define MAILBOX_LEN    16384
@@ -40,6 +41,7 @@ struct control {
 
 	struct http_server *admin_server; /* on the Unix socket */
 	struct http_server *admin_tcp;    /* NULL unless configured */
+	struct status *status;
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
@@ -144,37 +146,48 @@ static int take_revocations(void *arg, const struct auth_revocation *more, size_
 
 /* ---- reload ---- */
 
+/* Who asked for a reload, when it was on the operator's socket: hears what the log says. */
+struct asker {
+	api_say_fn say; /* NULL: a signal */
+	void *arg;
+};
+
 static void say_to_log(void *arg, bool is_warning, const char *line)
 {
-	(void)arg;
+	const struct asker *asker = arg;
+
 	if (is_warning)
 		log_warning(LOG_CONF, "configuration", "%s", line);
 	else
 		log_error(LOG_CONF, "configuration", "%s", line);
+	if (asker->say)
+		asker->say(asker->arg, line);
 }
 
 static void say_fixed(const char *path, void *arg)
 {
-	(void)arg;
-	log_error(LOG_CONF, "configuration",
+	char line[256];
+
+	snprintf(line, sizeof(line),
 		"\"%s\" cannot change while the daemon runs; restart it for that", path);
+	say_to_log(arg, false, line);
 }
 
-static int reload_settings(struct control *c, struct settings **out)
+static int reload_settings(struct control *c, struct asker *asker, struct settings **out)
 {
 	struct settings *s;
 	char why[256];
-	int rc = settings_load(c->path, say_to_log, NULL, &s);
+	int rc = settings_load(c->path, say_to_log, asker, &s);
 
 	if (rc != 0)
 		return rc;
-	if (conf_diff_fixed(c->settings->doc, s->doc, options_table, say_fixed, NULL) > 0) {
+	if (conf_diff_fixed(c->settings->doc, s->doc, options_table, say_fixed, asker) > 0) {
 		settings_destroy(s);
 		return ERR_CONFIG;
 	}
 	rc = open_log(c, &s->options->log, why);
 	if (rc != 0) {
-		log_error(LOG_CONF, "configuration", "%s", why);
+		say_to_log(asker, false, why);
 		settings_destroy(s);
 		return rc;
 	}
@@ -192,18 +205,19 @@ static void swap_tls(struct control *c)
 	c->settings->tls = NULL;
 }
 
-static void reload(struct control *c)
+static int reload(struct control *c, struct asker *asker)
 {
 	struct settings *s, *old = c->settings;
 
 	process_notify("RELOADING=1");
-	if (reload_settings(c, &s) != 0) {
+	int rc = reload_settings(c, asker, &s);
+	if (rc != 0) {
 		log_error(LOG_CONF, "reload refused",
 			"file=%s hint=\"the old configuration stays in force; mend the file and "
 			"send SIGHUP again\"",
 			c->path);
 		process_notify("READY=1");
-		return;
+		return rc;
 	}
 	c->settings = s;
 	hand_out(c);
@@ -212,14 +226,30 @@ static void reload(struct control *c)
 	settings_destroy(old);
 	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
 	process_notify("READY=1");
+	return 0;
 }
+
+static int on_reload(void *arg, api_say_fn say, void *say_arg)
+{
+	return reload(arg, &(struct asker){say, say_arg});
+}
+
+static void on_status(void *arg, struct api_status *out)
+{
+	struct control *c = arg;
+
+	status_fill(c->status, c->settings, c->api_tls, out);
+	out->n_workers = c->n_workers;
+}
+
+static const struct api_operator operator_calls = {.status = on_status, .reload = on_reload};
 
 static void on_signal(int signo, void *arg)
 {
 	struct control *c = arg;
 
 	if (signo == SIGHUP) {
-		reload(c);
+		(void)reload(c, &(struct asker){NULL, NULL}); /* it has logged what was wrong */
 		return;
 	}
 	log_notice(LOG_DAEMON, "stopping", "signal=%d", signo);
@@ -273,7 +303,8 @@ static int serve_admin(struct control *c, char why[256])
 	int rc = http_server_create(c->loop, &h, &c->admin_server, why);
 
 	if (rc == 0)
-		rc = api_attach(c->api, c->admin_server, API_METRICS | API_CREDENTIALS | API_LOCAL);
+		rc = api_attach(c->api, c->admin_server,
+			API_METRICS | API_CREDENTIALS | API_LOCAL | API_OPERATOR);
 	if (rc != 0 || o->listen.n == 0)
 		return rc;
 	h.unix_path = NULL;
@@ -290,6 +321,7 @@ static int make_api(struct control *c)
 		.cells = metrics_set_cells(c->metrics, &api_counters, c->n_workers),
 		.is_ready = is_ready,
 		.revoke = take_revocations,
+		.operator= & operator_calls,
 		.arg = c,
 	};
 
@@ -323,7 +355,8 @@ static int make_all(struct control *c, char why[256])
 	c->n_workers = options_workers(c->settings->options);
 	c->loop = loop_create("main", MAILBOX_LEN);
 	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 1);
-	if (!c->loop || !c->metrics)
+	c->status = status_create();
+	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
 	rc = workers_create(c->loop, c->settings, c->metrics, c->n_workers, &c->workers, why);
 	if (rc == 0)
@@ -413,6 +446,7 @@ void control_destroy(struct control *c)
 	metrics_set_destroy(c->metrics);
 	loop_destroy(c->loop);
 	settings_destroy(c->settings);
+	status_destroy(c->status);
 	free(c->path);
 	if (c->log_fd >= 0) {
 		log_fd_set(2);
