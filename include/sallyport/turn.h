@@ -88,6 +88,8 @@ struct turn_config {
 	const struct turn_relay_address *relays;
 	size_t n_relays;
 	uint16_t first_port, last_port;
+	/* Not 0: allocations share this port, plus the worker's number, on each relay address. */
+	uint16_t shared_port;
 };
 
 struct turn_snapshot;
@@ -140,6 +142,8 @@ enum turn_counter {
 	TURN_C_NO_BUFFER,
 	TURN_C_LIMITED_CHALLENGE, /* refusals to strangers, over the rate of their prefix */
 	TURN_C_LIMITED_BINDING,
+	TURN_C_SHARED_OWN_PORT,
+	TURN_C_SHARED_AMBIGUOUS,
 	TURN_C_COUNT,
 };
 extern const struct metrics_group turn_counters;
@@ -200,7 +204,7 @@ struct turn_server_config {
 	void *arg;
 };
 
-/* -ENOMEM, ERR_FULL when the port range is too small for the workers. */
+/* -ENOMEM, ERR_FULL when the port range is too small for the workers, -errno of a shared port. */
 int turn_server_create(const struct turn_server_config *c, struct turn_server **out);
 /* Ends every allocation without a word to the clients. */
 void turn_server_destroy(struct turn_server *s);

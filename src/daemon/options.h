@@ -41,6 +41,7 @@ struct options_relay_address {
 struct options_relay {
 	struct conf_list addresses; /* struct options_relay_address */
 	struct conf_ports ports;
+	uint64_t shared_port; /* 0: none */
 };
 
 struct options_peers {

@@ -156,6 +156,23 @@ static const struct conf_option relay_table[] = {
 		.fallback = "50000-59999",
 		.text = "Range of the relay ports; open it for UDP in the firewall. The workers "
 			"share it evenly."},
+	{.name = "shared_port",
+		.type = CONF_UINT,
+		AT(options_relay, shared_port),
+		.max = 65535,
+		.fallback = "0",
+		.text = "Port that all allocations of a worker are relayed through, instead of one "
+			"port each; further workers take the next numbers, so that with \"workers: "
+			"1\" "
+			"this one port is all that a container has to publish. A datagram is told "
+			"by "
+			"its sender: when two clients meet the same peer, the second sends to it "
+			"from a "
+			"port of \"ports\". Made for peers that answer where they are spoken to, "
+			"such as "
+			"conference servers; two clients of one worker cannot reach each other "
+			"through "
+			"it. A client that asks for an even port gets one of \"ports\". 0: off."},
 	{.name = NULL},
 };
 
@@ -344,6 +361,22 @@ static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 	}
 }
 
+/* How many workers there will be is not known here: the highest number there can be is kept free.
+ */
+static void check_shared_port(struct conf_doc *doc, const struct options_relay *r)
+{
+	if (r->shared_port < 1024 || r->shared_port > 65535 - OPTIONS_WORKERS_MAX)
+		conf_fail(doc, &r->shared_port,
+			"\"shared_port\" must be from 1024 to %d: each worker takes one more",
+			65535 - OPTIONS_WORKERS_MAX);
+	else if (r->shared_port + OPTIONS_WORKERS_MAX > r->ports.first &&
+		 r->shared_port <= r->ports.last)
+		conf_fail(doc, &r->shared_port,
+			"\"shared_port\" and the %d numbers behind it must lie outside of "
+			"\"ports\"",
+			OPTIONS_WORKERS_MAX);
+}
+
 static void check_relay(struct conf_doc *doc, const struct options_edge *e)
 {
 	const struct options_relay_address *r = e->relay.addresses.items;
@@ -361,6 +394,8 @@ static void check_relay(struct conf_doc *doc, const struct options_edge *e)
 			conf_fail(doc, &r[i].advertise,
 				"\"advertise\" must be of the same family as \"address\"");
 	}
+	if (e->relay.shared_port != 0)
+		check_shared_port(doc, &e->relay);
 	if (e->relay.ports.first < 1024)
 		conf_fail(doc, &e->relay.ports,
 			"relay ports below 1024 are not ours; start at 1024 or above");

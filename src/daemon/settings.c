@@ -302,6 +302,7 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 			e->peers.deny.n, own, n_own, listeners, s->n_listeners},
 		.first_port = e->relay.ports.first,
 		.last_port = e->relay.ports.last,
+		.shared_port = (uint16_t)e->relay.shared_port,
 	};
 	return relay_addresses(s, c);
 }

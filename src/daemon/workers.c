@@ -199,6 +199,10 @@ static int make_all(struct workers *ws, const struct settings *s, struct metrics
 			"\"edge.relay.ports\" is too small for %u workers; widen it or lower "
 			"\"workers\"",
 			ws->n);
+	else if (rc == -EADDRINUSE && s->options->edge.relay.shared_port != 0)
+		snprintf(why, WORKERS_WHY_LEN,
+			"cannot bind the ports from \"edge.relay.shared_port\" on: another program "
+			"holds one; ss -lunp shows which");
 	else if (rc != 0)
 		snprintf(why, WORKERS_WHY_LEN, "cannot make the workers: %s", err_text(rc));
 	for (unsigned i = 0; i < ws->n && rc == 0; i++)

@@ -86,6 +86,7 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	a->client.port->n_holds++;
 	list_init(&a->permissions);
 	list_init(&a->channels);
+	list_init(&a->meetings);
 	wheel_timer_init(&a->timer, expire);
 	flow_account_init(&a->account,
 		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,

@@ -146,7 +146,7 @@ static void log_grant(const struct turn_alloc *a)
 static void finish(struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
 {
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
-		if (a->relays[i].port)
+		if (a->relays[i].port && !a->relays[i].is_shared)
 			a->relays[i].port->owner = a;
 	}
 	a->granted_s = turn_lifetime(a, w->has_lifetime, w->lifetime_s);

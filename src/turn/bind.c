@@ -32,6 +32,8 @@ void turn_permission_destroy(struct turn_permission *p)
 	permit_channels(p, false);
 	list_remove(&p->link);
 	p->alloc->n_permissions--;
+	turn_shared_forbid(p);
+	turn_shared_forget(p->alloc, &p->peer);
 	wheel_cancel(p->alloc->server->config.wheel, &p->timer);
 	free(p);
 }
@@ -53,6 +55,10 @@ static struct turn_permission *permission_create(struct turn_alloc *a, const str
 	p->alloc = a;
 	p->peer = *peer;
 	p->peer.port = 0;
+	if (turn_shared_permit(p) != 0) {
+		free(p);
+		return NULL;
+	}
 	wheel_timer_init(&p->timer, permission_expire);
 	list_append(&a->permissions, &p->link);
 	a->n_permissions++;
@@ -225,6 +231,7 @@ void turn_channel_destroy(struct turn_channel *c)
 	flow_remove(s->config.flows, &c->flow);
 	list_remove(&c->link);
 	c->alloc->n_channels--;
+	turn_shared_forget(c->alloc, &c->flow.peer);
 	wheel_cancel(s->config.wheel, &c->timer);
 	free(c);
 }
@@ -241,13 +248,14 @@ static struct turn_channel *channel_create(
 {
 	if (a->n_channels >= a->server->snapshot->config.max_channels)
 		return NULL;
-	struct turn_channel *c = calloc(1, sizeof(*c));
+	struct net_port *port = turn_peer_port(a, peer);
+	struct turn_channel *c = port ? calloc(1, sizeof(*c)) : NULL;
 	if (!c)
 		return NULL;
 	c->alloc = a;
 	c->flow.client_port = a->client.port;
 	c->flow.client = a->client.addr;
-	c->flow.relay_port = turn_alloc_relay(a, peer->family)->port;
+	c->flow.relay_port = port;
 	c->flow.peer = *peer;
 	c->flow.channel = number;
 	c->flow.account = &a->account;
@@ -277,7 +285,8 @@ static struct stun_refusal find_channel(struct turn_request *req, uint16_t numbe
 	struct turn_alloc *a = req->alloc;
 	struct flow_table *flows = req->server->config.flows;
 	struct flow *by_number = flow_find_up(flows, a->client.port, &a->client.addr, number);
-	struct flow *by_peer = flow_find_down(flows, turn_alloc_relay(a, peer->family)->port, peer);
+	struct net_port *port = turn_peer_port_find(a, peer);
+	struct flow *by_peer = port ? flow_find_down(flows, port, peer) : NULL;
 
 	if (by_number != by_peer)
 		return turn_refuse(STUN_BAD_REQUEST);

@@ -78,5 +78,11 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		"many."},
 	[TURN_C_LIMITED_BINDING] = {"sallyport_turn_replies_limited_total", "kind=\"binding\"",
 		METRICS_COUNTER, NULL},
+	[TURN_C_SHARED_OWN_PORT] = {"sallyport_turn_shared_port_fallbacks_total", NULL,
+		METRICS_COUNTER,
+		"Allocations on the shared relay port that got a port of their own, because "
+		"another one meets the same peer."},
+	[TURN_C_SHARED_AMBIGUOUS] = {"sallyport_turn_ignored_total", "reason=\"shared_port_peer\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group turn_counters = {rows, TURN_C_COUNT};

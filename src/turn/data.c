@@ -46,8 +46,10 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 
 	if (!a || a->pending || !read_send(s, m, &wire, &data, &dont_fragment))
 		goto drop;
-	struct turn_relay *r = turn_alloc_relay(a, wire.family);
-	if (!r || !turn_permission_find(a, &wire) || !turn_peer_port_is_allowed(a->tenant, &wire))
+	if (!turn_permission_find(a, &wire) || !turn_peer_port_is_allowed(a->tenant, &wire))
+		goto drop;
+	struct net_port *port = turn_peer_port(a, &wire);
+	if (!port)
 		goto drop;
 	if (!flow_pass(s->config.flows, &a->account, FLOW_UP, data.len)) {
 		net_buf_put(s->config.net, b);
@@ -57,7 +59,7 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 	b->len = data.len;
 	b->addr = wire;
 	b->flags = dont_fragment && honours_dont_fragment(c, &wire) ? NET_DONT_FRAGMENT : 0;
-	net_port_send(r->port, b);
+	net_port_send(port, b);
 	return;
 drop:
 	turn_count(s, TURN_C_SEND_DROPPED);
@@ -78,7 +80,7 @@ static const uint8_t *next_tid(struct turn_server *s)
 
 void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b)
 {
-	struct turn_alloc *a = p->owner;
+	struct turn_alloc *a = p->owner ? p->owner : turn_shared_host(s, p, &b->addr);
 	size_t total;
 
 	if (!a || !turn_permission_find(a, &b->addr)) {
@@ -112,7 +114,7 @@ static bool is_passed_on(const struct net_icmp *e)
 
 void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp *e)
 {
-	struct turn_alloc *a = p->owner;
+	struct turn_alloc *a = p->owner ? p->owner : turn_shared_host(s, p, &e->peer);
 
 	if (!a || !is_passed_on(e) || !turn_permission_find(a, &e->peer))
 		return;

@@ -62,7 +62,7 @@ static int try_open(struct turn_server *s, size_t pool, enum net_ports_want want
 	return rc;
 }
 
-static int open_in_pool(struct turn_server *s, size_t pool, enum net_ports_want want,
+int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want want,
 	struct turn_relay *out, uint8_t *token)
 {
 	int rc = ERR_FULL;
@@ -87,7 +87,11 @@ int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_por
 		size_t pool = (start + i) % n;
 		if (s->snapshot->config.relays[pool].local.family != family)
 			continue;
-		rc = open_in_pool(s, pool, want, out, token);
+		if (s->shared && want == NET_PORT_ANY) {
+			turn_shared_attach(s, pool, out);
+			return 0;
+		}
+		rc = turn_relay_open_in(s, pool, want, out, token);
 		if (rc == 0)
 			return 0;
 	}
@@ -133,11 +137,12 @@ void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool,
 
 void turn_relay_close(struct turn_server *s, struct turn_relay *r)
 {
-	if (!r->port)
-		return;
-	uint16_t number = r->port->local.port;
+	struct net_port *owned = r->is_shared ? r->own : r->port;
 
-	net_port_close(r->port);
-	r->port = NULL;
+	r->port = r->own = NULL;
+	if (!owned)
+		return;
+	uint16_t number = owned->local.port;
+	net_port_close(owned);
 	turn_relay_number_put(s, r->ports_worker, r->pool, number);
 }

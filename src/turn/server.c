@@ -36,10 +36,14 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 	crypto_random(s->indication_tid, sizeof(s->indication_tid));
 	hash_table_init(&s->by_tuple);
 	hash_table_init(&s->pending);
+	hash_table_init(&s->meetings);
+	hash_table_init(&s->guests);
 	list_init(&s->reservations);
 	turn_bursts_init(&s->bursts, c->clock, c->wheel, c->worker);
 	s->replies = turn_replies_create();
 	int rc = s->replies ? make_ports(s) : -ENOMEM;
+	if (rc == 0)
+		rc = turn_shared_open(s);
 	if (rc != 0) {
 		turn_server_destroy(s);
 		return rc;
@@ -64,6 +68,7 @@ void turn_server_destroy(struct turn_server *s)
 	turn_reservations_drop(s);
 	turn_bursts_fini(&s->bursts);
 	turn_replies_destroy(s->replies);
+	turn_shared_close(s);
 	for (size_t i = 0; s->ports && i < s->snapshot->config.n_relays; i++)
 		net_ports_fini(&s->ports[i]);
 	free(s->ports);

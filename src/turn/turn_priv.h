@@ -8,8 +8,9 @@
  *   alloc.c      an allocation's life        bind.c       CreatePermission, ChannelBind
  *   relays.c     relay ports                 data.c       Send, Data, ICMP
  *   reserve.c    reserved relay ports        peers.c      who may be sent to
- *   snapshot.c   what a reload replaces      replies.c    answers per source prefix
- *   tenant.c     whose rules are in force    bursts.c     two log lines for many events
+ *   shared.c     one port for all            snapshot.c   what a reload replaces
+ *   replies.c    answers per source prefix   tenant.c     whose rules are in force
+ *   bursts.c     two log lines for many events
  */
 #ifndef TURN_PRIV_H
 #define TURN_PRIV_H
@@ -103,6 +104,19 @@ struct turn_relay {
 	uint64_t expires_ms;   /* each has its own lifetime (RFC 8656 §6) */
 	uint8_t pool;          /* index of the relay address */
 	uint8_t ports_worker;  /* whose port pool the number goes back to */
+	bool is_shared;        /* PORT is the worker's, for all; not owned then */
+	struct net_port *own;  /* owned, of a shared relay: for peers that are met by another too;
+				  NULL until wanted */
+};
+
+/* An allocation on a shared port and a peer's transport address: the port they meet at. It lasts as
+ * long as the permission for the peer, or a channel to it. */
+struct turn_meeting {
+	struct hash_node by_peer;
+	struct list link;         /* in its allocation */
+	struct turn_alloc *alloc; /* not owned */
+	struct net_port *port;    /* not owned: the shared one, or the allocation's own */
+	struct addr peer;         /* on the wire */
 };
 
 /* Where an allocation waits. */
@@ -129,7 +143,8 @@ struct turn_alloc {
 	struct turn_relay relays[TURN_RELAYS_MAX]; /* IPv4, IPv6 */
 	struct list permissions;
 	struct list channels;
-	uint32_t n_permissions, n_channels;
+	struct list meetings; /* on shared ports only */
+	uint32_t n_permissions, n_channels, n_meetings;
 	struct wheel_timer timer; /* the first end of a relay's lifetime */
 	struct flow_account account;
 	struct turn_pending *pending; /* owned; NULL once granted */
@@ -153,6 +168,7 @@ struct turn_alloc {
 
 struct turn_permission {
 	struct list link;
+	struct hash_node by_peer; /* in the server's guests, on a shared port */
 	struct turn_alloc *alloc; /* not owned */
 	struct addr peer;         /* on the wire; port 0 */
 	struct wheel_timer timer;
@@ -181,6 +197,10 @@ struct turn_server {
 	struct hash_table by_tuple;
 	struct hash_table pending;
 	struct net_ports *ports; /* one per relay address */
+	struct net_port *
+		*shared; /* owned, one per relay address; NULL: each allocation has its own */
+	struct hash_table meetings; /* on shared ports, by the peer's transport address */
+	struct hash_table guests;   /* permissions on shared ports, by IP address */
 	struct list reservations;
 	size_t n_reservations;
 	uint64_t next_id;
@@ -284,6 +304,9 @@ void turn_channel_destroy(struct turn_channel *c);
  * such family), ERR_FULL. */
 int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
 	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN]);
+/* On the relay address POOL alone. ERR_FULL, -errno. TOKEN is for NET_PORT_EVEN_PAIR. */
+int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want want,
+	struct turn_relay *out, uint8_t *token);
 int turn_relay_open_number(
 	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out);
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);
@@ -307,6 +330,28 @@ int turn_reservation_take(
 int turn_reservation_ask(struct turn_server *s, unsigned worker, uint64_t ticket,
 	const uint8_t token[TURN_TOKEN_LEN]);
 void turn_reservations_drop(struct turn_server *s);
+
+/* shared.c */
+/* The shared ports, where the configuration has them. -errno; closed with turn_shared_close. */
+int turn_shared_open(struct turn_server *s);
+void turn_shared_close(struct turn_server *s);
+/* OUT is relayed through the shared port of POOL. */
+void turn_shared_attach(struct turn_server *s, size_t pool, struct turn_relay *out);
+/*
+ * The port through which A and the peer at WIRE meet, which on a relay that is not shared is the
+ * relay's. The first makes it out when they meet first; NULL when there is no relay of the family,
+ * no port or too many meetings. The second only looks.
+ */
+struct net_port *turn_peer_port(struct turn_alloc *a, const struct addr *wire);
+struct net_port *turn_peer_port_find(struct turn_alloc *a, const struct addr *wire);
+/* Meetings with PEER's IP address end if neither a permission nor a channel holds them. */
+void turn_shared_forget(struct turn_alloc *a, const struct addr *peer);
+/* A permission begins and ends. -ENOMEM. */
+int turn_shared_permit(struct turn_permission *p);
+void turn_shared_forbid(struct turn_permission *p);
+/* Whose is a datagram from PEER at the shared PORT? NULL: nobody's, or that cannot be said. */
+struct turn_alloc *turn_shared_host(
+	struct turn_server *s, const struct net_port *port, const struct addr *peer);
 
 /* server.c */
 struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket);

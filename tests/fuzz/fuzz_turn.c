@@ -346,6 +346,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.turn.subject_allocations = how & 1 ? 2 : 0;
 	config.turn.strict_channels = how & 2;
 	config.turn.last_port = how & 4 ? PORT_MIN + 3 : PORT_MAX;
+	config.turn.shared_port = how & 16 ? 40000 : 0;
 	x->n_workers = how & 8 ? 2 : 1;
 	fixture_create_joined(&config, x->w, x->n_workers);
 	make_clients(x);

@@ -309,6 +309,7 @@ site() {
 # environment, all optional:
 #   CONF_WORKERS  number of workers
 #   CONF_RELAY    the items of edge.relay.addresses, flow style
+#   CONF_RELAY_MORE  further lines of edge.relay, four spaces indented
 #   CONF_KEYS     the items of mras.keys, flow style
 #   CONF_EDGE     further lines of the edge section, two spaces indented
 #   CONF_MRAS     further lines of the mras section
@@ -336,6 +337,7 @@ conf() {
 	  relay:
 	    addresses: [$relay]
 	    ports: 50000-59999
+	${CONF_RELAY_MORE:-}
 	  peers: {allow: [10.200.0.0/16, "fd00:200::/32"]}
 	${CONF_EDGE:-}
 	mras:
