@@ -1,133 +1,180 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Headless Chromium as a TURN client, for browser.sh. Hands the iceServers of a credential API's
-// answer to the page as they are, and writes what the page found as JSON.
+// Headless Chromium as a TURN client, for browser.sh and ladder.sh. Hands the iceServers of a
+// credential API's answer to the pages as they are, and writes what the pages found as JSON.
 //
-//   node browser.mjs MODE CREDENTIAL.json RESULT.json HOST=ADDRESS...
+//   node browser.mjs MODE CREDENTIAL.json RESULT.json [OPTION=VALUE]...
 //
-// MODE call: two peer connections call each other. MODE gather: one only gathers candidates.
-// HOST=ADDRESS takes the place of the DNS. This file and node_modules stand in one folder.
+// MODE call: two pages, A and B, call each other with microphone, camera and a data channel.
+// MODE gather: one page gathers candidates. Options: OPTIONS. CHROMIUM is the browser to start, and
+// CHROMIUM_B another one for page B. This file and node_modules stand in one folder.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { chromium } from 'playwright-core';
 
-const LIMIT_S = 60;
+const OPTIONS = {
+	policy: 'relay', // the iceTransportPolicy of both
+	bundle: 'yes', // no: the offer asks for a flow of its own for each kind
+	seconds: '0', // how long a call lasts at least
+	until: '', // gather ends when the server of this URL has failed, without waiting for the others
+	hosts: '', // NAME=ADDRESS,... in place of the DNS
+};
 const MESSAGES = 1000;
 const AUDIO_PACKETS = 100;
+const VIDEO_FRAMES = 15;
+// Nothing is fetched from here. It is an origin that may use microphone and camera.
+const PAGE = 'https://page.example.com/';
 
-const [mode, document, result, ...hosts] = process.argv.slice(2);
+const [mode, document, result, ...words] = process.argv.slice(2);
+const options = { ...OPTIONS, ...Object.fromEntries(words.map((word) => {
+	const [, name, value] = word.match(/^(\w+)=(.*)$/s);
+	if (!(name in OPTIONS))
+		throw new Error(`no such option: ${name}`);
+	return [name, value];
+})) };
 const { iceServers } = JSON.parse(readFileSync(document, 'utf8')).credentials[0];
+const limit_s = 60 + Number(options.seconds);
 let stage = 'starting Chromium';
 
-// Playwright kills its browser, whose process it knows, when this process exits.
+// Playwright kills its browsers, whose processes it knows, when this process exits.
 setTimeout(() => {
-	console.error(`not done within ${LIMIT_S} s; it was at: ${stage}`);
+	console.error(`not done within ${limit_s} s; it was at: ${stage}`);
 	process.exit(1);
-}, LIMIT_S * 1000).unref();
+}, limit_s * 1000).unref();
 
-// The functions below run in the page: they see their argument and nothing of this file.
+// The functions below run in a page: they see their argument and nothing of this file but signal(),
+// which carries a message to the other page's hear().
 
-/** Two peer connections exchange numbered messages and a tone, both ways, through relays alone. */
-async function call({ iceServers, messages, audioPackets }) {
-	const config = { iceServers, iceTransportPolicy: 'relay' };
+/** Makes this page's side of the call, which waits for an offer. */
+async function open({ name, iceServers, policy, messages }) {
 	const text = (from, i) => `${from} ${i} ${'#'.repeat(i)}`;
-	const context = new AudioContext();
+	const other = name === 'A' ? 'B' : 'A';
+	const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: policy });
+	const side = { name, connection, candidates: [], errors: [], states: [], received: 0, players: [] };
+	window.side = side;
 
-	const sides = ['A', 'B'].map((name) => {
-		const connection = new RTCPeerConnection(config);
-		const side = { name, connection, candidates: [], errors: [], states: [], received: 0 };
-		connection.onicecandidateerror = ({ errorCode, errorText, url }) =>
-			side.errors.push({ errorCode, errorText, url });
-		connection.onconnectionstatechange = () => {
-			side.states.push(connection.connectionState);
-			console.log(`${name} is ${connection.connectionState}`);
-		};
-		// A level is only known of audio that is played.
-		connection.ontrack = ({ track }) => {
-			side.player = new Audio();
-			side.player.srcObject = new MediaStream([track]);
-			side.player.play();
-		};
-		const tone = new OscillatorNode(context, { frequency: name === 'A' ? 440 : 660 });
-		const output = new MediaStreamAudioDestinationNode(context);
-		tone.connect(output);
-		tone.start();
-		connection.addTrack(output.stream.getAudioTracks()[0], output.stream);
-		return side;
-	});
-	const [a, b] = sides;
-
-	for (const [side, other] of [[a, b], [b, a]]) {
-		side.connection.onicecandidate = ({ candidate }) => {
-			if (candidate?.candidate) {
-				side.candidates.push({ type: candidate.type, address: candidate.address });
-				other.connection.addIceCandidate(candidate);
-			}
-		};
-		// The same channel on both sides, ordered and reliable, which is the default.
-		side.channel = side.connection.createDataChannel('test', { negotiated: true, id: 1 });
-		side.ended = new Promise((resolve, reject) => {
-			side.channel.onopen = () => {
-				console.log(`${side.name} sends messages`);
-				for (let i = 0; i < messages; i++)
-					side.channel.send(text(side.name, i));
-			};
-			side.channel.onmessage = ({ data }) => {
-				if (data !== text(other.name, side.received))
-					reject(new Error(`${side.name}: message ${side.received} is '${data.slice(0, 20)}'`));
-				if (++side.received === messages)
-					resolve();
-			};
-			side.channel.onclose = () => reject(new Error(`${side.name}: the channel closed`));
-		});
-	}
-
-	console.log('offer and answer');
-	await a.connection.setLocalDescription();
-	await b.connection.setRemoteDescription(a.connection.localDescription);
-	await b.connection.setLocalDescription();
-	await a.connection.setRemoteDescription(b.connection.localDescription);
-
-	console.log('waiting for the peer connections');
-	await Promise.all(sides.map((side) => side.ended));
-
-	const inbound = async (side) => {
-		const stats = [...(await side.connection.getStats()).values()];
-		return stats.find((s) => s.type === 'inbound-rtp' && s.kind === 'audio');
+	connection.onicecandidateerror = ({ errorCode, errorText, url }) =>
+		side.errors.push({ errorCode, errorText, url });
+	connection.onconnectionstatechange = () => {
+		side.states.push(connection.connectionState);
+		if (connection.connectionState === 'connected')
+			side.setup_ms ??= Math.round(performance.now() - side.began);
+		console.log(`${name} is ${connection.connectionState}`);
 	};
-	for (const side of sides) {
-		do {
-			await new Promise((resolve) => setTimeout(resolve, 100));
-			side.audio = await inbound(side);
-			console.log(`${side.name} hears ${side.audio?.packetsReceived ?? 0} packets`);
-		} while (!(side.audio?.packetsReceived >= audioPackets && side.audio.totalAudioEnergy > 0));
-	}
+	connection.onicecandidate = ({ candidate }) => {
+		if (candidate?.candidate) {
+			side.candidates.push({ type: candidate.type, address: candidate.address });
+			signal({ candidate: candidate.toJSON() });
+		}
+	};
+	// A level is only known of audio that is played.
+	connection.ontrack = ({ track }) => {
+		const player = globalThis.document.createElement(track.kind);
+		player.srcObject = new MediaStream([track]);
+		player.play();
+		side.players.push(player);
+	};
+	side.media = await navigator.mediaDevices.getUserMedia(
+		{ audio: true, video: { width: 320, height: 240, frameRate: 15 } });
+	for (const track of side.media.getTracks())
+		connection.addTrack(track, side.media);
 
-	for (const side of sides) {
-		const stats = await side.connection.getStats();
-		const transport = [...stats.values()].find((s) => s.type === 'transport');
-		const pair = stats.get(transport.selectedCandidatePairId);
-		side.local = stats.get(pair.localCandidateId);
-		side.remote = stats.get(pair.remoteCandidateId);
-	}
-	for (const side of sides) {
-		side.channel.onclose = null;
-		side.connection.close();
-	}
-	return sides.map(({ name, candidates, errors, states, received, audio, local, remote }) =>
-		({ name, candidates, errors, states, received, audio, local, remote }));
+	// The same channel on both sides, ordered and reliable, which is the default.
+	side.channel = connection.createDataChannel('test', { negotiated: true, id: 1 });
+	side.ended = new Promise((resolve, reject) => {
+		side.channel.onopen = () => {
+			console.log(`${name} sends messages`);
+			for (let i = 0; i < messages; i++)
+				side.channel.send(text(name, i));
+		};
+		side.channel.onmessage = ({ data }) => {
+			if (data !== text(other, side.received))
+				reject(new Error(`${name}: message ${side.received} is '${data.slice(0, 20)}'`));
+			if (++side.received === messages)
+				resolve();
+		};
+		side.channel.onclose = () => reject(new Error(`${name}: the channel closed`));
+	});
+
+	let is_described;
+	const described = new Promise((resolve) => { is_described = resolve; });
+	window.hear = async ({ description, candidate }) => {
+		side.began ??= performance.now();
+		if (candidate) {
+			await described;
+			await connection.addIceCandidate(candidate);
+			return;
+		}
+		await connection.setRemoteDescription(description);
+		is_described();
+		if (description.type === 'offer') {
+			await connection.setLocalDescription();
+			signal({ description: connection.localDescription.toJSON() });
+		}
+	};
 }
 
-/** What a peer connection gathers that may use relays alone, and what refused it. */
-async function gather({ iceServers }) {
-	const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: 'relay' });
+/** Offers. Without a bundle, every kind of media has its own transport. */
+async function offer({ bundle }) {
+	const { connection } = window.side;
+	window.side.began = performance.now();
+	await connection.setLocalDescription();
+	const { type, sdp } = connection.localDescription;
+	signal({ description: { type, sdp: bundle === 'yes' ? sdp : sdp.replace(/a=group:BUNDLE.*\r\n/, '') } });
+}
+
+/** Waits until enough of each kind has arrived, and says what carried it. */
+async function finish({ audioPackets, videoFrames, seconds }) {
+	const { side } = window;
+	const { connection } = side;
+	const stats = async () => [...(await connection.getStats()).values()];
+	const inbound = (all, kind) => all.find((s) => s.type === 'inbound-rtp' && s.kind === kind);
+
+	await side.ended;
+	let all;
+	do {
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		all = await stats();
+		side.audio = inbound(all, 'audio');
+		side.video = inbound(all, 'video');
+		console.log(`${side.name} got ${side.audio?.packetsReceived ?? 0} packets of sound, ` +
+			`${side.video?.framesDecoded ?? 0} pictures`);
+	} while (!(side.audio?.packetsReceived >= audioPackets && side.audio.totalAudioEnergy > 0 &&
+		side.video?.framesDecoded >= videoFrames &&
+		performance.now() - side.began >= seconds * 1000));
+
+	const find = (id) => all.find((s) => s.id === id);
+	const transports = all.filter((s) => s.type === 'transport').map((transport) => {
+		const pair = find(transport.selectedCandidatePairId);
+		return {
+			local: find(pair.localCandidateId), remote: find(pair.remoteCandidateId),
+			bytesSent: transport.bytesSent, bytesReceived: transport.bytesReceived,
+		};
+	});
+	const { name, candidates, errors, states, received, audio, video, setup_ms } = side;
+	return { name, candidates, errors, states, received, audio, video, setup_ms, transports };
+}
+
+/** Hangs up. What deletes the allocations is sent in the background. */
+async function close() {
+	window.side.channel.onclose = null;
+	window.side.connection.close();
+	await new Promise((resolve) => setTimeout(resolve, 500));
+}
+
+/** What a peer connection gathers, and what refused it. */
+async function gather({ iceServers, policy, until }) {
+	const connection = new RTCPeerConnection({ iceServers, iceTransportPolicy: policy });
 	const candidates = [];
 	const errors = [];
 	connection.onicecandidate = ({ candidate }) => {
 		if (candidate?.candidate)
 			candidates.push(candidate.candidate);
 	};
-	connection.onicecandidateerror = ({ errorCode, errorText, url }) =>
-		errors.push({ errorCode, errorText, url });
 	const complete = new Promise((resolve) => {
+		connection.onicecandidateerror = ({ errorCode, errorText, url }) => {
+			errors.push({ errorCode, errorText, url });
+			if (url === until)
+				resolve();
+		};
 		connection.onicegatheringstatechange = () => {
 			console.log(`gathering is ${connection.iceGatheringState}`);
 			if (connection.iceGatheringState === 'complete')
@@ -141,29 +188,66 @@ async function gather({ iceServers }) {
 	return { candidates, errors };
 }
 
-// WebRTC looks names up with a dot at their end, which only a rule with a dot matches.
-const rules = [...hosts.map((host) => `MAP ${host.replace('=', '. ')}`), 'MAP * ~NOTFOUND'];
-const browser = await chromium.launch({
-	executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-	args: [
-		'--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-		'--disable-background-networking', '--disable-component-update', '--disable-sync',
-		'--disable-features=WebRtcHideLocalIpsWithMdns',
-		'--autoplay-policy=no-user-gesture-required',
-		`--host-resolver-rules=${rules.join(',')}`,
-	],
-});
-try {
+// ---- here again ----
+
+// For UDP, WebRTC looks names up with a dot at their end, which only a rule with a dot matches.
+const rules = [...options.hosts.split(',').filter(Boolean).flatMap((host) =>
+	['. ', ' '].map((end) => `MAP ${host.replace('=', end)}`)), 'MAP * ~NOTFOUND'];
+const browsers = [];
+
+function launch(executablePath) {
+	return chromium.launch({
+		executablePath,
+		args: [
+			'--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+			'--disable-background-networking', '--disable-component-update', '--disable-sync',
+			'--disable-features=WebRtcHideLocalIpsWithMdns',
+			'--autoplay-policy=no-user-gesture-required',
+			'--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+			`--host-resolver-rules=${rules.join(',')}`,
+		],
+	});
+}
+
+async function page_of(browser) {
 	const page = await browser.newPage();
 	page.on('console', (message) => {
 		stage = message.text();
 		console.error(stage);
 	});
-	const run = { call, gather }[mode];
-	const found = await page.evaluate(run,
-		{ iceServers, messages: MESSAGES, audioPackets: AUDIO_PACKETS });
-	writeFileSync(result, `${JSON.stringify(found, null, 1)}\n`);
+	await page.route('**', (route) => route.fulfill({ contentType: 'text/html', body: '' }));
+	await page.goto(PAGE);
+	return page;
+}
+
+async function call() {
+	const pages = await Promise.all([browsers[0], browsers.at(-1)].map(page_of));
+	const [a, b] = pages;
+	const setting = { iceServers, policy: options.policy, messages: MESSAGES };
+	for (const [page, other] of [[a, b], [b, a]])
+		await page.exposeFunction('signal', (message) =>
+			other.evaluate((heard) => window.hear(heard), message));
+	await Promise.all(pages.map((page, i) => page.evaluate(open, { ...setting, name: 'AB'[i] })));
+	stage = 'offer and answer';
+	await a.evaluate(offer, { bundle: options.bundle });
+	stage = 'waiting for the peer connections';
+	const found = await Promise.all(pages.map((page) => page.evaluate(finish, {
+		audioPackets: AUDIO_PACKETS, videoFrames: VIDEO_FRAMES, seconds: Number(options.seconds),
+	})));
+	await Promise.all(pages.map((page) => page.evaluate(close)));
+	return found;
+}
+
+const run = {
+	call,
+	gather: async () => (await page_of(browsers[0])).evaluate(gather,
+		{ iceServers, policy: options.policy, until: options.until }),
+}[mode];
+try {
+	const { CHROMIUM = '/usr/bin/chromium', CHROMIUM_B } = process.env;
+	browsers.push(...await Promise.all([CHROMIUM, CHROMIUM_B].filter(Boolean).map(launch)));
+	writeFileSync(result, `${JSON.stringify(await run(), null, 1)}\n`);
 } finally {
 	stage = 'closing Chromium';
-	await browser.close();
+	await Promise.all(browsers.map((browser) => browser.close()));
 }

@@ -1,96 +1,112 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A web browser takes the iceServers of the credential API's answer as they are: two peer connections
-# of headless Chromium reach each other through the relay alone. playwright-core, which drives it,
-# comes from the npm registry: the one thing here that wants a network.
+# A web browser takes the iceServers of the credential API's answer as they are. Two pages of headless
+# Chromium call each other through the relay alone, with sound, pictures and data: over UDP, then over
+# TCP and over TLS where a firewall leaves nothing else, and with a flow of its own for each kind.
 . "$(dirname "$0")/lib.sh"
-begin
-
-no_browser() {
-	echo "skip - browser: $*"
-	exit 77
-}
-export CHROMIUM=${CHROMIUM:-/usr/bin/chromium}
-[ -x "$CHROMIUM" ] || no_browser "$CHROMIUM is not installed"
-for program in node npm; do
-	command -v $program >/dev/null || no_browser "$program is not installed"
-done
-cp "$HERE/browser.mjs" "$HERE/package.json" "$HERE/package-lock.json" "$WORK" || exit 1
-(cd "$WORK" && timeout 120 npm ci --ignore-scripts --prefer-offline) >"$WORK/npm.log" 2>&1 ||
-	no_browser "npm ci failed ($?): $(grep -E -m 1 'npm (ERR!|error)' "$WORK/npm.log")"
+. "$HERE/lib-browser.sh"
+begin nft
+browser_begin
 
 OUT=10.200.1.1
+HOSTS=av.example.com=$OUT,av.int.example.com=$OUT # both faces' names lead to the outside one
 site
 route ext default via $OUT
 conf edge
+certificate av ca serverAuth "DNS:av.example.com"
+sed -i "/host: av.example.com/a\\      tcp: [$OUT]\n      tls: [\"$OUT:443\"]\n\
+      certificate: $WORK/av.pem\n      private_key: $WORK/av.key" "$WORK/edge.yaml"
 edge_start edge
 
-# browse MODE: the browser outside, with the document that credential left; what it found is in
-# $WORK/browser.json. The names of both faces lead it to the outside one.
-browse() {
-	echo null >"$WORK/browser.json"
-	start browser ext env HOME="$WORK" TMPDIR="$WORK" node "$WORK/browser.mjs" "$1" \
-		"$WORK/credential.json" "$WORK/browser.json" av.example.com=$OUT av.int.example.com=$OUT
-	await browser 75
-	# Chromium's own children end a moment after it, all of them when it was killed.
-	within 5 all_gone || kill -KILL $(ip netns pids "$RUN-ext")
-	same "$STATUS" 0 && return
-	cat "$WORK/browser.log"
-	return 1
-}
-all_gone() {
-	[ -z "$(ip netns pids "$RUN-ext")" ]
-}
-# found FILTER: holds for what it found.
-found() {
-	jq -e "$1" "$WORK/browser.json" >/dev/null || {
-		echo "not true: $1"
-		cat "$WORK/browser.json"
-		return 1
+# only [PROTOCOL PORT]: what a firewall on the way from the browser to the edge lets through.
+only() {
+	in_space edge nft flush ruleset
+	[ $# = 0 ] || in_space edge nft -f - <<-NFT
+	table inet firewall {
+		chain in {
+			type filter hook input priority 0
+			iifname "to-ext" $1 dport $2 accept
+			iifname "to-ext" meta l4proto udp drop
+			iifname "to-ext" meta l4proto tcp reject with tcp reset
+		}
 	}
+	NFT
 }
-# metric NAME LABEL: its value; nothing when there is none.
-metric() {
-	admin edge /metrics | awk -v row="$1${2:+{$2\}}" '$1 == row { print $2 }'
-}
-counts() {
-	same "$(metric "$1" "$2")" "$3"
-}
-counts_at_least() {
-	at_least "$(metric "$1" "$2")" "$3"
+# calls NAME PROTOCOL URL FLOWS OPTIONS...: a call, and what was found of it and counted for it.
+calls() {
+	local name=$1 protocol=$2 url=$3 flows=$4
+	local granted to_peer to_client bytes
+	shift 4
+	granted=$(metric edge sallyport_turn_requests_total 'method="allocate"')
+	to_peer=$(metric edge sallyport_relay_packets_total 'direction="to_peer"')
+	to_client=$(metric edge sallyport_relay_packets_total 'direction="to_client"')
+	bytes=$(metric edge sallyport_relay_bytes_total 'direction="to_client"')
+	check "$name: two pages call each other" browse ext call hosts=$HOSTS "$@" || return
+	note "$name: connected after $(jq -c '[.[]?.setup_ms]' "$WORK/browser.json") ms"
+	check "$name: all their candidates are of the relay" found 'length == 2 and
+		all(.[].candidates; length > 0 and all(.[]; .type == "relay" and .address == $out))' \
+		--arg out $OUT
+	check "$name: $flows flow(s) on each side" found 'all(.[].transports; length == $n)' \
+		--argjson n "$flows"
+	check "$name: selected are relayed candidates of $url" found \
+		'all(.[].transports[].local; .candidateType == "relay" and .relayProtocol == $protocol and
+		.url == $url) and all(.[].transports[].remote; .candidateType == "relay")' \
+		--arg protocol "$protocol" --arg url "$url"
+	check "$name: ... that lead to each other" found '([.[].transports | sort_by(.local.port)[] |
+		[.local, .remote | "\(.address):\(.port)"]]) as $pairs |
+		($pairs | map(reverse) | sort) == ($pairs | sort)'
+	check "$name: 1,000 messages came in order, both ways" found 'all(.[]; .received == 1000)'
+	check "$name: sound came, both ways" found \
+		'all(.[].audio; .packetsReceived >= 100 and .totalAudioEnergy > 0)'
+	check "$name: pictures came, both ways" found \
+		'all(.[].video; .framesDecoded >= 15 and .bytesReceived > 10000)'
+	check "$name: every flow carried both ways" found \
+		'all(.[].transports[]; .bytesSent > 10000 and .bytesReceived > 10000)'
+	check "$name: no connection was lost on the way" found \
+		'all(.[]; .states == ["connecting", "connected"])'
+	check "$name: the daemon relayed toward the peers" metric_at_least edge \
+		sallyport_relay_packets_total 'direction="to_peer"' $((to_peer + 1000))
+	check "$name: ... and toward the clients" metric_at_least edge \
+		sallyport_relay_packets_total 'direction="to_client"' $((to_client + 1000))
+	check "$name: ... all that the messages were" metric_at_least edge \
+		sallyport_relay_bytes_total 'direction="to_client"' $((bytes + 1000000))
+	check "$name: an allocation was granted for each flow" metric_at_least edge \
+		sallyport_turn_requests_total 'method="allocate"' $((granted + 2 * flows))
+	check "$name: the closed connections gave their allocations back" within 5 \
+		metric_is edge sallyport_turn_allocations "" 0
 }
 
 check "a credential for outside" credential '"location":"internet"'
-check "two peer connections call each other" browse call
-check "all their candidates are of the relay" found \
-	"all(.[].candidates; length > 0 and all(.[]; .type == \"relay\" and .address == \"$OUT\"))"
-check "the local candidates of the selected pairs are relayed, over UDP, by the server asked for" \
-	found 'all(.[].local; .candidateType == "relay" and .relayProtocol == "udp" and
-	.url == "turn:av.example.com:3478?transport=udp")'
-check "the remote ones are those of the other side" found 'length == 2 and
-	all(.[].remote; .candidateType == "relay") and
-	[.[].remote | .address, .port] == [.[1, 0].local | .address, .port]'
-check "1,000 messages came in order, both ways" found 'all(.[]; .received == 1000)'
-check "sound came, both ways" found \
-	'all(.[].audio; .packetsReceived >= 100 and .totalAudioEnergy > 0)'
-check "no connection was lost on the way" found 'all(.[]; .states == ["connecting", "connected"])'
-check "the daemon granted an allocation to each" counts sallyport_turn_requests_total \
-	'method="allocate"' 2
-check "it relayed toward the peers" counts_at_least sallyport_relay_packets_total \
-	'direction="to_peer"' 1000
-check "it relayed toward the clients" counts_at_least sallyport_relay_packets_total \
-	'direction="to_client"' 1000
-check "... all that the messages were" counts_at_least sallyport_relay_bytes_total \
-	'direction="to_client"' 1000000
-check "the closed connections gave their allocations back" within 5 \
-	counts sallyport_turn_allocations "" 0
+UDP="turn:av.example.com:3478?transport=udp"
+TCP="turn:av.example.com:3478?transport=tcp"
+TLS="turns:av.example.com:443?transport=tcp"
+calls UDP udp $UDP 1
+calls "three kinds" udp $UDP 3 bundle=no seconds=${LONG:+30}
+only tcp 3478
+calls TCP tcp $TCP 1
+only tcp 443
+check "the browser does not know the authority of the certificate" browse ext gather until=$TLS \
+	hosts=$HOSTS
+check "... so TLS gives it nothing" found '.candidates == [] and any(.errors[]; .url == $url)' \
+	--arg url $TLS
+check "... and the daemon saw it turn away" metric_at_least edge \
+	sallyport_net_connections_ended_total 'reason="handshake"' 1
+if command -v certutil >/dev/null; then
+	browser_trusts ca
+	calls TLS tls $TLS 1
+else
+	skip "TLS" "certutil (libnss3-tools) is not installed"
+fi
+only
 
 check "a credential for inside" credential '"location":"intranet"'
-check "a peer connection gathers with it, outside" browse gather
+granted=$(metric edge sallyport_turn_requests_total 'method="allocate"')
+check "a peer connection gathers with it, outside" browse ext gather hosts=$HOSTS
 check "... no candidate" found '.candidates == []'
 check "... but a 403" found 'any(.errors[]; .errorCode == 403 and
 	.url == "turn:av.int.example.com:3478?transport=udp")'
-check "the daemon says why" counts_at_least sallyport_turn_auth_failures_total \
+check "the daemon says why" metric_at_least edge sallyport_turn_auth_failures_total \
 	'reason="wrong_location"' 1
-check "... and granted nothing" counts sallyport_turn_requests_total 'method="allocate"' 2
+check "... and granted nothing" metric_is edge sallyport_turn_requests_total 'method="allocate"' \
+	"$granted"
 finish

@@ -304,6 +304,82 @@ site() {
 	route hq fd00:200:1::/64 via fd00:200:2::1
 }
 
+# The other site: the clients "extA" and "extB", each behind a NAT of its own, and "edge" with "hq"
+# behind it. All NATs and the edge meet in "out", the Internet.
+#   extA 192.168.11.2 - natA 198.51.100.2 - out - 198.51.101.2 natB - 192.168.12.2 extB
+#                    hq 10.200.2.2 - 10.200.2.1 edge 203.0.113.11 - out
+# Both private networks are also joined directly, as by a leased line. nat says what the NATs do.
+homes() {
+	space out natA natB extA extB edge hq
+	join natA 198.51.100.2/24 out 198.51.100.1/24
+	join natB 198.51.101.2/24 out 198.51.101.1/24
+	join edge 203.0.113.11/24 out 203.0.113.1/24
+	join extA 192.168.11.2/24 natA 192.168.11.1/24
+	join extB 192.168.12.2/24 natB 192.168.12.1/24
+	join hq 10.200.2.2/24 edge 10.200.2.1/24
+	join natA 172.31.0.1/30 natB 172.31.0.2/30
+	route natA 192.168.12.0/24 via 172.31.0.2
+	route natB 192.168.11.0/24 via 172.31.0.1
+	route extA default via 192.168.11.1
+	route extB default via 192.168.12.1
+	route natA default via 198.51.100.1
+	route natB default via 198.51.101.1
+	route edge default via 203.0.113.1
+	for name in out natA natB; do
+		in_space $name sysctl -qw net.ipv4.ip_forward=1
+	done
+}
+
+# nat SPACE CLIENT KIND: the NAT "SPACE" for the one client, toward "out". The kinds, in the terms of
+# RFC 4787 and in older ones; all keep the client's port, except the last:
+#   open       endpoint-independent mapping and filtering (full cone)
+#   address    address-dependent filtering (restricted cone)
+#   port       address- and port-dependent filtering (port-restricted cone)
+#   symmetric  the same, and a mapping for each destination, at a random port
+# What is not let in goes before it could become a connection of its own, which would take the
+# client's port and so make a symmetric NAT of any.
+nat() {
+	local let_in="" forward="accept" random=""
+	case $3 in
+	open) let_in="ct state new accept" forward="meta l4proto udp dnat to $2" ;;
+	address)
+		let_in="ct state new ip saddr @contacted accept"
+		forward="meta l4proto udp dnat to $2"
+		;;
+	port) ;;
+	symmetric) random="fully-random" ;;
+	*) echo "Bail out! no such NAT: $3"; exit 1 ;;
+	esac
+	in_space "$1" nft -f - <<-NFT || exit 1
+	table ip nat
+	delete table ip nat
+	table ip nat {
+		set contacted {
+			type ipv4_addr
+			flags dynamic, timeout
+			timeout 60s
+		}
+		chain out {
+			type filter hook postrouting priority -10
+			oifname "to-out" meta l4proto udp update @contacted { ip daddr }
+		}
+		chain in {
+			type filter hook prerouting priority -150
+			iifname "to-out" meta l4proto udp $let_in
+			iifname "to-out" ct state new drop
+		}
+		chain pre {
+			type nat hook prerouting priority -100
+			iifname "to-out" $forward
+		}
+		chain post {
+			type nat hook postrouting priority 100
+			oifname "to-out" masquerade $random
+		}
+	}
+	NFT
+}
+
 # conf NODE [OUTSIDE [INSIDE [OUTSIDE6 [INSIDE6]]]]: writes $WORK/NODE.yaml for a node with these
 # addresses, and makes what it names. Relayed addresses are on the outside leg. Read from the
 # environment, all optional:
@@ -404,6 +480,17 @@ credential() {
 		cat "$WORK/credential.json"
 		return 1
 	}
+}
+
+# metric NODE NAME [LABELS]: the value of that sample, as the labels are printed; 0 when there is none.
+metric() {
+	admin "$1" /metrics | awk -v row="$2${3:+{$3\}}" '$1 == row { v = $2 } END { print v + 0 }'
+}
+metric_is() {
+	same "$(metric "$1" "$2" "$3")" "$4"
+}
+metric_at_least() {
+	at_least "$(metric "$1" "$2" "$3")" "$4"
 }
 
 # ---- clients ----
