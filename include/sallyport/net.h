@@ -108,6 +108,7 @@ enum net_counter {
 	NET_C_END_PROTOCOL,
 	NET_C_END_HTTP,
 	NET_C_END_HANDSHAKE,
+	NET_C_END_PROXY,  /* a balancer's, without a right header in time */
 	NET_C_END_SILENT, /* no handshake or no message in time */
 	NET_C_END_IDLE,
 	NET_C_RX_MESSAGES,
@@ -183,6 +184,9 @@ struct net_listener_config {
 	const struct clock *clock;
 	uint32_t max_connections; /* of all listeners of this net; further ones are closed */
 	uint32_t buffer_bytes;    /* at least NET_BUFFER_MIN; the kernel's buffer is as large */
+	/* Who begins each connection with a header of the PROXY protocol, before TLS: the client
+	 * is the one it names. Not owned; NULL: nobody. */
+	const struct prefix_set *balancers;
 };
 
 struct net_listener;

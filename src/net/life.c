@@ -14,7 +14,9 @@ static void on_timer(struct wheel_timer *t, void *arg)
 	uint64_t quiet_ms = l->clock->mono_ms - l->heard_ms;
 
 	(void)arg;
-	if (l->stage != NET_STAGE_OPEN)
+	if (l->stage == NET_STAGE_PROXY)
+		l->end(l, NET_C_END_PROXY);
+	else if (l->stage != NET_STAGE_OPEN)
 		l->end(l, NET_C_END_SILENT);
 	else if (l->port->n_holds > 0)
 		wait_ms(l, NET_IDLE_MS);
@@ -36,7 +38,7 @@ void net_life_begin(struct net_life *l, enum net_stage stage)
 	l->net->n_conns++;
 	metrics_add(l->net->cells, NET_C_CONNECTIONS, 1);
 	wheel_timer_init(&l->timer, on_timer);
-	wait_ms(l, stage == NET_STAGE_HANDSHAKE ? NET_HANDSHAKE_MS : NET_FIRST_MESSAGE_MS);
+	wait_ms(l, stage == NET_STAGE_SILENT ? NET_FIRST_MESSAGE_MS : NET_HANDSHAKE_MS);
 }
 
 void net_life_fini(struct net_life *l)
@@ -44,6 +46,16 @@ void net_life_fini(struct net_life *l)
 	wheel_cancel(l->wheel, &l->timer);
 	l->net->n_conns--;
 	metrics_sub(l->net->cells, NET_C_CONNECTIONS, 1);
+}
+
+void net_life_named(struct net_life *l, bool has_handshake)
+{
+	if (has_handshake) {
+		l->stage = NET_STAGE_HANDSHAKE;
+		wait_ms(l, NET_HANDSHAKE_MS);
+	} else {
+		net_life_shaken(l);
+	}
 }
 
 void net_life_shaken(struct net_life *l)

@@ -9,6 +9,7 @@
 #include "net_priv.h"
 
 enum net_stage {
+	NET_STAGE_PROXY, /* a balancer's header comes first */
 	NET_STAGE_HANDSHAKE,
 	NET_STAGE_SILENT, /* no message has come */
 	NET_STAGE_OPEN,
@@ -32,6 +33,8 @@ bool net_life_has_room(const struct net *n, uint32_t max);
 /* Sets all but the first five fields. From here on the connection counts. */
 void net_life_begin(struct net_life *l, enum net_stage stage);
 void net_life_fini(struct net_life *l);
+/* The header is there; a handshake comes next, or not. */
+void net_life_named(struct net_life *l, bool has_handshake);
 /* The handshake is done. */
 void net_life_shaken(struct net_life *l);
 /* A message has come. */

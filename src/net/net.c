@@ -57,6 +57,8 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[NET_C_END_HANDSHAKE] = {"sallyport_net_connections_ended_total", "reason=\"handshake\"",
 		METRICS_COUNTER, NULL},
+	[NET_C_END_PROXY] = {"sallyport_net_connections_ended_total", "reason=\"proxy_header\"",
+		METRICS_COUNTER, NULL},
 	[NET_C_END_SILENT] = {"sallyport_net_connections_ended_total", "reason=\"silent\"",
 		METRICS_COUNTER, NULL},
 	[NET_C_END_IDLE] = {"sallyport_net_connections_ended_total", "reason=\"idle\"",

@@ -4,6 +4,7 @@
  *
  *   stream.c         listeners, accepting
  *   stream_conn.c    a connection: opening, handshake, end
+ *   stream_proxy.c   the header that a balancer puts in front
  *   stream_rx.c      bytes to messages        stream_tx.c    messages to bytes
  *   ring.c           what a slow reader has not taken yet
  */
@@ -47,9 +48,11 @@ struct net_conn {
 	struct net_listener *listener; /* not owned */
 	struct list link;
 	struct list dirty_link; /* in net->dirty_conns, or alone */
-	struct addr peer;
+	struct addr peer;       /* behind a balancer the one it names */
 	int fd;
-	bool is_broken;     /* a write has failed; nothing is sent any more */
+	bool is_broken; /* a write has failed; nothing is sent any more */
+	uint32_t proxy_len;
+	uint8_t *proxy;     /* the beginning of a balancer's header; owned */
 	struct ssl_st *tls; /* owned; NULL on plain TCP */
 	struct net_framer framer;
 	struct net_buf *tx_head, **tx_tail; /* waiting for the end of the turn */
@@ -65,6 +68,8 @@ void net_conn_end(struct net_conn *c, enum net_counter why);
 /* Without a word to the handler. */
 void net_conn_close(struct net_conn *c);
 
+/* True: the header was there, and C is at its next stage. False: later, or C is gone. */
+bool net_conn_read_proxy(struct net_conn *c);
 /* Reads what there is, once. C may be gone after it. */
 void net_conn_receive(struct net_conn *c);
 

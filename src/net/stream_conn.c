@@ -15,6 +15,7 @@ static void free_conn(struct net_conn *c)
 		net_buf_put(c->net, b);
 	}
 	crypto_tls_conn_destroy(c->tls);
+	free(c->proxy);
 	net_framer_fini(&c->framer);
 	net_ring_fini(&c->out);
 	close(c->fd);
@@ -102,6 +103,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 		net_conn_end(c, NET_C_END_ERROR);
 		return;
 	}
+	if (c->life.stage == NET_STAGE_PROXY && !net_conn_read_proxy(c))
+		return;
 	if (c->life.stage != NET_STAGE_HANDSHAKE || shake_hands(c))
 		net_conn_receive(c);
 }
@@ -135,6 +138,13 @@ static bool start(struct net_conn *c)
 			return false;
 	}
 	return event_add(&c->read_event, NULL) == 0;
+}
+
+static enum net_stage first_stage(const struct net_listener *l, const struct addr *peer)
+{
+	if (l->config.balancers && prefix_set_lookup(l->config.balancers, peer) != 0)
+		return NET_STAGE_PROXY;
+	return l->config.tls ? NET_STAGE_HANDSHAKE : NET_STAGE_SILENT;
 }
 
 static struct net_conn *make(struct net_listener *l, int fd, const struct addr *peer)
@@ -178,6 +188,6 @@ bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
 	}
 	list_append(&l->conns, &c->link);
 	metrics_add(n->cells, l->config.tls ? NET_C_ACCEPTED_TLS : NET_C_ACCEPTED_TCP, 1);
-	net_life_begin(&c->life, l->config.tls ? NET_STAGE_HANDSHAKE : NET_STAGE_SILENT);
+	net_life_begin(&c->life, first_stage(l, &c->peer));
 	return true;
 }

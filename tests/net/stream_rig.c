@@ -17,6 +17,7 @@ static void on_packets(void *arg, struct net_port *p, struct net_buf **bufs, siz
 	f->port = p;
 	f->n_messages += n;
 	for (size_t i = 0; i < n; i++) {
+		f->from = bufs[i]->addr;
 		if (f->is_echo)
 			net_port_send(p, bufs[i]);
 		else
@@ -31,10 +32,20 @@ static void on_closed(void *arg, struct net_port *p, const struct addr *peer)
 	struct fixture *f = arg;
 	struct net_buf *b = net_buf_get(f->net);
 
-	assert_int_equal(peer->family, ADDR_IPV4);
+	f->gone = *peer;
 	f->port = NULL;
 	f->n_closed++;
 	net_port_send(p, b); /* nothing comes of it, and nothing is lost */
+}
+
+void expect_proxies(struct fixture *f)
+{
+	struct prefix loopback;
+
+	assert_int_equal(prefix_parse("127.0.0.0/8", &loopback), 0);
+	f->balancers = prefix_set_create();
+	assert_non_null(f->balancers);
+	assert_int_equal(prefix_set_insert(f->balancers, &loopback, 1), 0);
 }
 
 void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_st *tls)
@@ -43,7 +54,8 @@ void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_s
 		.wheel = &f->wheel,
 		.clock = &f->clock,
 		.max_connections = max_connections,
-		.buffer_bytes = NET_BUFFER_MIN};
+		.buffer_bytes = NET_BUFFER_MIN,
+		.balancers = f->balancers};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
@@ -82,6 +94,7 @@ int rig_teardown(void **state)
 	if (f->listener)
 		net_listener_close(f->listener);
 	assert_int_equal(metrics_get(f->cells, NET_C_CONNECTIONS), 0);
+	prefix_set_destroy(f->balancers);
 	net_destroy(f->net);
 	loop_destroy(f->loop);
 	free(f);

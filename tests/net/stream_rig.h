@@ -31,7 +31,9 @@ struct fixture {
 	struct net_handler handler;
 	struct net_listener *listener;
 	struct addr local;
-	struct net_port *port; /* of the newest connection that has spoken */
+	struct prefix_set *balancers; /* of the listener; NULL: none */
+	struct net_port *port;        /* of the newest connection that has spoken */
+	struct addr from, gone;       /* who sent the last message, whose connection ended last */
 	size_t n_messages, n_closed;
 	bool is_echo, is_closing; /* what the handler does */
 	int client;
@@ -40,6 +42,8 @@ struct fixture {
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
+/* Connections from loopback begin with a header of the PROXY protocol from here on. */
+void expect_proxies(struct fixture *f);
 /* TLS may be NULL. */
 void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_st *tls);
 

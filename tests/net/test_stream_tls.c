@@ -110,6 +110,37 @@ static void messages_go_both_ways(void **state)
 	close_tls(&t);
 }
 
+/* The header goes first, and the handshake's first bytes come with it in one piece. */
+static void a_balancers_header_comes_before_the_handshake(void **state)
+{
+	static const char header[] = "PROXY TCP4 192.0.2.7 203.0.113.1 40000 5349\r\n";
+	struct fixture *f = *state;
+	struct tls t = {.server = make_server(), .context = SSL_CTX_new(TLS_client_method())};
+	char heard[20], client[ADDR_TEXT_LEN];
+	uint8_t first[8192];
+
+	expect_proxies(f);
+	f->is_echo = true;
+	open_listener(f, 10, t.server);
+	f->client = dial(f);
+	assert_int_equal(fcntl(f->client, F_SETFL, O_NONBLOCK), 0);
+	t.client = SSL_new(t.context);
+	SSL_set_bio(t.client, BIO_new_socket(f->client, BIO_NOCLOSE), BIO_new(BIO_s_mem()));
+	assert_int_equal(SSL_get_error(t.client, SSL_connect(t.client)), SSL_ERROR_WANT_READ);
+	memcpy(first, header, sizeof(header) - 1);
+	int n = BIO_read(SSL_get_wbio(t.client), first + sizeof(header) - 1, 4096);
+	assert_true(n > 0);
+	say(f, first, sizeof(header) - 1 + (size_t)n);
+	SSL_set0_wbio(t.client, BIO_new_socket(f->client, BIO_NOCLOSE));
+	shake_hands(f, &t);
+	say_tls(f, &t, BINDING, 20);
+
+	hear_tls(f, &t, heard, sizeof(heard));
+	assert_memory_equal(heard, BINDING, 20);
+	assert_string_equal(addr_format(&f->from, client), "192.0.2.7:40000");
+	close_tls(&t);
+}
+
 /* Much more than a record and than the kernel takes at once: writes are cut and repeated. */
 static void what_the_kernel_does_not_take_at_once_arrives_in_order(void **state)
 {
@@ -287,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		TEST(messages_go_both_ways),
+		TEST(a_balancers_header_comes_before_the_handshake),
 		TEST(what_the_kernel_does_not_take_at_once_arrives_in_order),
 		TEST(a_slow_reader_loses_whole_messages),
 		TEST(alpn_is_answered_where_it_is_ours),
