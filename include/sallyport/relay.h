@@ -28,6 +28,9 @@ struct relay_listener {
 	struct ssl_ctx_st *tls;        /* AUTH_TLS; a count is taken */
 	uint32_t tenant;               /* id; the default one: or whom the server name chooses */
 	unsigned face;                 /* which of a relay_tls TLS comes from later */
+	/* Balancers that speak the PROXY protocol here; copied. */
+	const struct prefix *balancers;
+	size_t n_balancers;
 };
 
 struct relay_config {

@@ -22,10 +22,11 @@ struct options_certificate {
 
 struct options_face {
 	const char *name;
-	int location;            /* index: 0 internet, 1 intranet */
-	struct conf_list listen; /* struct addr */
-	struct conf_list tcp;    /* struct addr */
-	struct conf_list tls;    /* struct addr */
+	int location;                    /* index: 0 internet, 1 intranet */
+	struct conf_list listen;         /* struct addr */
+	struct conf_list tcp;            /* struct addr */
+	struct conf_list tls;            /* struct addr */
+	struct conf_list proxy_protocol; /* struct prefix */
 	const char *certificate;
 	const char *private_key;
 	struct conf_list certificates; /* struct options_certificate: further ones */

@@ -103,6 +103,16 @@ static const struct conf_option face_table[] = {
 			"A client gets one with the name it asks for (SNI) among its DNS subject "
 			"alternative names, a wildcard of one label included; the one above when "
 			"there is none."},
+	{.name = "proxy_protocol",
+		.type = CONF_LIST,
+		.item = CONF_PREFIX,
+		AT(options_face, proxy_protocol),
+		.max = 64,
+		.example = "[192.0.2.250, \"2001:db8::/120\"]",
+		.text = "Load balancers that begin each connection on TCP and TLS with a header of "
+			"the PROXY protocol, version 1 or 2. The client is the one that the header "
+			"names. From these addresses a connection without it is refused, from all "
+			"others one with it: so name nothing that clients can send from."},
 	{.name = "advertise",
 		.type = CONF_LIST,
 		.item = CONF_ADDR,
@@ -344,6 +354,19 @@ static void check_tls(struct conf_doc *doc, const struct options_face *f)
 			"nothing uses this certificate; name addresses in \"tls\", or remove it");
 }
 
+/* Nothing is said against one's own networks: they can be as large as they like. */
+static void check_balancers(struct conf_doc *doc, const struct conf_list *l)
+{
+	const struct prefix *p = l->items;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (p[i].len_bits == (p[i].addr.family == ADDR_IPV4 ? 96 : 0))
+			conf_fail(doc, &p[i],
+				"everybody could claim any address; name the addresses of the "
+				"balancers");
+	}
+}
+
 static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 {
 	const struct options_face *f = e->faces.items;
@@ -353,6 +376,7 @@ static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 		check_addresses(doc, &f[i].tcp);
 		check_addresses(doc, &f[i].tls);
 		check_tls(doc, &f[i]);
+		check_balancers(doc, &f[i].proxy_protocol);
 		for (size_t k = 0; k < i; k++) {
 			if (f[i].name && f[k].name && strcmp(f[i].name, f[k].name) == 0)
 				conf_fail(doc, &f[i].name,

@@ -103,6 +103,7 @@ static int make_relay(
 	struct workers *ws, unsigned i, const struct settings *s, struct metrics_set *m, int *fds)
 {
 	const struct options_limits *limits = &s->options->edge.limits;
+	const struct options_face *faces = s->options->edge.faces.items;
 	struct worker *w = &ws->all[i];
 	struct relay_listener *l = calloc(s->n_listeners, sizeof(*l));
 
@@ -110,12 +111,15 @@ static int make_relay(
 		return -ENOMEM;
 	for (size_t k = 0; k < s->n_listeners; k++) {
 		const struct settings_listener *from = &s->listeners[k];
+		const struct options_face *face = faces + from->face_index;
 		l[k] = (struct relay_listener){
 			.fd = fds[k],
 			.local = from->local,
 			.location = from->location,
 			.transport = from->transport,
 			.face = from->face_index,
+			.balancers = face->proxy_protocol.items,
+			.n_balancers = face->proxy_protocol.n,
 		};
 		if (from->transport == AUTH_TLS)
 			l[k].tls = s->faces_tls.by_face[from->face_index];

@@ -21,6 +21,7 @@ struct listener {
 	struct relay *relay;           /* not owned */
 	struct net_port *port;         /* UDP */
 	struct net_listener *listener; /* TCP and TLS */
+	struct prefix_set *balancers;  /* owned; NULL: none */
 	enum auth_location location;
 	enum auth_transport transport;
 	uint32_t tenant;
@@ -139,6 +140,21 @@ static void put_lease(void *arg, const struct turn_lease *lease)
 
 /* ---- life ---- */
 
+/* -ENOMEM. */
+static int name_balancers(struct listener *l, const struct relay_listener *from)
+{
+	int rc = 0;
+
+	if (from->n_balancers == 0)
+		return 0;
+	l->balancers = prefix_set_create();
+	if (!l->balancers)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->n_balancers && rc == 0; i++)
+		rc = prefix_set_insert(l->balancers, &from->balancers[i], 1);
+	return rc;
+}
+
 static int open_listener(struct relay *r, const struct relay_config *c, size_t i)
 {
 	const struct relay_listener *from = &c->listeners[i];
@@ -149,6 +165,11 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		.transport = from->transport,
 		.tenant = from->tenant,
 		.face = from->face};
+	int rc = name_balancers(l, from);
+	if (rc != 0) {
+		close(from->fd);
+		return rc;
+	}
 	if (from->transport == AUTH_UDP)
 		return net_udp_open(
 			r->net, from->fd, &from->local, &r->listener_handler, l, &l->port);
@@ -160,6 +181,7 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		.clock = loop_clock(c->loop),
 		.max_connections = c->max_connections,
 		.buffer_bytes = c->connection_buffer,
+		.balancers = l->balancers,
 	};
 	return net_listener_open(r->net, &n, &r->listener_handler, l, &l->listener);
 }
@@ -168,12 +190,12 @@ static int open_listeners(struct relay *r, const struct relay_config *c)
 {
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		int rc = open_listener(r, c, i);
+		r->n_listeners++;
 		/* It has taken this descriptor; those behind it are still ours. */
 		for (size_t k = i + 1; rc != 0 && k < c->n_listeners; k++)
 			close(c->listeners[k].fd);
 		if (rc != 0)
 			return rc;
-		r->n_listeners++;
 	}
 	return 0;
 }
@@ -251,10 +273,12 @@ void relay_destroy(struct relay *r)
 		return;
 	turn_server_destroy(r->turn);
 	for (size_t i = 0; i < r->n_listeners; i++) {
-		if (r->listeners[i].port)
-			net_port_close(r->listeners[i].port);
-		else
-			net_listener_close(r->listeners[i].listener);
+		struct listener *l = &r->listeners[i];
+		if (l->port)
+			net_port_close(l->port);
+		else if (l->listener)
+			net_listener_close(l->listener);
+		prefix_set_destroy(l->balancers);
 	}
 	free(r->listeners);
 	flow_table_destroy(r->flows);
