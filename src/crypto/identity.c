@@ -179,22 +179,23 @@ static bool keep(SSL_CTX *ctx, struct identity *out)
 }
 
 static int load_one(
-	SSL_CTX *ctx, const struct crypto_tls_identity *from, struct identities *ids, char *why)
+	SSL_CTX *ctx, const struct crypto_tls_identity *from, struct identity *out, char *why)
 {
 	int rc = load(ctx, from->certificate, from->private_key, why);
 	if (rc != 0)
 		return rc;
-	return keep(ctx, &ids->list[ids->n++]) ? 0 : -ENOMEM;
+	return keep(ctx, out) ? 0 : -ENOMEM;
 }
 
+/* The first one last: it is what the context itself is left with. */
 static int load_all(
 	SSL_CTX *ctx, const struct crypto_tls_config *c, struct identities *ids, char *why)
 {
 	const struct crypto_tls_identity first = {c->certificate, c->private_key};
-	int rc = load_one(ctx, &first, ids, why);
-	for (size_t i = 0; i < c->n_more && rc == 0; i++)
-		rc = load_one(ctx, &c->more[i], ids, why);
-	return rc;
+	int rc = 0;
+	for (size_t i = c->n_more; i > 0 && rc == 0; i--)
+		rc = load_one(ctx, &c->more[i - 1], &ids->list[i], why);
+	return rc == 0 ? load_one(ctx, &first, &ids->list[0], why) : rc;
 }
 
 int tls_identities_set(SSL_CTX *ctx, const struct crypto_tls_config *c, char *why)
@@ -208,6 +209,7 @@ int tls_identities_set(SSL_CTX *ctx, const struct crypto_tls_config *c, char *wh
 		free(ids);
 		return tls_refuse(why, c->certificate, "out of memory");
 	}
+	ids->n = n;
 	int rc = load_all(ctx, c, ids, why);
 	if (rc == 0) {
 		SSL_CTX_set_tlsext_servername_callback(ctx, on_name);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <cmocka.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -222,6 +223,24 @@ static void one_certificate_needs_no_choice_and_tells_the_name_too(void **state)
 	assert_string_equal(f->asked, "other.example.org");
 }
 
+/* What is told of a context is told of its first certificate. */
+static void context_is_left_with_the_first(void **state)
+{
+	struct fixture *f = *state;
+	struct ssl_ctx_st *ctx = NULL;
+	EVP_PKEY *key = pki_ec_key();
+	X509 *cert = pki_issue(
+		&f->ca, &(struct pki_request){
+				.name = "ended", .key = key, .serial = 9, .is_expired = true});
+	pki_write_cert(f->path[0][0], cert);
+	pki_write_pkcs8(f->path[0][1], key);
+	assert_int_equal(crypto_tls_server_create(&f->config, &ctx, f->why), 0);
+	assert_true(crypto_tls_not_after(ctx) < (uint64_t)time(NULL));
+	crypto_tls_destroy(ctx);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
 static void every_further_one_must_be_whole(void **state)
 {
 	struct fixture *f = *state;
@@ -264,6 +283,7 @@ int main(void)
 		TEST(first_without_names_stands_alone),
 		TEST(name_with_a_nul_in_it_is_none),
 		TEST(one_certificate_needs_no_choice_and_tells_the_name_too),
+		TEST(context_is_left_with_the_first),
 		TEST(every_further_one_must_be_whole),
 		cmocka_unit_test(match_tells_how),
 	};
