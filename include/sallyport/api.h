@@ -74,10 +74,11 @@ struct api_config {
 	/* For /readyz. WHY gets a word or two for the body when false. */
 	bool (*is_ready)(void *arg, const char **why);
 	/*
-	 * Takes N new revocations: the daemon makes a snapshot with them, hands it to api_auth_set
-	 * and to the workers, and saves them. 0, or a negative code: nothing was taken.
+	 * Takes N new revocations of TENANT: the daemon makes a snapshot with them, hands it to
+	 * api_auth_set and to the workers, and saves them. 0, or a negative code: nothing was
+	 * taken.
 	 */
-	int (*revoke)(void *arg, const struct auth_revocation *list, size_t n);
+	int (*revoke)(void *arg, unsigned tenant, const struct auth_revocation *list, size_t n);
 	const struct api_operator *operator; /* not owned; NULL: no server may have API_OPERATOR */
 	void *arg;
 };
@@ -89,8 +90,12 @@ void api_destroy(struct api *a);                    /* after the servers it was 
 
 /* C is borrowed until the next call. */
 void api_mras_set(struct api *a, const struct mras_config *c);
-/* Takes a count of its own and gives the previous snapshot's back. NULL: no credentials. */
-void api_auth_set(struct api *a, struct auth_snapshot *s);
+/*
+ * The keys of the tenants, the default one first, as many as the configuration has and one more.
+ * Takes counts of its own and gives the previous ones back; a tenant whose keys are NULL or missing
+ * has no credentials. -ENOMEM: nothing has changed.
+ */
+int api_auth_set(struct api *a, struct auth_snapshot *const *by_tenant, size_t n);
 
 /* What a server offers. /healthz is on all of them. */
 enum api_face {
@@ -98,8 +103,8 @@ enum api_face {
 	API_METRICS = 2,     /* /readyz and /metrics */
 	API_BEARER = 4,      /* with API_CREDENTIALS: bearer tokens count; off by default */
 	API_LOCAL = 8,       /* with API_CREDENTIALS: whoever reaches the server is the caller
-				"local" with every role and every identity: a Unix socket guarded
-				by its mode */
+				"local" with every role and every identity, of the tenant that
+				the query names: a Unix socket guarded by its mode */
 	API_OPERATOR = 16,   /* /admin/v1/...; on the same socket */
 };
 /* FACES is a set of the above. -ENOMEM. */

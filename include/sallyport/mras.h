@@ -47,6 +47,7 @@ enum mras_role {
 /* Who may ask. A caller is found by its certificate (a name or a pin) or by its bearer token. */
 struct mras_caller {
 	const char *name; /* unique; for the log and the rate limit */
+	unsigned tenant;  /* whose keys it asks for, and whose relays it is told */
 	const char *const
 		*names; /* dNSName SANs in any ASCII case, URI SANs exactly; no wildcard */
 	size_t n_names;
@@ -63,13 +64,15 @@ struct mras_caller {
 	uint32_t rate_per_s;       /* credentials a second; 0 = no limit */
 };
 
-/* One relay address pair as clients of one location reach it. A port of 0: not offered. */
+/* One relay address pair as a tenant's clients of one location reach it. A port of 0: not offered.
+ */
 struct mras_relay {
 	enum auth_location location;
 	const char *host_name;        /* NULL: answers carry the addresses only */
 	const struct addr *addresses; /* their ports are not looked at */
 	size_t n_addresses;
 	uint16_t udp_port, tcp_port, tls_port;
+	unsigned tenant;
 };
 
 /* What the two elements username and password of an XML answer hold. */
@@ -77,7 +80,10 @@ enum mras_xml_token {
 	MRAS_XML_M1 /* the text credential, literally */
 };
 
+/* Tenants are numbers: 0 is the default, which is all there is without others. */
 struct mras_config {
+	const char *const *tenants; /* names of those from 1 on */
+	size_t n_tenants;
 	const struct mras_caller *callers;
 	size_t n_callers;
 	const struct mras_relay *relays;
@@ -167,6 +173,7 @@ struct mras_context {
 	const struct mras_caller *caller; /* NULL: nobody we know, all is forbidden */
 	const struct auth_snapshot *auth; /* NULL: not supported */
 	const struct clock *clock;
+	unsigned tenant; /* whose AUTH is */
 };
 
 struct mras_grant {
@@ -174,6 +181,7 @@ struct mras_grant {
 	const char *detail; /* static; NULL when granted */
 	struct auth_credential credential;
 	uint8_t locations;     /* of the relays to answer with; enum auth_location bits */
+	unsigned tenant;       /* of these relays */
 	uint32_t duration_min; /* granted */
 };
 

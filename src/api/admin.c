@@ -119,7 +119,7 @@ static int entry_parse(
 
 static void revoke(struct api_call *c, const struct auth_revocation *list, size_t n)
 {
-	int code = c->api->config.revoke(c->api->config.arg, list, n);
+	int code = c->api->config.revoke(c->api->config.arg, c->tenant, list, n);
 	if (code != 0) {
 		log_error(LOG_API, "revocations were not taken", "error=\"%s\"", err_text(code));
 		api_reply_result(c, MRAS_INTERNAL, "the revocations could not be taken");
@@ -185,9 +185,9 @@ static json_t *revocation_json(const struct auth_revocation *r)
 /* False when this node has no keys; the request has been answered then. */
 static bool require_auth(struct api_call *c)
 {
-	if (c->api->auth == NULL)
+	if (c->auth == NULL)
 		api_reply_result(c, MRAS_NOT_SUPPORTED, "this node has no keys");
-	return c->api->auth != NULL;
+	return c->auth != NULL;
 }
 
 void api_on_revocations(struct http_request *r, void *arg)
@@ -198,7 +198,7 @@ void api_on_revocations(struct http_request *r, void *arg)
 	if (!api_require(&c, MRAS_ADMIN) || !require_auth(&c))
 		return;
 	json_t *list = json_array();
-	for (size_t i = 0; auth_snapshot_revocation(c.api->auth, i, &entry); i++) {
+	for (size_t i = 0; auth_snapshot_revocation(c.auth, i, &entry); i++) {
 		if (entry.until_s > http_request_clock(r)->wall_s)
 			(void)json_array_append_new(list, revocation_json(&entry));
 	}
@@ -211,11 +211,11 @@ static json_t *key_json(const struct auth_key_info *k)
 		"signFrom", (json_int_t)k->sign_from, "verifyUntil", (json_int_t)k->verify_until);
 }
 
-json_t *api_keys_json(const struct api *a, uint64_t now_s)
+json_t *api_keys_json(const struct auth_snapshot *auth, uint64_t now_s)
 {
 	struct auth_key_info key;
 	json_t *list = json_array();
-	for (size_t i = 0; a->auth != NULL && auth_snapshot_key(a->auth, i, now_s, &key); i++)
+	for (size_t i = 0; auth != NULL && auth_snapshot_key(auth, i, now_s, &key); i++)
 		(void)json_array_append_new(list, key_json(&key));
 	return list;
 }
@@ -227,6 +227,6 @@ void api_on_keys(struct http_request *r, void *arg)
 	if (!api_require(&c, MRAS_ADMIN) || !require_auth(&c))
 		return;
 	api_reply_json(&c, 200,
-		json_pack("{s:s, s:o}", "realm", auth_snapshot_realm(c.api->auth), "keys",
-			api_keys_json(c.api, http_request_clock(r)->wall_s)));
+		json_pack("{s:s, s:o}", "realm", auth_snapshot_realm(c.auth), "keys",
+			api_keys_json(c.auth, http_request_clock(r)->wall_s)));
 }

@@ -49,6 +49,13 @@ struct api *api_create(const struct api_config *c)
 	return a;
 }
 
+static void put_auth(struct api *a)
+{
+	for (size_t i = 0; i < a->n_auth; i++)
+		auth_snapshot_put(a->auth[i]);
+	free(a->auth);
+}
+
 void api_destroy(struct api *a)
 {
 	if (a == NULL)
@@ -56,7 +63,7 @@ void api_destroy(struct api *a)
 	list_for_each_safe (it, &a->servers)
 		free(CONTAINER_OF(it, struct api_server, link));
 	mras_service_destroy(a->mras);
-	auth_snapshot_put(a->auth);
+	put_auth(a);
 	free(a);
 }
 
@@ -65,11 +72,17 @@ void api_mras_set(struct api *a, const struct mras_config *c)
 	mras_service_config_set(a->mras, c);
 }
 
-void api_auth_set(struct api *a, struct auth_snapshot *s)
+int api_auth_set(struct api *a, struct auth_snapshot *const *by_tenant, size_t n)
 {
-	struct auth_snapshot *previous = a->auth;
-	a->auth = s != NULL ? auth_snapshot_get(s) : NULL;
-	auth_snapshot_put(previous);
+	struct auth_snapshot **list = calloc(n + 1, sizeof(struct auth_snapshot *));
+	if (list == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		list[i] = by_tenant[i] != NULL ? auth_snapshot_get(by_tenant[i]) : NULL;
+	put_auth(a); /* after the new counts: some are the same */
+	a->auth = list;
+	a->n_auth = n;
+	return 0;
 }
 
 /* ---- routes without a caller; neither counted nor logged, since something polls them ---- */

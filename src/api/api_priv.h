@@ -9,8 +9,9 @@
 struct api {
 	struct api_config config;
 	struct mras_service *mras;
-	struct auth_snapshot *auth; /* counted; may be NULL */
-	struct list servers;        /* struct api_server, owned */
+	struct auth_snapshot **auth; /* by tenant; counted; any may be NULL */
+	size_t n_auth;
+	struct list servers; /* struct api_server, owned */
 };
 
 /* What one server offers; the argument of its routes. */
@@ -27,8 +28,10 @@ struct api_call {
 	struct http_request *r;
 	const struct mras_caller *caller; /* NULL: unknown */
 	bool has_certificate;
-	const char *request_id;    /* for the log and the answer; may be NULL */
-	unsigned granted, refused; /* for the log */
+	unsigned tenant;                  /* the caller's */
+	const struct auth_snapshot *auth; /* its tenant's; may be NULL */
+	const char *request_id;           /* for the log and the answer; may be NULL */
+	unsigned granted, refused;        /* for the log */
 };
 
 /* A failure as the API words it. */
@@ -57,7 +60,7 @@ bool api_require(struct api_call *c, enum mras_role role);
 void api_caller_find(struct api_call *c);
 
 /* The keys of the snapshot as GET /mras/v1/keys lists them; an empty list without one. */
-json_t *api_keys_json(const struct api *a, uint64_t now_s);
+json_t *api_keys_json(const struct auth_snapshot *auth, uint64_t now_s);
 
 /* Handlers; ARG is a struct api_server. */
 void api_on_credentials(struct http_request *r, void *arg);

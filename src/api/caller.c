@@ -22,14 +22,29 @@ static const char *bearer_token(const struct http_request *r)
 	return *value != '\0' ? value : NULL;
 }
 
-void api_caller_find(struct api_call *c)
+/* By the query's "tenant". False: there is none of that name. */
+static bool find_local_tenant(struct api_call *c, const struct mras_config *config)
 {
-	const struct mras_config *config = mras_service_config(c->api->mras);
+	char name[64];
+	int code = http_request_query(c->r, "tenant", name, sizeof(name));
+	if (code == ERR_NOT_FOUND)
+		return true;
+	for (size_t i = 0; code == 0 && config != NULL && i < config->n_tenants; i++) {
+		if (strcmp(config->tenants[i], name) == 0) {
+			c->tenant = (unsigned)i + 1;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void find_caller(struct api_call *c, const struct mras_config *config)
+{
 	struct ssl_st *tls = http_request_tls(c->r);
 	const char *token = c->faces & API_BEARER ? bearer_token(c->r) : NULL;
 	struct crypto_peer peer = {0};
 	if (c->faces & API_LOCAL) {
-		c->caller = &local_caller;
+		c->caller = find_local_tenant(c, config) ? &local_caller : NULL;
 		return;
 	}
 	if (tls != NULL)
@@ -41,6 +56,13 @@ void api_caller_find(struct api_call *c)
 	/* A token in the clear has been given away: it counts on TLS only. */
 	if (c->caller == NULL && token != NULL && tls != NULL)
 		c->caller = mras_caller_by_token(config, bytes_str(token));
+	c->tenant = c->caller != NULL ? c->caller->tenant : 0;
+}
+
+void api_caller_find(struct api_call *c)
+{
+	find_caller(c, mras_service_config(c->api->mras));
+	c->auth = c->tenant < c->api->n_auth ? c->api->auth[c->tenant] : NULL;
 }
 
 bool api_require(struct api_call *c, enum mras_role role)

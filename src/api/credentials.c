@@ -10,8 +10,10 @@
 
 static struct mras_context context(const struct api_call *c)
 {
-	return (struct mras_context){
-		.caller = c->caller, .auth = c->api->auth, .clock = http_request_clock(c->r)};
+	return (struct mras_context){.caller = c->caller,
+		.auth = c->auth,
+		.clock = http_request_clock(c->r),
+		.tenant = c->tenant};
 }
 
 static void unsupported_type(struct api_call *c, const char *accepted)

@@ -60,8 +60,8 @@ void api_on_status(struct http_request *r, void *arg)
 		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:o}", "version",
 			s.version, "now", (json_int_t)now_s, "started", (json_int_t)s.started_s,
 			"workers", (int)s.n_workers, "ready", is_ready, "notReady", why, "realm",
-			c.api->auth != NULL ? auth_snapshot_realm(c.api->auth) : NULL, "listeners",
-			listeners_json(&s), "keys", api_keys_json(c.api, now_s), "certificates",
+			c.auth != NULL ? auth_snapshot_realm(c.auth) : NULL, "listeners",
+			listeners_json(&s), "keys", api_keys_json(c.auth, now_s), "certificates",
 			certificates_json(&s), "counters", counters_json(config->metrics)));
 }
 
@@ -122,7 +122,7 @@ static void explain(struct api_call *c, const char *username)
 {
 	struct auth_grant g;
 	uint64_t now_s = http_request_clock(c->r)->wall_s;
-	enum auth_reason why = auth_explain(c->api->auth, bytes_str(username), now_s, &g);
+	enum auth_reason why = auth_explain(c->auth, bytes_str(username), now_s, &g);
 	json_t *out = json_pack("{s:b, s:s, s:I}", "accepted", why == AUTH_OK, "reason",
 		auth_reason_text(why), "now", (json_int_t)now_s);
 	if (out != NULL && why != AUTH_BAD_FORM) {
@@ -138,7 +138,7 @@ void api_on_decode(struct http_request *r, void *arg)
 {
 	struct api_call c;
 	api_call_init(&c, arg, r);
-	if (c.api->auth == NULL) {
+	if (c.auth == NULL) {
 		api_reply_result(&c, MRAS_NOT_SUPPORTED, "this node has no keys");
 		return;
 	}

@@ -77,22 +77,32 @@ static int open_log(struct control *c, const struct options_log *o, char why[256
 
 /* ---- what the API asks of the daemon ---- */
 
+static bool has_signing_key(const struct auth_snapshot *auth, uint64_t now_s)
+{
+	struct auth_key_info k;
+
+	for (size_t i = 0; auth_snapshot_key(auth, i, now_s, &k); i++) {
+		if (k.is_signing)
+			return true;
+	}
+	return false;
+}
+
 static bool is_ready(void *arg, const char **why)
 {
 	struct control *c = arg;
-	struct auth_key_info k;
 
 	if (!c->is_running) {
 		*why = "starting or stopping";
 		return false;
 	}
-	for (size_t i = 0; auth_snapshot_key(c->settings->auth, i, loop_clock(c->loop)->wall_s, &k);
-		i++) {
-		if (k.is_signing)
-			return true;
+	for (unsigned t = 0; t <= c->settings->n_tenants; t++) {
+		if (has_signing_key(settings_auth(c->settings, t), loop_clock(c->loop)->wall_s))
+			continue;
+		*why = "a tenant has no key that signs at this time";
+		return false;
 	}
-	*why = "no key signs at this time";
-	return false;
+	return true;
 }
 
 static size_t list_revocations(
@@ -108,24 +118,40 @@ static size_t list_revocations(
 	return n;
 }
 
+static int give_to_api(struct control *c)
+{
+	struct auth_snapshot *auth[1 + OPTIONS_TENANTS_MAX];
+	unsigned n = 1 + (unsigned)c->settings->n_tenants;
+
+	for (unsigned i = 0; i < n; i++)
+		auth[i] = settings_auth(c->settings, i);
+	int rc = api_auth_set(c->api, auth, n);
+	/* Callers and keys belong together: with the old keys there are no new callers. */
+	api_mras_set(c->api, rc == 0 ? &c->settings->mras : NULL);
+	return rc;
+}
+
 static void hand_out(struct control *c)
 {
 	workers_snapshot(c->workers, c->settings->turn);
-	api_auth_set(c->api, c->settings->auth);
-	api_mras_set(c->api, &c->settings->mras);
+	if (give_to_api(c) != 0)
+		log_error(LOG_API, "no credentials are issued",
+			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
 }
 
 /* Saved first: an entry that would be gone after a restart is not taken. */
-static int take_revocations(void *arg, const struct auth_revocation *more, size_t n_more)
+static int take_revocations(
+	void *arg, unsigned tenant, const struct auth_revocation *more, size_t n_more)
 {
 	struct control *c = arg;
-	const char *path = c->settings->options->mras.revocation_file;
+	const char *path = settings_revocation_file(c->settings, tenant);
 	struct auth_revocation *all = calloc(REVOCATIONS_MAX, sizeof(*all));
 	int rc = ERR_FULL;
 
 	if (!all)
 		return -ENOMEM;
-	size_t n = list_revocations(c->settings->auth, all, loop_clock(c->loop)->wall_s);
+	size_t n = list_revocations(
+		settings_auth(c->settings, tenant), all, loop_clock(c->loop)->wall_s);
 	if (n_more <= REVOCATIONS_MAX - n) {
 		memcpy(all + n, more, n_more * sizeof(*more));
 		n += n_more;
@@ -137,7 +163,7 @@ static int take_revocations(void *arg, const struct auth_revocation *more, size_
 				path, err_text(rc));
 	}
 	if (rc == 0)
-		rc = settings_revoke(c->settings, all, n);
+		rc = settings_revoke(c->settings, tenant, all, n);
 	free(all);
 	if (rc == 0)
 		hand_out(c);
@@ -177,7 +203,7 @@ static int reload_settings(struct control *c, struct asker *asker, struct settin
 {
 	struct settings *s;
 	char why[256];
-	int rc = settings_load(c->path, say_to_log, asker, &s);
+	int rc = settings_load(c->path, c->settings, say_to_log, asker, &s);
 
 	if (rc != 0)
 		return rc;
@@ -328,9 +354,7 @@ static int make_api(struct control *c)
 	c->api = api_create(&a);
 	if (!c->api)
 		return -ENOMEM;
-	api_auth_set(c->api, c->settings->auth);
-	api_mras_set(c->api, &c->settings->mras);
-	return 0;
+	return give_to_api(c);
 }
 
 static int add_signals(struct control *c)

@@ -38,7 +38,7 @@ static int check(const char *path)
 {
 	struct settings *s;
 
-	if (settings_load(path, say, NULL, &s) != 0)
+	if (settings_load(path, NULL, say, NULL, &s) != 0)
 		return 1;
 	settings_destroy(s);
 	printf("%s is right\n", path);
@@ -51,7 +51,7 @@ static int run(const char *path, bool is_foreground)
 	struct control *c;
 	char why[256];
 
-	if (settings_load(path, say, NULL, &s) != 0)
+	if (settings_load(path, NULL, say, NULL, &s) != 0)
 		return 1;
 	if (!is_foreground && !s->options->log.file) {
 		say(NULL, false,

@@ -101,6 +101,7 @@ static void check_top(struct conf_doc *doc, void *section)
 			"\"%s\" is not a number of workers; write auto, or 1 to %d", o->workers,
 			OPTIONS_WORKERS_MAX);
 	check_admin_listen(doc, o);
+	options_check_tenants(doc, o);
 }
 
 const struct conf_option options_table[] = {
@@ -135,6 +136,18 @@ const struct conf_option options_table[] = {
 		.flags = CONF_REQUIRED,
 		.text = "Credentials: the keys they are made from, and the API that gives them "
 			"out."},
+	{.name = "tenants",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options, tenants),
+		.children = options_tenant_table,
+		.item_size = sizeof(struct options_tenant),
+		.max = OPTIONS_TENANTS_MAX,
+		.flags = CONF_RELOAD,
+		.text = "Tenants beside the default one, which the sections \"edge\" and \"mras\" "
+			"describe. A client belongs to the tenant its face names, else to the one "
+			"with the host name it asks for by TLS, else to the one with its "
+			"credential's key. A tenant that is taken out loses its allocations."},
 	{.name = "admin",
 		.type = CONF_SECTION,
 		AT(options, admin),

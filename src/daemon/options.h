@@ -32,6 +32,7 @@ struct options_face {
 	struct conf_list certificates; /* struct options_certificate: further ones */
 	struct conf_list advertise;    /* struct addr; empty: as listen */
 	const char *host;
+	const char *tenant; /* NULL: whoever the server name or the key chooses */
 };
 
 struct options_relay_address {
@@ -86,6 +87,7 @@ struct options_key {
 
 struct options_client {
 	const char *name;
+	const char *tenant;          /* NULL: the default one */
 	struct conf_list san;        /* const char * */
 	struct conf_list pins;       /* const char * */
 	struct conf_list tokens;     /* const char * */
@@ -121,18 +123,48 @@ struct options_admin {
 	struct conf_list listen; /* struct addr */
 };
 
+#define OPTIONS_TENANTS_MAX 256
+struct options_tenant_limits {
+	uint64_t allocations;
+	uint64_t subject_allocations;
+	uint64_t allocation_bps;
+	uint64_t default_lifetime_s;
+	uint64_t max_lifetime_s;
+};
+
+struct options_tenant {
+	const char *name;
+	const char *realm;
+	struct conf_list hosts; /* const char * */
+	bool by_key;
+	struct conf_list keys;              /* struct options_key */
+	struct conf_list turn_rest_secrets; /* const char *: files */
+	const char *revocation_file;
+	struct conf_list certificates; /* struct options_certificate */
+	struct options_tenant_limits limits;
+	struct options_peers peers;
+};
+
 struct options {
 	const char *workers; /* "auto" or a number */
 	const char *user;
 	struct options_log log;
 	struct options_edge edge;
 	struct options_mras mras;
+	struct conf_list tenants; /* struct options_tenant */
 	struct options_admin admin;
 };
 
 extern const struct conf_option options_table[];
 extern const struct conf_option options_edge_table[];
 extern const struct conf_option options_mras_table[];
+extern const struct conf_option options_tenant_table[];
+/* Parts that the tenants' table has too. */
+extern const struct conf_option options_key_table[];
+extern const struct conf_option options_peers_table[];
+extern const struct conf_option options_certificate_table[];
+void options_check_keys(struct conf_doc *doc, const struct conf_list *keys);
+void options_check_tenants(struct conf_doc *doc, const struct options *o);
 
 #define OPTIONS_WORKERS_MAX 128
 /* "auto": the cores this process may run on. Checked when loaded, so it cannot fail. */

@@ -15,7 +15,7 @@ static const char *const location_names[] = {"internet", "intranet", NULL};
 static const struct conf_option listen_item = {.type = CONF_ADDR, .min = STUN_PORT};
 static const struct conf_option tls_item = {.type = CONF_ADDR, .min = STUNS_PORT};
 
-static const struct conf_option certificate_table[] = {
+const struct conf_option options_certificate_table[] = {
 	{.name = "certificate",
 		.type = CONF_PATH,
 		AT(options_certificate, certificate),
@@ -95,7 +95,7 @@ static const struct conf_option face_table[] = {
 		.type = CONF_LIST,
 		.item = CONF_SECTION,
 		AT(options_face, certificates),
-		.children = certificate_table,
+		.children = options_certificate_table,
 		.item_size = sizeof(struct options_certificate),
 		.flags = CONF_RELOAD,
 		.max = OPTIONS_CERTIFICATES_MAX,
@@ -131,6 +131,13 @@ static const struct conf_option face_table[] = {
 		.example = "av.example.com",
 		.text = "Host name by which clients reach this face; the API hands it out. Without "
 			"it they get the addresses."},
+	{.name = "tenant",
+		.type = CONF_STRING,
+		AT(options_face, tenant),
+		.example = "acme",
+		.text = "Tenant whose clients alone this face serves. Without one it serves the "
+			"default tenant, those whose \"hosts\" a client asks for by TLS, and those "
+			"with \"by_key\"."},
 	{.name = NULL},
 };
 
@@ -186,7 +193,7 @@ static const struct conf_option relay_table[] = {
 	{.name = NULL},
 };
 
-static const struct conf_option peers_table[] = {
+const struct conf_option options_peers_table[] = {
 	{.name = "allow",
 		.type = CONF_LIST,
 		.item = CONF_PREFIX,
@@ -475,7 +482,7 @@ const struct conf_option options_edge_table[] = {
 	{.name = "peers",
 		.type = CONF_SECTION,
 		AT(options_edge, peers),
-		.children = peers_table,
+		.children = options_peers_table,
 		.text = "Where clients may send to through the relay."},
 	{.name = "limits",
 		.type = CONF_SECTION,

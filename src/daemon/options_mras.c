@@ -13,7 +13,7 @@ static const char *const role_names[] = {"issue", "admin", NULL};
 #define API_PORT 5062
 static const struct conf_option listen_item = {.type = CONF_ADDR, .min = API_PORT};
 
-static const struct conf_option key_table[] = {
+const struct conf_option options_key_table[] = {
 	{.name = "secret_file",
 		.type = CONF_PATH,
 		AT(options_key, secret_file),
@@ -56,6 +56,13 @@ static const struct conf_option client_table[] = {
 		.max = 64,
 		.example = "front-end",
 		.text = "Name of the caller, for the log and the rate limit."},
+	{.name = "tenant",
+		.type = CONF_STRING,
+		AT(options_client, tenant),
+		.flags = CONF_RELOAD,
+		.example = "acme",
+		.text = "Tenant whose credentials it asks for, whose keys it sees and revokes. "
+			"Without one, the default tenant's."},
 	{.name = "san",
 		.type = CONF_LIST,
 		.item = CONF_STRING,
@@ -127,11 +134,11 @@ static const struct conf_option client_table[] = {
 
 /* ---- rules across fields ---- */
 
-static void check_keys(struct conf_doc *doc, const struct options_mras *m)
+void options_check_keys(struct conf_doc *doc, const struct conf_list *keys)
 {
-	const struct options_key *k = m->keys.items;
+	const struct options_key *k = keys->items;
 
-	for (size_t i = 0; i < m->keys.n; i++) {
+	for (size_t i = 0; i < keys->n; i++) {
 		if (!k[i].secret_file == !k[i].derive_from_key)
 			conf_fail(doc, &k[i].secret_file,
 				"a key needs exactly one of \"secret_file\" and "
@@ -200,7 +207,7 @@ static void check_mras(struct conf_doc *doc, void *section)
 {
 	const struct options_mras *m = section;
 
-	check_keys(doc, m);
+	options_check_keys(doc, &m->keys);
 	check_clients(doc, m);
 	check_listen(doc, m);
 	if (m->max_duration_s < m->default_duration_s)
@@ -250,7 +257,7 @@ const struct conf_option options_mras_table[] = {
 		.type = CONF_LIST,
 		.item = CONF_SECTION,
 		AT(options_mras, keys),
-		.children = key_table,
+		.children = options_key_table,
 		.item_size = sizeof(struct options_key),
 		.min = 1,
 		.max = AUTH_KEYS_MAX,

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "revocations.h"
-#include "settings.h"
+#include "settings_priv.h"
 
 /* ---- memory that lives as long as the settings ---- */
 
@@ -16,7 +15,7 @@ struct block {
 	_Alignas(max_align_t) uint8_t data[];
 };
 
-static void *take(struct settings *s, size_t n, size_t size)
+void *settings_take(struct settings *s, size_t n, size_t size)
 {
 	struct block *b = calloc(1, sizeof(*b) + (n ? n : 1) * size);
 
@@ -35,9 +34,13 @@ static void add_listeners(
 		(const struct options_face *)s->options->edge.faces.items + face;
 	const struct addr *a = l->items;
 
+	unsigned number = settings_tenant_number(s, f->tenant);
+	uint32_t tenant = number ? s->tenants[number - 1].id : TURN_TENANT_DEFAULT;
+
 	for (size_t k = 0; k < l->n; k++)
 		s->listeners[s->n_listeners++] = (struct settings_listener){a[k],
-			f->location ? AUTH_INTRANET : AUTH_INTERNET, transport, f->name, face};
+			f->location ? AUTH_INTRANET : AUTH_INTERNET, transport, tenant, f->name,
+			face};
 }
 
 static int make_listeners(struct settings *s)
@@ -47,7 +50,7 @@ static int make_listeners(struct settings *s)
 
 	for (size_t i = 0; i < s->options->edge.faces.n; i++)
 		n += f[i].listen.n + f[i].tcp.n + f[i].tls.n;
-	s->listeners = take(s, n, sizeof(*s->listeners));
+	s->listeners = settings_take(s, n, sizeof(*s->listeners));
 	if (!s->listeners)
 		return -ENOMEM;
 	for (unsigned i = 0; i < s->options->edge.faces.n; i++) {
@@ -59,37 +62,41 @@ static int make_listeners(struct settings *s)
 }
 
 /* The option that WHY speaks of: it begins with the file that is wrong. */
-static const void *certificate_field(const struct options_face *f, const char *why)
+static const void *certificate_field(const struct options_face *f,
+	const struct options_certificate **more, size_t n, const char *why)
 {
-	const struct options_certificate *c = f->certificates.items;
-
-	for (size_t i = 0; i < f->certificates.n; i++) {
-		if (strncmp(why, c[i].certificate, strlen(c[i].certificate)) == 0)
-			return &c[i].certificate;
-		if (strncmp(why, c[i].private_key, strlen(c[i].private_key)) == 0)
-			return &c[i].private_key;
+	for (size_t i = 0; i < n; i++) {
+		if (strncmp(why, more[i]->certificate, strlen(more[i]->certificate)) == 0)
+			return &more[i]->certificate;
+		if (strncmp(why, more[i]->private_key, strlen(more[i]->private_key)) == 0)
+			return &more[i]->private_key;
 	}
 	return &f->certificate;
 }
 
 static int make_face_tls(struct settings *s, const struct options_face *f, struct ssl_ctx_st **out)
 {
-	const struct options_certificate *from = f->certificates.items;
-	struct crypto_tls_identity more[OPTIONS_CERTIFICATES_MAX];
+	const struct options_certificate **from;
+	size_t n;
 	char why[CRYPTO_WHY_LEN] = "";
+	int rc = settings_tenants_certificates(s, f, &from, &n);
+	struct crypto_tls_identity *more = rc == 0 ? settings_take(s, n, sizeof(*more)) : NULL;
+
+	if (!more)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		more[i] = (struct crypto_tls_identity){from[i]->certificate, from[i]->private_key};
 	struct crypto_tls_config c = {
 		.certificate = f->certificate,
 		.private_key = f->private_key,
 		.more = more,
-		.n_more = f->certificates.n,
+		.n_more = n,
 		.has_stun_alpn = true,
 	};
-
-	for (size_t i = 0; i < f->certificates.n; i++)
-		more[i] = (struct crypto_tls_identity){from[i].certificate, from[i].private_key};
-	int rc = crypto_tls_server_create(&c, out, why);
+	rc = crypto_tls_server_create(&c, out, why);
 	if (rc != 0)
-		conf_fail(s->doc, certificate_field(f, why), "%s", why[0] ? why : err_text(rc));
+		conf_fail(s->doc, certificate_field(f, from, n, why), "%s",
+			why[0] ? why : err_text(rc));
 	return rc;
 }
 
@@ -107,107 +114,6 @@ static int make_faces_tls(struct settings *s)
 	return first;
 }
 
-/* ---- auth ---- */
-
-/* A shared secret is a line of text: the newline that an editor leaves is not part of it. */
-static const char *read_line(struct settings *s, const char *path)
-{
-	char *text = take(s, 1, 1024);
-	FILE *f = fopen(path, "re");
-	size_t n = 0;
-
-	if (f && text)
-		n = fread(text, 1, 1023, f);
-	if (f)
-		fclose(f);
-	while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-		text[--n] = '\0';
-	return n > 0 ? text : NULL;
-}
-
-static int read_rest_secrets(struct settings *s, struct auth_config *c)
-{
-	const struct options_mras *m = &s->options->mras;
-	const char *const *path = m->turn_rest_secrets.items;
-	const char **text = take(s, m->turn_rest_secrets.n, sizeof(*text));
-
-	if (!text)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->turn_rest_secrets.n; i++) {
-		text[i] = read_line(s, path[i]);
-		if (text[i])
-			continue;
-		conf_fail(s->doc, &path[i],
-			"cannot read a secret from %s; it must hold one line of text", path[i]);
-		return ERR_CONFIG;
-	}
-	c->rest_secrets = text;
-	c->n_rest_secrets = m->turn_rest_secrets.n;
-	return 0;
-}
-
-/* The option that WHY speaks of: it begins with the file of the key that is wrong. */
-static const void *key_field(const struct options_mras *m, const char *why)
-{
-	const struct options_key *k = m->keys.items;
-
-	for (size_t i = 0; i < m->keys.n; i++) {
-		const char *const *file =
-			k[i].secret_file ? &k[i].secret_file : &k[i].derive_from_key;
-		if (strncmp(why, *file, strlen(*file)) == 0)
-			return file;
-	}
-	return &m->keys;
-}
-
-static void say_key(struct settings *s, int rc, const char *why)
-{
-	const char *hint = rc == -ENOENT ? "; make one: (umask 077; openssl rand 32 > FILE)" : "";
-
-	conf_fail(s->doc, key_field(&s->options->mras, why), "%s%s", why[0] ? why : err_text(rc),
-		hint);
-}
-
-static int make_auth(struct settings *s)
-{
-	const struct options_mras *m = &s->options->mras;
-	const struct options_key *k = m->keys.items;
-	struct auth_key_config keys[AUTH_KEYS_MAX];
-	struct auth_revocation *revoked = NULL;
-	char why[CRYPTO_WHY_LEN] = "";
-	struct auth_config c = {
-		.realm = s->options->edge.realm,
-		.keys = keys,
-		.n_keys = m->keys.n,
-		.turn_rest = m->turn_rest,
-		.nonce_lifetime_s = m->nonce_lifetime_s,
-		.clock_skew_s = m->clock_skew_s,
-		.session_grace_s = m->session_grace_s,
-		.sha256 = s->options->edge.sha256,
-		.node = (unsigned)s->options->edge.node,
-	};
-
-	for (size_t i = 0; i < m->keys.n; i++)
-		keys[i] = (struct auth_key_config){
-			k[i].secret_file, k[i].derive_from_key, k[i].sign_from, k[i].verify_until};
-	int rc = read_rest_secrets(s, &c);
-	if (rc != 0)
-		return rc;
-	if (m->revocation_file) {
-		rc = revocations_load(m->revocation_file, &revoked, &c.n_revocations, why);
-		if (rc != 0) {
-			conf_fail(s->doc, &m->revocation_file, "%s", why);
-			return rc;
-		}
-		c.revocations = revoked;
-	}
-	rc = auth_snapshot_create(&c, &s->auth, why);
-	free(revoked);
-	if (rc != 0)
-		say_key(s, rc, why);
-	return rc;
-}
-
 /* ---- turn ---- */
 
 /* Every address of the node, so that none of them is a peer by accident. */
@@ -220,7 +126,7 @@ static int own_addresses(struct settings *s, struct addr **out, size_t *n_out)
 		return -errno;
 	for (struct ifaddrs *i = first; i; i = i->ifa_next)
 		n++;
-	struct addr *a = take(s, n, sizeof(*a));
+	struct addr *a = settings_take(s, n, sizeof(*a));
 	n = 0;
 	for (struct ifaddrs *i = first; a && i; i = i->ifa_next) {
 		/* Length by family: getifaddrs does not tell it. */
@@ -251,7 +157,7 @@ static int relay_addresses(struct settings *s, struct turn_config *c)
 	const struct options_relay_address *named = r->addresses.items;
 	const struct options_face *face = s->options->edge.faces.items;
 	size_t n = r->addresses.n ? r->addresses.n : face->listen.n;
-	struct turn_relay_address *out = take(s, n, sizeof(*out));
+	struct turn_relay_address *out = settings_take(s, n, sizeof(*out));
 
 	if (!out)
 		return -ENOMEM;
@@ -275,7 +181,7 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 {
 	const struct options_edge *e = &s->options->edge;
 	unsigned workers = options_workers(s->options);
-	struct addr *own = NULL, *listeners = take(s, s->n_listeners, sizeof(*listeners));
+	struct addr *own = NULL, *listeners = settings_take(s, s->n_listeners, sizeof(*listeners));
 	size_t n_own = 0;
 
 	if (!listeners)
@@ -304,15 +210,16 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.last_port = e->relay.ports.last,
 		.shared_port = (uint16_t)e->relay.shared_port,
 	};
-	return relay_addresses(s, c);
+	rc = settings_tenants_turn(s, c);
+	return rc == 0 ? relay_addresses(s, c) : rc;
 }
 
-static int make_turn(struct settings *s, struct auth_snapshot *auth, struct turn_snapshot **out)
+static int make_turn(struct settings *s, struct turn_snapshot **out)
 {
 	struct turn_config c;
 	int rc = fill_turn(s, &c);
 
-	return rc == 0 ? turn_snapshot_create(&c, auth, out) : rc;
+	return rc == 0 ? turn_snapshot_create(&c, s->auth, out) : rc;
 }
 
 /* ---- mras ---- */
@@ -330,7 +237,7 @@ static uint8_t location_bits(const struct conf_list *l)
 static const uint8_t (*hashes(struct settings *s, const struct conf_list *l))[CRYPTO_SHA256_LEN]
 {
 	const char *const *text = l->items;
-	uint8_t(*out)[CRYPTO_SHA256_LEN] = take(s, l->n, sizeof(*out));
+	uint8_t(*out)[CRYPTO_SHA256_LEN] = settings_take(s, l->n, sizeof(*out));
 
 	for (size_t i = 0; out && i < l->n; i++)
 		(void)mras_hash_parse(text[i], out[i]); /* checked when the file was loaded */
@@ -341,7 +248,7 @@ static int make_callers(struct settings *s)
 {
 	const struct options_mras *m = &s->options->mras;
 	const struct options_client *o = m->clients.items;
-	struct mras_caller *c = take(s, m->clients.n, sizeof(*c));
+	struct mras_caller *c = settings_take(s, m->clients.n, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
@@ -349,6 +256,7 @@ static int make_callers(struct settings *s)
 		const int *role = o[i].roles.items;
 		c[i] = (struct mras_caller){
 			.name = o[i].name,
+			.tenant = settings_tenant_number(s, o[i].tenant),
 			.names = o[i].san.items,
 			.n_names = o[i].san.n,
 			.pins = hashes(s, &o[i].pins),
@@ -375,7 +283,8 @@ static int make_relays(struct settings *s)
 {
 	const struct options_edge *e = &s->options->edge;
 	const struct options_face *f = e->faces.items;
-	struct mras_relay *r = take(s, e->faces.n, sizeof(*r));
+	struct mras_relay *r = settings_take(s, e->faces.n * (1 + s->n_tenants), sizeof(*r));
+	size_t n = 0;
 
 	if (!r)
 		return -ENOMEM;
@@ -383,7 +292,7 @@ static int make_relays(struct settings *s)
 		const struct conf_list *l = f[i].advertise.n ? &f[i].advertise : &f[i].listen;
 		const struct addr *listen = f[i].listen.items, *tcp = f[i].tcp.items,
 				  *tls = f[i].tls.items;
-		r[i] = (struct mras_relay){
+		struct mras_relay one = {
 			.location = f[i].location ? AUTH_INTRANET : AUTH_INTERNET,
 			.host_name = f[i].host,
 			.addresses = l->items,
@@ -392,9 +301,10 @@ static int make_relays(struct settings *s)
 			.tcp_port = f[i].tcp.n ? tcp[0].port : 0,
 			.tls_port = f[i].tls.n ? tls[0].port : 0,
 		};
+		n += settings_tenants_relays(s, &f[i], &one, r + n);
 	}
 	s->mras.relays = r;
-	s->mras.n_relays = e->faces.n;
+	s->mras.n_relays = n;
 	return 0;
 }
 
@@ -403,6 +313,14 @@ static int make_mras(struct settings *s)
 	const struct options_mras *m = &s->options->mras;
 	int rc = make_callers(s);
 
+	const char **names = settings_take(s, s->n_tenants, sizeof(*names));
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_tenants; i++)
+		names[i] = s->tenants[i].options->name;
+	s->mras.tenants = names;
+	s->mras.n_tenants = s->n_tenants;
 	s->mras.default_duration_min = (uint32_t)(m->default_duration_s / 60);
 	s->mras.max_duration_min = (uint32_t)(m->max_duration_s / 60);
 	return rc == 0 ? make_relays(s) : rc;
@@ -430,21 +348,35 @@ static int make_tls(struct settings *s)
 
 /* ---- all of it ---- */
 
-/* Goes on after a failure where it can, so that one run shows every error. */
-static int build(struct settings *s)
+static int make_auth(struct settings *s)
 {
-	int rc = make_listeners(s);
+	const struct options_mras *m = &s->options->mras;
+	const struct settings_auth_source from = {
+		.realm = s->options->edge.realm,
+		.keys = &m->keys,
+		.rest_secrets = &m->turn_rest_secrets,
+		.revocation_file = &m->revocation_file,
+	};
 
-	if (rc == 0)
-		rc = make_mras(s);
-	if (rc != 0)
-		return rc;
+	return settings_auth_make(s, &from, &s->auth);
+}
+
+/* Goes on after a failure where it can, so that one run shows every error. */
+static int build(struct settings *s, const struct settings *old)
+{
 	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
+	int rc = make_auth(s);
+
 	if (tls_rc == 0)
 		tls_rc = faces_rc;
-	rc = make_auth(s);
 	if (rc == 0)
-		rc = make_turn(s, s->auth, &s->turn);
+		rc = settings_tenants_make(s, old);
+	if (rc == 0)
+		rc = make_listeners(s);
+	if (rc == 0)
+		rc = make_mras(s);
+	if (rc == 0)
+		rc = make_turn(s, &s->turn);
 	return rc != 0 ? rc : tls_rc;
 }
 
@@ -456,7 +388,8 @@ static void say_all(const struct settings *s, settings_say_fn say, void *arg)
 	}
 }
 
-int settings_load(const char *path, settings_say_fn say, void *arg, struct settings **out)
+int settings_load(const char *path, const struct settings *old, settings_say_fn say, void *arg,
+	struct settings **out)
 {
 	struct settings *s = calloc(1, sizeof(*s));
 	int rc = -ENOMEM;
@@ -469,7 +402,7 @@ int settings_load(const char *path, settings_say_fn say, void *arg, struct setti
 	rc = conf_load_file(path, options_table, sizeof(struct options), &s->doc);
 	if (s->doc && rc == 0) {
 		s->options = conf_root(s->doc);
-		rc = build(s);
+		rc = build(s, old);
 	}
 	if (s->doc)
 		say_all(s, say, arg);
@@ -488,6 +421,7 @@ void settings_destroy(struct settings *s)
 	if (!s)
 		return;
 	turn_snapshot_put(s->turn);
+	settings_tenants_fini(s);
 	auth_snapshot_put(s->auth);
 	crypto_tls_destroy(s->tls);
 	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
@@ -500,22 +434,39 @@ void settings_destroy(struct settings *s)
 	free(s);
 }
 
-int settings_revoke(struct settings *s, const struct auth_revocation *list, size_t n)
+static struct auth_snapshot **auth_place(struct settings *s, unsigned tenant)
 {
-	struct auth_snapshot *auth;
+	return tenant == 0 ? &s->auth : &s->tenants[tenant - 1].auth;
+}
+
+struct auth_snapshot *settings_auth(const struct settings *s, unsigned tenant)
+{
+	return tenant == 0 ? s->auth : s->tenants[tenant - 1].auth;
+}
+
+const char *settings_revocation_file(const struct settings *s, unsigned tenant)
+{
+	return tenant == 0 ? s->options->mras.revocation_file
+			   : s->tenants[tenant - 1].options->revocation_file;
+}
+
+int settings_revoke(
+	struct settings *s, unsigned tenant, const struct auth_revocation *list, size_t n)
+{
+	struct auth_snapshot **place = auth_place(s, tenant), *old = *place;
 	struct turn_snapshot *turn;
-	int rc = auth_snapshot_with_revocations(s->auth, list, n, &auth);
+	int rc = auth_snapshot_with_revocations(old, list, n, place);
 
 	if (rc != 0)
 		return rc;
-	rc = make_turn(s, auth, &turn);
+	rc = make_turn(s, &turn);
 	if (rc != 0) {
-		auth_snapshot_put(auth);
+		auth_snapshot_put(*place);
+		*place = old;
 		return rc;
 	}
-	auth_snapshot_put(s->auth);
+	auth_snapshot_put(old);
 	turn_snapshot_put(s->turn);
-	s->auth = auth;
 	s->turn = turn;
 	return 0;
 }

@@ -14,10 +14,18 @@
 
 #include "options.h"
 
+/* One beside the default tenant. */
+struct settings_tenant {
+	const struct options_tenant *options;
+	uint32_t id;                /* for as long as the name stays in the configuration */
+	struct auth_snapshot *auth; /* counted */
+};
+
 struct settings_listener {
 	struct addr local;
 	enum auth_location location;
 	enum auth_transport transport;
+	uint32_t tenant;     /* id; the default one: or whom the client chooses */
 	const char *face;    /* its name */
 	unsigned face_index; /* in the configuration */
 };
@@ -25,10 +33,13 @@ struct settings_listener {
 struct settings {
 	struct conf_doc *doc;
 	const struct options *options; /* in DOC */
-	struct auth_snapshot *auth;    /* counted */
-	struct turn_snapshot *turn;    /* counted */
-	struct mras_config mras;       /* pointers into ARENA and DOC */
-	struct ssl_ctx_st *tls; /* of the API; NULL without one. Taken by whoever serves it */
+	struct auth_snapshot *auth;    /* of the default tenant; counted */
+	struct settings_tenant *tenants;
+	size_t n_tenants;
+	uint32_t last_tenant_id;
+	struct turn_snapshot *turn; /* counted */
+	struct mras_config mras;    /* pointers into ARENA and DOC */
+	struct ssl_ctx_st *tls;     /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
 	size_t n_listeners;
 	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS. Counted */
@@ -38,12 +49,19 @@ struct settings {
 /* Gets each error and warning as a line for people, no newline. */
 typedef void (*settings_say_fn)(void *arg, bool is_warning, const char *line);
 
-/* 0, or a negative code after at least one error was said. *OUT is written on success only. */
-int settings_load(const char *path, settings_say_fn say, void *arg, struct settings **out);
+/* 0, or a negative code after at least one error was said. *OUT is written on success only. What
+ * OLD has a number for keeps it; OLD may be NULL. */
+int settings_load(const char *path, const struct settings *old, settings_say_fn say, void *arg,
+	struct settings **out);
 void settings_destroy(struct settings *s);
 
-/* The same with other revocations: new AUTH and TURN, all else as it was. -ENOMEM and the like
- * change nothing. */
-int settings_revoke(struct settings *s, const struct auth_revocation *list, size_t n);
+/* The keys of the tenant with this number, 0 the default one; and its option. */
+struct auth_snapshot *settings_auth(const struct settings *s, unsigned tenant);
+const char *settings_revocation_file(const struct settings *s, unsigned tenant);
+
+/* The same with other revocations of that tenant: new keys and TURN, all else as it was. -ENOMEM
+ * and the like change nothing. */
+int settings_revoke(
+	struct settings *s, unsigned tenant, const struct auth_revocation *list, size_t n);
 
 #endif

@@ -117,6 +117,7 @@ static int make_relay(
 			.local = from->local,
 			.location = from->location,
 			.transport = from->transport,
+			.tenant = from->tenant,
 			.face = from->face_index,
 			.balancers = face->proxy_protocol.items,
 			.n_balancers = face->proxy_protocol.n,

@@ -113,7 +113,7 @@ static int rest_encode(const struct mras_config *c, const struct mras_view *v,
 void mras_answer_rest(struct mras_service *s, const struct mras_context *ctx,
 	const struct mras_rest_request *req, struct mras_reply *out)
 {
-	struct mras_view view = {.locations = req->location};
+	struct mras_view view = {.locations = req->location, .tenant = ctx->tenant};
 	struct auth_credential cred;
 	uint64_t now_s = ctx->clock->wall_s, ttl = 0;
 	*out = (struct mras_reply){0};

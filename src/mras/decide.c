@@ -152,10 +152,11 @@ static void check(const struct mras_config *c, const struct mras_context *ctx,
 	const struct mras_item *item, struct mras_grant *g)
 {
 	uint32_t wanted = item->duration_min != 0 ? item->duration_min : mras_duration_default(c);
-	struct mras_view view = {item->location, item->is_direct, item->is_ipv4_only};
+	struct mras_view view = {item->location, item->is_direct, item->is_ipv4_only, ctx->tenant};
 	struct mras_verdict v = mras_permit(c, ctx->caller, item->identity, &view);
 	g->result = v.result;
 	g->detail = v.detail;
+	g->tenant = view.tenant;
 	g->locations = view.locations;
 	g->duration_min = smaller(wanted, mras_duration_max(c, ctx->caller));
 	if (v.result != MRAS_OK)

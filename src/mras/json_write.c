@@ -82,7 +82,7 @@ static json_t *relays_json(const struct mras_config *c, const struct mras_view *
 static json_t *granted_json(const struct mras_config *c, const struct mras_item *item,
 	const struct mras_grant *g, const char *realm)
 {
-	const struct mras_view v = {g->locations, item->is_direct, item->is_ipv4_only};
+	const struct mras_view v = {g->locations, item->is_direct, item->is_ipv4_only, g->tenant};
 	const char *username = g->credential.username, *password = g->credential.password;
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:o, s:[{s:o, s:s, s:s}]}", "id",
 		item->id, "result", "ok", "username", username, "password", password, "realm",

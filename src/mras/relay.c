@@ -23,7 +23,7 @@ bool mras_relay_is_named(const struct mras_relay *r, const struct mras_view *v)
 bool mras_relay_is_offered(const struct mras_relay *r, const struct mras_view *v)
 {
 	size_t i = 0;
-	if ((r->location & v->locations) == 0)
+	if (r->tenant != v->tenant || (r->location & v->locations) == 0)
 		return false;
 	if (r->udp_port == 0 && r->tcp_port == 0 && r->tls_port == 0)
 		return false;

@@ -9,6 +9,7 @@
 struct mras_view {
 	uint8_t locations; /* enum auth_location bits */
 	bool is_direct, is_ipv4_only;
+	unsigned tenant;
 };
 
 /* Is there anything of R to show? */

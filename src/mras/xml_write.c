@@ -74,7 +74,7 @@ static void add_relays(struct text *t, const struct mras_config *c, const struct
 static void add_credentials(struct text *t, const struct mras_config *c,
 	const struct mras_item *item, const struct mras_grant *g)
 {
-	const struct mras_view v = {g->locations, item->is_direct, item->is_ipv4_only};
+	const struct mras_view v = {g->locations, item->is_direct, item->is_ipv4_only, g->tenant};
 	text_add(t, "<credentialsResponse");
 	add_attribute(t, "credentialsRequestID", item->id);
 	text_add(t, "><credentials>");

@@ -18,6 +18,8 @@
 #define PATIENCE_S 20
 
 static const char *const fe_names[] = {"fe.example.com"};
+static const char *const blue_names[] = {"fe.blue.example.com"};
+static const char *const tenants[] = {"blue"};
 static const char *const identities[] = {"*@example.com", "alice"};
 
 /* ---- the PKI ---- */
@@ -71,6 +73,7 @@ static void pki_make(struct rig *rig)
 	rig->clients[RIG_FE] = client_ctx(&rig->ca, key, "fe.example.com");
 	rig->clients[RIG_ADMIN_FE] = client_ctx(&rig->ca, admin_key, "whatever.example.com");
 	rig->clients[RIG_UNLISTED] = client_ctx(&rig->ca, key, "stranger.example.com");
+	rig->clients[RIG_BLUE] = client_ctx(&rig->ca, key, "fe.blue.example.com");
 	rig->clients[RIG_FOREIGN] = client_ctx(&rig->other_ca, key, "fe.example.com");
 	pin_of(admin_key, rig->admin_pin[0]);
 	EVP_PKEY_free(admin_key);
@@ -91,18 +94,25 @@ static struct ssl_ctx_st *server_ctx(struct rig *rig, bool is_required)
 
 /* ---- the node's side ---- */
 
-static void auth_make(struct rig *rig)
+static struct auth_snapshot *auth_of(struct rig *rig, const char *secret, const char *realm)
 {
-	static const char secret[] = "a secret of at least thirty-two bytes";
+	struct auth_snapshot *auth = NULL;
 	char path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	pki_write(pki_path(&rig->dir, "secret", path), secret, sizeof(secret), 0600);
+	pki_write(pki_path(&rig->dir, "secret", path), secret, strlen(secret) + 1, 0600);
 	const struct auth_key_config key = {.secret_file = path};
-	const struct auth_config c = {.realm = "edge.example.com",
+	const struct auth_config c = {.realm = realm,
 		.keys = &key,
 		.n_keys = 1,
 		.turn_rest = true,
 		.nonce_lifetime_s = 600};
-	assert_int_equal(auth_snapshot_create(&c, &rig->auth, why), 0);
+	assert_int_equal(auth_snapshot_create(&c, &auth, why), 0);
+	return auth;
+}
+
+static void auth_make(struct rig *rig)
+{
+	rig->auth[0] = auth_of(rig, "a secret of at least thirty-two bytes", "edge.example.com");
+	rig->auth[1] = auth_of(rig, "blue: a secret of thirty-two bytes", "blue.example.com");
 }
 
 static void config_make(struct rig *rig)
@@ -127,10 +137,23 @@ static void config_make(struct rig *rig)
 	rig->callers[2].tokens = rig->token;
 	rig->callers[2].n_tokens = 1;
 	rig->callers[2].rate_per_s = 1;
+	rig->callers[3] = rig->callers[1];
+	rig->callers[3].name = "blue admin";
+	rig->callers[3].n_pins = 0;
+	rig->callers[3].names = blue_names;
+	rig->callers[3].n_names = 1;
+	rig->callers[3].tenant = 1;
 	rig->address = addr_ipv4(0xc6336414, 0);
-	rig->relay = (struct mras_relay){
-		AUTH_INTERNET, "av.example.com", &rig->address, 1, 3478, 3478, 443};
-	rig->config = (struct mras_config){.callers = rig->callers,
+	rig->relay = (struct mras_relay){.location = AUTH_INTERNET,
+		.host_name = "av.example.com",
+		.addresses = &rig->address,
+		.n_addresses = 1,
+		.udp_port = 3478,
+		.tcp_port = 3478,
+		.tls_port = 443};
+	rig->config = (struct mras_config){.tenants = tenants,
+		.n_tenants = ARRAY_LEN(tenants),
+		.callers = rig->callers,
 		.n_callers = ARRAY_LEN(rig->callers),
 		.relays = &rig->relay,
 		.n_relays = 1};
@@ -144,7 +167,7 @@ static bool on_is_ready(void *arg, const char **why)
 }
 
 /* As the daemon does it: a snapshot with the old ones and the new ones. */
-static int on_revoke(void *arg, const struct auth_revocation *list, size_t n)
+static int on_revoke(void *arg, unsigned tenant, const struct auth_revocation *list, size_t n)
 {
 	struct rig *rig = arg;
 	struct auth_revocation all[64];
@@ -153,16 +176,15 @@ static int on_revoke(void *arg, const struct auth_revocation *list, size_t n)
 	if (atomic_load(&rig->is_revoking_broken) || n > ARRAY_LEN(all))
 		return -ENOSPC;
 	while (total < ARRAY_LEN(all) - n &&
-		auth_snapshot_revocation(rig->auth, total, &all[total]))
+		auth_snapshot_revocation(rig->auth[tenant], total, &all[total]))
 		total++;
 	memcpy(all + total, list, n * sizeof(*list));
-	int code = auth_snapshot_with_revocations(rig->auth, all, total + n, &next);
+	int code = auth_snapshot_with_revocations(rig->auth[tenant], all, total + n, &next);
 	if (code != 0)
 		return code;
-	api_auth_set(rig->api, next);
-	auth_snapshot_put(rig->auth);
-	rig->auth = next;
-	return 0;
+	auth_snapshot_put(rig->auth[tenant]);
+	rig->auth[tenant] = next;
+	return api_auth_set(rig->api, rig->auth, RIG_TENANTS);
 }
 
 static void api_make(struct rig *rig)
@@ -178,7 +200,7 @@ static void api_make(struct rig *rig)
 	rig->api = api_create(&c);
 	assert_non_null(rig->api);
 	api_mras_set(rig->api, &rig->config);
-	api_auth_set(rig->api, rig->auth);
+	assert_int_equal(api_auth_set(rig->api, rig->auth, RIG_TENANTS), 0);
 }
 
 static void servers_make(struct rig *rig)
@@ -243,7 +265,8 @@ void rig_stop(struct rig *rig)
 		crypto_tls_destroy(rig->tls[i]);
 	}
 	api_destroy(rig->api);
-	auth_snapshot_put(rig->auth);
+	for (size_t i = 0; i < RIG_TENANTS; i++)
+		auth_snapshot_put(rig->auth[i]);
 	metrics_set_destroy(rig->metrics);
 	loop_destroy(rig->loop);
 	for (unsigned i = 0; i < RIG_CLIENTS; i++)

@@ -26,11 +26,13 @@ enum rig_client {
 	RIG_ADMIN_FE, /* known by its key: may issue and administer */
 	RIG_UNLISTED, /* of the right CA, but no caller's */
 	RIG_FOREIGN,  /* fe.example.com of another CA */
+	RIG_BLUE,     /* administers the tenant "blue" */
 	RIG_CLIENTS
 };
 
 #define RIG_TOKEN    "a-token-for-the-web-shop"
 #define RIG_BODY_MAX (512 * 1024)
+#define RIG_TENANTS  2 /* the default one and "blue" */
 
 struct rig {
 	struct pki_dir dir;
@@ -46,8 +48,8 @@ struct rig {
 
 	struct metrics_set *metrics;
 	struct api *api;
-	struct auth_snapshot *auth; /* the loop's thread only, while it runs */
-	struct mras_caller callers[3];
+	struct auth_snapshot *auth[RIG_TENANTS]; /* the loop's thread only, while it runs */
+	struct mras_caller callers[4];
 	struct addr address;
 	struct mras_relay relay;
 	struct mras_config config;

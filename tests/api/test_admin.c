@@ -167,6 +167,55 @@ static void only_an_administrator_revokes_and_sees_keys(void **state)
 		401);
 }
 
+/* The realm that the list of keys begins with; "" for none. */
+static const char *realm_of_keys(
+	struct rig *rig, enum rig_server server, enum rig_client who, const char *path)
+{
+	static char realm[64];
+	const struct rig_answer *a = rig_ask(rig, server, who, path, NULL, NULL, NULL);
+	json_t *root = a->status == 200 ? json_loads(a->body, 0, NULL) : NULL;
+	const char *text = json_string_value(json_object_get(root, "realm"));
+	snprintf(realm, sizeof(realm), "%s", text != NULL ? text : "");
+	json_decref(root);
+	return realm;
+}
+
+static void caller_sees_the_keys_of_its_tenant(void **state)
+{
+	struct rig *rig = *state;
+	assert_string_equal(
+		realm_of_keys(rig, RIG_MTLS, RIG_BLUE, "GET /mras/v1/keys"), "blue.example.com");
+	assert_string_equal(realm_of_keys(rig, RIG_MTLS, RIG_ADMIN_FE, "GET /mras/v1/keys"),
+		"edge.example.com");
+	/* The query is for the local caller alone. */
+	assert_string_equal(
+		realm_of_keys(rig, RIG_MTLS, RIG_ADMIN_FE, "GET /mras/v1/keys?tenant=blue"),
+		"edge.example.com");
+}
+
+static void local_caller_names_the_tenant(void **state)
+{
+	struct rig *rig = *state;
+	assert_string_equal(
+		realm_of_keys(rig, RIG_LOCAL, RIG_NOBODY, "GET /mras/v1/keys"), "edge.example.com");
+	assert_string_equal(
+		realm_of_keys(rig, RIG_LOCAL, RIG_NOBODY, "GET /mras/v1/keys?tenant=blue"),
+		"blue.example.com");
+	const struct rig_answer *a = rig_ask(
+		rig, RIG_LOCAL, RIG_NOBODY, "GET /mras/v1/keys?tenant=green", NULL, NULL, NULL);
+	assert_int_equal(a->status, 403);
+}
+
+static void revocation_is_taken_for_the_callers_tenant(void **state)
+{
+	struct rig *rig = *state;
+	assert_int_equal(revoke_as(rig, RIG_BLUE, "{\"jti\":\"" JTI "\"}"), 200);
+	assert_int_equal(until_of(rig, "jti", JTI), 0);
+	const struct rig_answer *a =
+		rig_ask(rig, RIG_MTLS, RIG_BLUE, "GET /mras/v1/revocations", NULL, NULL, NULL);
+	assert_non_null(strstr(a->body, JTI));
+}
+
 static void keys_are_listed_by_id_alone(void **state)
 {
 	struct rig *rig = *state;
@@ -250,6 +299,9 @@ int main(void)
 		WITH_RIG(malformed_revocations_are_refused_as_a_whole),
 		WITH_RIG(revocation_that_cannot_be_kept_is_a_500),
 		WITH_RIG(only_an_administrator_revokes_and_sees_keys),
+		WITH_RIG(caller_sees_the_keys_of_its_tenant),
+		WITH_RIG(local_caller_names_the_tenant),
+		WITH_RIG(revocation_is_taken_for_the_callers_tenant),
 		WITH_RIG(keys_are_listed_by_id_alone),
 		WITH_RIG(health_needs_no_certificate_and_says_only_ok),
 		WITH_RIG(readiness_follows_the_daemon),

@@ -318,6 +318,31 @@ static void key_for_another_realm_fails(void **state)
 	assert_string_equal(auth_snapshot_realm(f->snapshot), VECTOR_REALM);
 }
 
+/* RFC 8489 §9.2.2: the realm in the key is the one in the challenge, whoever's the password is. */
+static void realm_of_the_challenge_counts(void **state)
+{
+	struct fixture *f = *state;
+	f->query.realm = "another.example.com";
+	assert_int_equal(fixture_check(f, VECTOR_USER, VECTOR_PASS, NOW), AUTH_BAD_INTEGRITY);
+	f->query.realm = VECTOR_REALM;
+	assert_int_equal(fixture_check(f, VECTOR_USER, VECTOR_PASS, NOW), AUTH_OK);
+}
+
+static void kid_is_read_from_the_one_spelling_of_m1(void **state)
+{
+	static const char *const others[] = {"", ":", "1:", "1800000000:alice",
+		"1800000000:m1.387218CB." VECTOR_CLAIMS, "1800000000:m1.387218cb.",
+		"01800000000:m1.387218cb." VECTOR_CLAIMS,
+		"1800000000:m1.387218cb." VECTOR_CLAIMS "A"};
+	char kid[AUTH_KID_LEN + 1];
+	assert_true(auth_username_kid(bytes_str(VECTOR_USER), kid));
+	assert_string_equal(kid, VECTOR_KID);
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		assert_false(auth_username_kid(bytes_str(others[i]), kid));
+	for (size_t len = 0; len < strlen(VECTOR_USER); len++)
+		assert_false(auth_username_kid(bytes_of(VECTOR_USER, len), kid));
+}
+
 static void key_by_the_other_algorithm_fails(void **state)
 {
 	struct fixture *f = *state;
@@ -523,6 +548,8 @@ int main(void)
 		T(credential_counts_until_expiry_and_skew),
 		T(wrong_password_fails_and_writes_nothing),
 		T(key_for_another_realm_fails),
+		T(realm_of_the_challenge_counts),
+		cmocka_unit_test(kid_is_read_from_the_one_spelling_of_m1),
 		T(key_by_the_other_algorithm_fails),
 		T(absent_integrity_fails),
 		T(changed_message_fails),

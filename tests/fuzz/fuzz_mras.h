@@ -41,8 +41,13 @@ static inline char *answer(
 {
 	static const struct addr address = {
 		.ip = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .family = ADDR_IPV4};
-	static const struct mras_relay relay = {
-		AUTH_INTERNET, "av.example.com", &address, 1, 3478, 3478, 443};
+	static const struct mras_relay relay = {.location = AUTH_INTERNET,
+		.host_name = "av.example.com",
+		.addresses = &address,
+		.n_addresses = 1,
+		.udp_port = 3478,
+		.tcp_port = 3478,
+		.tls_port = 443};
 	static const struct mras_config config = {.relays = &relay, .n_relays = 1};
 	struct mras_response response = {.result = result, .realm = "edge.example.com"};
 	char *text = NULL;

@@ -52,10 +52,20 @@ static int set_up(void **state)
 	assert_int_equal(addr_parse("198.51.100.20", 0, &external[0]), 0);
 	assert_int_equal(addr_parse("2001:db8::20", 0, &external[1]), 0);
 	assert_int_equal(addr_parse("10.0.0.20", 0, &internal[0]), 0);
-	f->relays[0] =
-		(struct mras_relay){AUTH_INTERNET, "av.example.com", external, 2, 3478, 3478, 443};
-	f->relays[1] =
-		(struct mras_relay){AUTH_INTRANET, "av.corp.example", internal, 1, 3478, 0, 0};
+	f->relays[0] = (struct mras_relay){.location = AUTH_INTERNET,
+		.host_name = "av.example.com",
+		.addresses = external,
+		.n_addresses = 2,
+		.udp_port = 3478,
+		.tcp_port = 3478,
+		.tls_port = 443};
+	f->relays[1] = (struct mras_relay){.location = AUTH_INTRANET,
+		.host_name = "av.corp.example",
+		.addresses = internal,
+		.n_addresses = 1,
+		.udp_port = 3478,
+		.tcp_port = 0,
+		.tls_port = 0};
 	f->caller = (struct mras_caller){.name = "fe",
 		.roles = MRAS_ISSUE,
 		.identities = identities,
@@ -65,7 +75,7 @@ static int set_up(void **state)
 	f->auth = snapshot(0, true);
 	f->service = mras_service_create();
 	f->clock = (struct clock){.mono_ms = 5000000, .wall_s = NOW};
-	f->ctx = (struct mras_context){&f->caller, f->auth, &f->clock};
+	f->ctx = (struct mras_context){.caller = &f->caller, .auth = f->auth, .clock = &f->clock};
 	mras_service_config_set(f->service, &f->config);
 	*state = f;
 	return 0;
@@ -597,6 +607,28 @@ static void rest_lifetime_is_clamped(void **state)
 	}
 }
 
+static void relays_of_other_tenants_are_not_told(void **state)
+{
+	struct fixture *f = *state;
+	f->relays[1].location = AUTH_INTERNET;
+	f->relays[1].tenant = 2;
+	f->ctx.tenant = 2;
+	json_t *item = ask_item(f, "\"identity\":\"sip:alice@example.com\"");
+	const json_t *relays = json_object_get(item, "relays");
+	assert_int_equal(json_array_size(relays), 1);
+	assert_string_equal(text_of(json_array_get(relays, 0), "hostName"), "av.corp.example");
+	json_decref(item);
+
+	assert_int_equal(ask_rest(f, "bot-a", 0, 0), MRAS_OK);
+	assert_non_null(strstr(f->reply.body, "av.corp.example"));
+	assert_null(strstr(f->reply.body, "av.example.com"));
+	mras_reply_fini(&f->reply);
+
+	f->ctx.tenant = 3;
+	assert_int_equal(ask_rest(f, "bot-a", 0, 0), MRAS_NOT_SUPPORTED);
+	mras_reply_fini(&f->reply);
+}
+
 static void rest_refusals_are_those_of_the_documents(void **state)
 {
 	struct fixture *f = *state;
@@ -645,6 +677,7 @@ int main(void)
 		WITH_FIXTURE(xml_is_all_or_nothing),
 		WITH_FIXTURE(rest_answer_has_the_four_members),
 		WITH_FIXTURE(rest_lifetime_is_clamped),
+		WITH_FIXTURE(relays_of_other_tenants_are_not_told),
 		WITH_FIXTURE(rest_refusals_are_those_of_the_documents),
 	};
 	log_level_set(LOG_LEVEL_WARNING);

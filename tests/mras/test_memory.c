@@ -53,8 +53,13 @@ static const struct mras_caller caller = {.name = "fe",
 	.n_identities = 1,
 	.rate_per_s = 1000000};
 static const struct addr address = {.ip = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .family = ADDR_IPV4};
-static const struct mras_relay relay = {
-	AUTH_INTERNET, "av.example.com", &address, 1, 3478, 3478, 443};
+static const struct mras_relay relay = {.location = AUTH_INTERNET,
+	.host_name = "av.example.com",
+	.addresses = &address,
+	.n_addresses = 1,
+	.udp_port = 3478,
+	.tcp_port = 3478,
+	.tls_port = 443};
 static const struct mras_config config = {
 	.callers = &caller, .n_callers = 1, .relays = &relay, .n_relays = 1};
 static const struct clock now = {.mono_ms = 1000, .wall_s = 1799971200};
@@ -108,7 +113,7 @@ static void ask_rest(struct mras_service *s, const struct mras_context *ctx, str
 /* One try with ALLOWED allocations; true when they were enough. */
 static bool is_enough(ask_fn ask, const struct auth_snapshot *auth, size_t allowed)
 {
-	const struct mras_context ctx = {&caller, auth, &now};
+	const struct mras_context ctx = {.caller = &caller, .auth = auth, .clock = &now};
 	struct mras_reply reply;
 	struct mras_service *s = mras_service_create();
 	mras_service_config_set(s, &config);

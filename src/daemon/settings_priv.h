@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Making settings as the files that do it share it.
+ *
+ *   settings.c        all of it, faces, callers
+ *   settings_auth.c   keys, shared secrets, revocations
+ *   settings_tenants.c  the tenants beside the default one
+ */
+#ifndef DAEMON_SETTINGS_PRIV_H
+#define DAEMON_SETTINGS_PRIV_H
+
+#include "settings.h"
+
+/* N zeroed items that live as long as S; NULL when out of memory. */
+void *settings_take(struct settings *s, size_t n, size_t size);
+
+/* settings_auth.c */
+
+/* What a tenant's keys are made from; the other options are those of the sections edge and mras. */
+struct settings_auth_source {
+	const char *realm;
+	const struct conf_list *keys;         /* struct options_key */
+	const struct conf_list *rest_secrets; /* const char *: files */
+	const char *const *revocation_file;   /* the option */
+};
+/* What is wrong is said at its place. */
+int settings_auth_make(
+	struct settings *s, const struct settings_auth_source *from, struct auth_snapshot **out);
+
+/* settings_tenants.c */
+
+/* A tenant keeps the id it has in OLD, by its name. OLD may be NULL. */
+int settings_tenants_make(struct settings *s, const struct settings *old);
+void settings_tenants_fini(struct settings *s);
+/* Number of the tenant called NAME, which the configuration has; NULL: of the default one. */
+unsigned settings_tenant_number(const struct settings *s, const char *name);
+/* For the TURN servers. -ENOMEM. */
+int settings_tenants_turn(struct settings *s, struct turn_config *c);
+/* Lists the relays that the clients of each tenant are told. RELAY describes FACE. */
+size_t settings_tenants_relays(const struct settings *s, const struct options_face *face,
+	const struct mras_relay *relay, struct mras_relay *out);
+/* The certificates of F, without its first: its own and those of the tenants that it serves. *OUT
+ * lives as long as S. -ENOMEM. */
+int settings_tenants_certificates(struct settings *s, const struct options_face *f,
+	const struct options_certificate ***out, size_t *n);
+
+#endif
