@@ -118,6 +118,7 @@ enum turn_counter {
 	TURN_C_DELETED,
 	TURN_C_REVOKED,
 	TURN_C_CLOSED, /* with the client's connection */
+	TURN_C_KILLED, /* by an operator */
 	TURN_C_TENANT_REMOVED,
 	TURN_C_CHALLENGE, /* 401 to a request without credentials */
 	TURN_C_STALE_NONCE,

@@ -33,6 +33,8 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[TURN_C_TENANT_REMOVED] = {"sallyport_turn_allocations_ended_total",
 		"reason=\"tenant_removed\"", METRICS_COUNTER, NULL},
+	[TURN_C_KILLED] = {"sallyport_turn_allocations_ended_total", "reason=\"killed\"",
+		METRICS_COUNTER, NULL},
 	[TURN_C_CHALLENGE] = {"sallyport_turn_challenges_total", "reason=\"no_credentials\"",
 		METRICS_COUNTER,
 		"Requests told to come back with credentials, which every client's first one is, "
