@@ -14,6 +14,7 @@
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
 #include <sallyport/mras.h>
+#include <sallyport/turn/inspect.h>
 
 /* Counters of this folder, for one thread: the one of the servers' loop. */
 enum api_counter {
@@ -59,6 +60,19 @@ struct api_status {
 /* Gets one line for people at a time. */
 typedef void (*api_say_fn)(void *arg, const char *line);
 
+/* What the workers said of their allocations; all borrowed for the call. */
+struct api_allocations {
+	uint64_t n_matched; /* behind the page's beginning; those ended, when the question ends */
+	const struct turn_alloc_info *infos; /* by id */
+	size_t n_infos;
+	const struct turn_peer_info *peers;
+	size_t n_peers;
+	const unsigned *silent; /* workers that did not answer in time */
+	size_t n_silent;
+};
+/* ANSWER NULL: out of memory. */
+typedef void (*api_allocations_fn)(void *arg, const struct api_allocations *answer);
+
 /* Called with the ARG of struct api_config, on the servers' thread. */
 struct api_operator {
 	/* Pointers are borrowed until the next turn of the loop. */
@@ -66,6 +80,9 @@ struct api_operator {
 	/* As SIGHUP does; what is wrong goes to SAY as well as to the log. A negative code: the
 	 * old configuration stays in force. */
 	int (*reload)(void *arg, api_say_fn say, void *say_arg);
+	/* Asks every worker. FN is called once, later; not when a negative code is returned. */
+	int (*allocations)(
+		void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg);
 };
 
 struct api_config {
@@ -79,7 +96,7 @@ struct api_config {
 	 * taken.
 	 */
 	int (*revoke)(void *arg, unsigned tenant, const struct auth_revocation *list, size_t n);
-	const struct api_operator *operator; /* not owned; NULL: no server may have API_OPERATOR */
+	const struct api_operator *admin; /* not owned; NULL: no server may have API_OPERATOR */
 	void *arg;
 };
 

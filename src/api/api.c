@@ -138,6 +138,9 @@ static const struct {
 	{API_CREDENTIALS, HTTP_GET, "/mras/v1/keys", api_on_keys},
 	{API_OPERATOR, HTTP_GET, "/admin/v1/status", api_on_status},
 	{API_OPERATOR, HTTP_POST, "/admin/v1/reload", api_on_reload},
+	{API_OPERATOR, HTTP_GET, "/admin/v1/allocations", api_on_allocations},
+	{API_OPERATOR, HTTP_GET, "/admin/v1/allocation", api_on_allocation},
+	{API_OPERATOR, HTTP_POST, "/admin/v1/kill", api_on_kill},
 	{API_OPERATOR, HTTP_POST, "/admin/v1/decode", api_on_decode},
 };
 
@@ -146,7 +149,7 @@ int api_attach(struct api *a, struct http_server *server, unsigned faces)
 	struct api_server *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return -ENOMEM;
-	assert((faces & API_OPERATOR) == 0 || a->config.operator!= NULL);
+	assert((faces & API_OPERATOR) == 0 || (a->config.admin != NULL && faces & API_LOCAL));
 	s->api = a;
 	s->faces = faces;
 	list_append(&a->servers, &s->link); /* routes may point to it from now on */

@@ -21,7 +21,7 @@ struct api_server {
 	unsigned faces;
 };
 
-/* One request, on its handler's stack. */
+/* One request, on its handler's stack; copied where the reply comes later. */
 struct api_call {
 	struct api *api;
 	unsigned faces;
@@ -71,5 +71,8 @@ void api_on_keys(struct http_request *r, void *arg);
 void api_on_status(struct http_request *r, void *arg);
 void api_on_reload(struct http_request *r, void *arg);
 void api_on_decode(struct http_request *r, void *arg);
+void api_on_allocations(struct http_request *r, void *arg);
+void api_on_allocation(struct http_request *r, void *arg);
+void api_on_kill(struct http_request *r, void *arg);
 
 #endif

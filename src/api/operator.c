@@ -54,7 +54,7 @@ void api_on_status(struct http_request *r, void *arg)
 	uint64_t now_s = http_request_clock(r)->wall_s;
 	api_call_init(&c, arg, r);
 	const struct api_config *config = &c.api->config;
-	config->operator->status(config->arg, &s);
+	config->admin->status(config->arg, &s);
 	bool is_ready = config->is_ready(config->arg, &why);
 	api_reply_json(&c, 200,
 		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:o}", "version",
@@ -77,9 +77,8 @@ void api_on_reload(struct http_request *r, void *arg)
 	struct api_call c;
 	json_t *lines = json_array();
 	api_call_init(&c, arg, r);
-	int code = lines != NULL
-			   ? c.api->config.operator->reload(c.api->config.arg, add_line, lines)
-			   : -ENOMEM;
+	int code = lines != NULL ? c.api->config.admin->reload(c.api->config.arg, add_line, lines)
+				 : -ENOMEM;
 	api_reply_json(&c, code == 0 ? 200 : 409,
 		json_pack("{s:b, s:o}", "reloaded", code == 0, "messages", lines));
 }

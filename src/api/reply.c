@@ -57,11 +57,12 @@ static const char *log_id(const char *id, char out[REQUEST_ID_LEN])
 static void log_call(const struct api_call *c, int status)
 {
 	char client[ADDR_TEXT_LEN] = "local", id[REQUEST_ID_LEN];
+	const char *path = http_request_path(c->r); /* NULL: the connection has gone since */
 	if (http_request_client(c->r)->family != ADDR_NONE)
 		log_addr(http_request_client(c->r), client);
 	log_info(LOG_API, "request",
 		"method=%s path=%s status=%d caller=%s client=%s id=%s granted=%u refused=%u",
-		http_request_method(c->r) == HTTP_POST ? "POST" : "GET", http_request_path(c->r),
+		http_request_method(c->r) == HTTP_POST ? "POST" : "GET", path != NULL ? path : "-",
 		status, c->caller != NULL ? c->caller->name : "-", client,
 		log_id(c->request_id, id), c->granted, c->refused);
 }

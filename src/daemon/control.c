@@ -12,6 +12,7 @@
 #include <sallyport/net.h>
 
 #include "control.h"
+#include "inspect.h"
 #include "process.h"
 #include "revocations.h"
 #include "status.h"
@@ -42,6 +43,7 @@ struct control {
 	struct http_server *admin_server; /* on the Unix socket */
 	struct http_server *admin_tcp;    /* NULL unless configured */
 	struct status *status;
+	struct inspect *inspect;
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
@@ -268,7 +270,15 @@ static void on_status(void *arg, struct api_status *out)
 	out->n_workers = c->n_workers;
 }
 
-static const struct api_operator operator_calls = {.status = on_status, .reload = on_reload};
+static int on_ask(void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg)
+{
+	struct control *c = arg;
+
+	return inspect_ask(c->inspect, q, fn, fn_arg);
+}
+
+static const struct api_operator admin_calls = {
+	.status = on_status, .reload = on_reload, .allocations = on_ask};
 
 static void on_signal(int signo, void *arg)
 {
@@ -347,7 +357,7 @@ static int make_api(struct control *c)
 		.cells = metrics_set_cells(c->metrics, &api_counters, c->n_workers),
 		.is_ready = is_ready,
 		.revoke = take_revocations,
-		.operator= & operator_calls,
+		.admin = &admin_calls,
 		.arg = c,
 	};
 
@@ -383,8 +393,10 @@ static int make_all(struct control *c, char why[256])
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
 	rc = workers_create(c->loop, c->settings, c->metrics, c->n_workers, &c->workers, why);
-	if (rc == 0)
-		rc = make_api(c);
+	if (rc == 0) {
+		c->inspect = inspect_create(c->loop, c->workers);
+		rc = c->inspect ? make_api(c) : -ENOMEM;
+	}
 	if (rc == 0)
 		rc = serve_admin(c, why);
 	if (rc == 0)
@@ -462,6 +474,7 @@ void control_destroy(struct control *c)
 	if (!c)
 		return;
 	workers_destroy(c->workers);
+	inspect_destroy(c->inspect);
 	http_server_destroy(c->api_server);
 	crypto_tls_destroy(c->api_tls);
 	http_server_destroy(c->admin_server);

@@ -333,6 +333,16 @@ void workers_tls(struct workers *ws, const struct relay_tls *tls)
 	tell_all(ws);
 }
 
+unsigned workers_count(const struct workers *ws)
+{
+	return ws->n;
+}
+
+int workers_post(struct workers *ws, unsigned i, const struct msg_type *type, const void *payload)
+{
+	return loop_post(ws->all[i].loop, type, ws->all[i].relay, payload);
+}
+
 /* ---- end ---- */
 
 /* A mailbox that is full empties as long as its thread runs. */

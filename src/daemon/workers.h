@@ -23,6 +23,9 @@ int workers_start(struct workers *w);
 void workers_snapshot(struct workers *w, struct turn_snapshot *s);
 /* The same with contexts for the faces' TLS; counts are taken. */
 void workers_tls(struct workers *w, const struct relay_tls *tls);
+unsigned workers_count(const struct workers *w);
+/* To worker I, with its struct relay as the handler's context; as loop_post. */
+int workers_post(struct workers *w, unsigned i, const struct msg_type *type, const void *payload);
 /* Stops and joins the threads that run; then frees all. */
 void workers_destroy(struct workers *w);
 

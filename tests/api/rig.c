@@ -187,6 +187,52 @@ static int on_revoke(void *arg, unsigned tenant, const struct auth_revocation *l
 	return api_auth_set(rig->api, rig->auth, RIG_TENANTS);
 }
 
+/* ---- the operator's side ---- */
+
+static void on_status(void *arg, struct api_status *out)
+{
+	static const struct api_certificate certificate = {"mras", "/etc/mras.pem", 1800000000};
+	struct rig *rig = arg;
+	rig->listener = (struct api_listener){"external", "internet", "tls", addr_ipv4(1, 5349)};
+	*out = (struct api_status){"1.2.3", 1700000000, 3, &rig->listener, 1, &certificate, 1};
+}
+
+static int on_reload(void *arg, api_say_fn say, void *say_arg)
+{
+	struct rig *rig = arg;
+	if (!atomic_load(&rig->is_reload_broken))
+		return 0;
+	say(say_arg, "sallyport.yaml:3:1: wrong");
+	return ERR_CONFIG;
+}
+
+static int on_allocations(void *arg, const struct turn_question *q, api_allocations_fn fn, void *a)
+{
+	struct rig *rig = arg;
+	static const unsigned silent[] = {2};
+	const struct turn_alloc_info info = {.id = 0x10000000002a,
+		.client = addr_ipv4(0xc0000201, 40000),
+		.listener = rig->listener.address,
+		.transport = AUTH_TLS,
+		.relays = {addr_ipv4(0xcb007101, 50000)},
+		.age_s = 7};
+	const struct turn_peer_info peer = {addr_ipv4(0xc0000202, 5000), 0x4000, 9};
+	rig->question = *q;
+	if (atomic_load(&rig->is_asking_broken))
+		return ERR_FULL;
+	fn(a, &(const struct api_allocations){.n_matched = 2,
+		      .infos = &info,
+		      .n_infos = q->filter.id == 1 ? 0 : 1,
+		      .peers = &peer,
+		      .n_peers = q->has_peers,
+		      .silent = silent,
+		      .n_silent = 1});
+	return 0;
+}
+
+static const struct api_operator admin = {
+	.status = on_status, .reload = on_reload, .allocations = on_allocations};
+
 static void api_make(struct rig *rig)
 {
 	static const struct metrics_group *const groups[] = {&api_counters};
@@ -196,6 +242,7 @@ static void api_make(struct rig *rig)
 		.cells = metrics_set_cells(rig->metrics, &api_counters, 0),
 		.is_ready = on_is_ready,
 		.revoke = on_revoke,
+		.admin = &admin,
 		.arg = rig};
 	rig->api = api_create(&c);
 	assert_non_null(rig->api);
@@ -209,7 +256,7 @@ static void servers_make(struct rig *rig)
 		[RIG_MTLS] = API_CREDENTIALS,
 		[RIG_BEARER] = API_CREDENTIALS | API_BEARER,
 		[RIG_ADMIN] = API_METRICS,
-		[RIG_LOCAL] = API_CREDENTIALS | API_METRICS | API_LOCAL,
+		[RIG_LOCAL] = API_CREDENTIALS | API_METRICS | API_LOCAL | API_OPERATOR,
 	};
 	const struct addr loopback = addr_ipv4(INADDR_LOOPBACK, 0);
 	char why[HTTP_WHY_LEN];

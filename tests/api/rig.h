@@ -53,7 +53,9 @@ struct rig {
 	struct addr address;
 	struct mras_relay relay;
 	struct mras_config config;
-	atomic_bool is_ready, is_revoking_broken;
+	atomic_bool is_ready, is_revoking_broken, is_reload_broken, is_asking_broken;
+	struct api_listener listener;
+	struct turn_question question; /* the last one; read it when its answer is there */
 	int log_fd;
 	char log_path[PKI_PATH_LEN];
 };
