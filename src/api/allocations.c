@@ -174,6 +174,7 @@ static void on_answer(void *arg, const struct api_allocations *a)
 static void ask(const struct api_call *c, const struct turn_question *q, bool is_one)
 {
 	struct api_call call = *c;
+	call.auth = NULL; /* borrowed for this turn only */
 	struct waiting *w = calloc(1, sizeof(*w));
 	int code = -ENOMEM;
 	if (w != NULL) {
@@ -323,6 +324,8 @@ void api_on_allocations(struct http_request *r, void *arg)
 	struct api_call c;
 	struct turn_question q = {.limit = PAGE_DEFAULT};
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
 	const char *wrong = read_query(&c, &q);
 	if (wrong != NULL)
 		api_reply_result(&c, MRAS_MALFORMED, wrong);
@@ -336,6 +339,8 @@ void api_on_allocation(struct http_request *r, void *arg)
 	struct turn_question q = {.limit = 1, .has_peers = true};
 	char text[TEXT_MAX];
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
 	const char *wrong = parameter(r, "id", text);
 	if (wrong == NULL)
 		wrong = read_id(&c, text, &q.filter);
@@ -368,6 +373,8 @@ void api_on_kill(struct http_request *r, void *arg)
 	struct api_call c;
 	struct turn_question q = {.limit = PAGE_DEFAULT, .ends_them = true};
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
 	json_t *root = api_body_json(&c);
 	if (root == NULL)
 		return;

@@ -53,6 +53,8 @@ void api_on_status(struct http_request *r, void *arg)
 	const char *why = NULL;
 	uint64_t now_s = http_request_clock(r)->wall_s;
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
 	const struct api_config *config = &c.api->config;
 	config->admin->status(config->arg, &s);
 	bool is_ready = config->is_ready(config->arg, &why);
@@ -75,8 +77,10 @@ static void add_line(void *list, const char *line)
 void api_on_reload(struct http_request *r, void *arg)
 {
 	struct api_call c;
-	json_t *lines = json_array();
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
+	json_t *lines = json_array();
 	int code = lines != NULL ? c.api->config.admin->reload(c.api->config.arg, add_line, lines)
 				 : -ENOMEM;
 	api_reply_json(&c, code == 0 ? 200 : 409,
@@ -137,6 +141,8 @@ void api_on_decode(struct http_request *r, void *arg)
 {
 	struct api_call c;
 	api_call_init(&c, arg, r);
+	if (!api_require(&c, MRAS_ADMIN))
+		return;
 	if (c.auth == NULL) {
 		api_reply_result(&c, MRAS_NOT_SUPPORTED, "this node has no keys");
 		return;

@@ -139,10 +139,23 @@ static int perform(
 	return code == CURLE_OK ? CTL_OK : say_unreachable(socket, code);
 }
 
+bool ctl_url_add(char url[CTL_URL_MAX], const char *name, const char *value)
+{
+	size_t len = strlen(url);
+	char *text = value ? curl_easy_escape(NULL, value, 0) : NULL;
+	int n = 0;
+
+	if (value && text)
+		n = snprintf(url + len, CTL_URL_MAX - len, "%c%s=%s", strchr(url, '?') ? '&' : '?',
+			name, text);
+	curl_free(text);
+	return !value || (text && (size_t)n < CTL_URL_MAX - len);
+}
+
 int ctl_ask(struct ctl *c, const char *path, json_t *body, struct ctl_answer *out)
 {
 	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-	char url[2048], socket[CTL_PATH_LEN];
+	char url[CTL_URL_MAX], socket[CTL_PATH_LEN];
 	CURL *h = NULL;
 	int status = ctl_socket(c, socket);
 
@@ -150,8 +163,9 @@ int ctl_ask(struct ctl *c, const char *path, json_t *body, struct ctl_answer *ou
 	if (status == CTL_OK) {
 		snprintf(url, sizeof(url), "http://localhost%s", path);
 		h = curl_easy_init();
-		status = h && (text || !body) ? perform(h, socket, url, text, out)
-					      : ctl_fail("out of memory");
+		status = h && (text || !body) && ctl_url_add(url, "tenant", c->tenant)
+				 ? perform(h, socket, url, text, out)
+				 : ctl_fail("out of memory");
 	}
 	curl_easy_cleanup(h);
 	json_decref(body);

@@ -4,7 +4,22 @@
 
 const struct ctl_command ctl_commands[] = {
 	{"status", "", "how the daemon is", ctl_status},
+	{"allocations",
+		"[--client ADDRESS] [--subject SUBJECT] [--relay ADDRESS] [--peer ADDRESS]\n"
+		"           [--face NAME] [--limit N] [--after ID]",
+		"list allocations", ctl_allocations},
+	{"allocations show", "ID", "one allocation: peers, channels, traffic, credential",
+		ctl_allocations_show},
+	{"allocations kill", "ID | --subject SUBJECT | --client ADDRESS", "end allocations",
+		ctl_allocations_kill},
+	{"credentials issue", "[--location internet|intranet] [--duration 8h] IDENTITY",
+		"make a credential", ctl_credentials_issue},
+	{"credentials decode", "USERNAME", "what a username says, and whether it counts now",
+		ctl_credentials_decode},
+	{"credentials revoke", "USERNAME | --jti HEX | --subject HEX | --kid KID",
+		"revoke credentials and end what they run", ctl_credentials_revoke},
 	{"keys", "", "the pool's keys: which one signs, which ones count", ctl_keys},
 	{"reload", "", "read the configuration, keys and certificates again", ctl_reload},
+	{"dns", "[--domain DOMAIN]", "the DNS records to publish, from the configuration", ctl_dns},
 	{NULL, NULL, NULL, NULL},
 };

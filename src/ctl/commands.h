@@ -5,7 +5,14 @@
 
 #include "ctl.h"
 
+int ctl_allocations(struct ctl *c, int argc, char **argv);
+int ctl_allocations_kill(struct ctl *c, int argc, char **argv);
+int ctl_allocations_show(struct ctl *c, int argc, char **argv);
+int ctl_credentials_decode(struct ctl *c, int argc, char **argv);
+int ctl_credentials_issue(struct ctl *c, int argc, char **argv);
+int ctl_credentials_revoke(struct ctl *c, int argc, char **argv);
 int ctl_status(struct ctl *c, int argc, char **argv);
+int ctl_dns(struct ctl *c, int argc, char **argv);
 int ctl_keys(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
 

@@ -26,12 +26,20 @@ static const struct conf_option stuns_item = {.type = CONF_ADDR, .min = STUNS_PO
 		.children = &(item_row)                                                            \
 	}
 
+static const char *const location_names[] = {"internet", "intranet", NULL};
+
 static const struct conf_option face_rows[] = {
 	{.name = "name", .type = CONF_STRING, AT(ctl_face, name)},
+	{.name = "location",
+		.type = CONF_ENUM,
+		AT(ctl_face, location),
+		.names = location_names,
+		.fallback = "internet"},
 	{.name = "host", .type = CONF_STRING, AT(ctl_face, host)},
 	ADDRESSES(listen, stun_item),
 	ADDRESSES(tcp, stun_item),
 	ADDRESSES(tls, stuns_item),
+	ADDRESSES(dtls, stuns_item),
 	ADDRESSES(advertise, stun_item),
 	REST,
 };

@@ -12,10 +12,12 @@
 
 struct ctl_face {
 	const char *name;
+	int location;               /* 0: internet, 1: intranet */
 	const char *host;           /* NULL: none */
 	struct conf_list listen;    /* struct addr */
 	struct conf_list tcp;       /* struct addr */
 	struct conf_list tls;       /* struct addr */
+	struct conf_list dtls;      /* struct addr */
 	struct conf_list advertise; /* struct addr */
 };
 

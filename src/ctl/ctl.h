@@ -24,6 +24,7 @@ struct ctl_command;
 struct ctl {
 	const char *socket; /* of -s; NULL: the configuration's */
 	const char *config; /* of -c; NULL: the usual file */
+	const char *tenant; /* of --tenant; NULL: the default one */
 	bool is_json;
 	const struct ctl_command *command; /* that runs */
 };
@@ -55,8 +56,8 @@ struct ctl_list {
 };
 
 /*
- * Takes the options of TABLE, and --json, out of ARGV; what remains, MIN to MAX words, is moved to
- * its front. Returns how many, or -1 after the usage has been printed.
+ * Takes the options of TABLE, --tenant and --json out of ARGV; what remains, MIN to MAX words, is
+ * moved to its front. Returns how many, or -1 after the usage has been printed.
  */
 int ctl_options(
 	struct ctl *c, int argc, char **argv, const struct ctl_option *table, int min, int max);
@@ -80,6 +81,10 @@ struct ctl_answer {
 int ctl_ask(struct ctl *c, const char *path, json_t *body, struct ctl_answer *out);
 /* The same, and a status other than 200 is a failure that is said. */
 int ctl_fetch(struct ctl *c, const char *path, json_t *body, json_t **out);
+/* Appends "?NAME=VALUE" or "&NAME=VALUE", encoded, to URL of CTL_URL_MAX bytes; nothing when VALUE
+ * is NULL. False: it does not fit. */
+#define CTL_URL_MAX 2048
+bool ctl_url_add(char url[CTL_URL_MAX], const char *name, const char *value);
 /* Says what a refusal says; returns CTL_FAILED. */
 int ctl_refused(const struct ctl_answer *a);
 /* With --json a command prints the answer and is done. Takes ROOT. */

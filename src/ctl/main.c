@@ -8,7 +8,8 @@
 
 static void usage(FILE *out)
 {
-	fprintf(out, "usage: sallyportctl [-s SOCKET | -c FILE] [--json] COMMAND ...\n\n");
+	fprintf(out, "usage: sallyportctl [-s SOCKET | -c FILE] [--tenant NAME] [--json] COMMAND "
+		     "...\n\n");
 	for (const struct ctl_command *k = ctl_commands; k->name; k++)
 		fprintf(out, "  %-20s %s\n", k->name, k->text);
 	fprintf(out, "\nCOMMAND --help shows its arguments. See sallyportctl(8).\n");
@@ -76,6 +77,8 @@ int main(int argc, char **argv)
 			c.config = argv[++i];
 		} else if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0) {
 			c.is_json = true;
+		} else if (strcmp(argv[i], "--tenant") == 0 && has_value) {
+			c.tenant = argv[++i];
 		} else if (strcmp(argv[i], "-V") == 0 || strcmp(argv[i], "--version") == 0) {
 			printf("%s\n", PACKAGE_STRING);
 			return CTL_OK;

@@ -22,8 +22,7 @@ static int64_t sum(const json_t *status, const char *name, const char *label)
 	int64_t n = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "counters"), i, row)
-	{
+	json_array_foreach (json_object_get(status, "counters"), i, row) {
 		if (strcmp(ctl_text(row, "name"), name) == 0 &&
 			(!label || strstr(ctl_text(row, "labels"), label)))
 			n += ctl_number(row, "value");
@@ -60,8 +59,7 @@ static void print_refusals(json_t *status)
 	struct ctl_table t;
 	size_t i, n = 0;
 
-	json_array_foreach(counters, i, row)
-	{
+	json_array_foreach (counters, i, row) {
 		if (rows && ctl_number(row, "value") > 0 && is_refusal(ctl_text(row, "name")))
 			rows[n++] = row;
 	}
@@ -87,8 +85,7 @@ static void print_listeners(const json_t *status)
 	size_t i;
 
 	ctl_table_init(&t, head, ARRAY_LEN(head));
-	json_array_foreach(json_object_get(status, "listeners"), i, l)
-	{
+	json_array_foreach (json_object_get(status, "listeners"), i, l) {
 		for (size_t k = 0; k < ARRAY_LEN(head); k++)
 			ctl_table_add(&t, "%s", ctl_text(l, head[k]));
 	}
@@ -115,8 +112,7 @@ static void print_keys(const json_t *list, int64_t now, const char *title)
 	size_t i;
 
 	ctl_table_init(&t, head, ARRAY_LEN(head));
-	json_array_foreach(list, i, k)
-	{
+	json_array_foreach (list, i, k) {
 		int64_t until = ctl_number(k, "verifyUntil");
 		ctl_table_add(&t, "%s", ctl_text(k, "kid"));
 		ctl_table_add(&t, "%s", key_state(k, now));
@@ -136,8 +132,7 @@ static void print_certificates(const json_t *status, int64_t now)
 	size_t i;
 
 	ctl_table_init(&t, head, ARRAY_LEN(head));
-	json_array_foreach(json_object_get(status, "certificates"), i, c)
-	{
+	json_array_foreach (json_object_get(status, "certificates"), i, c) {
 		int64_t left = ctl_number(c, "notAfter") - now;
 		ctl_table_add(&t, "%s", ctl_text(c, "usedBy"));
 		ctl_table_add(&t, "%lld%s", (long long)(left / DAY_S),
@@ -230,7 +225,7 @@ int ctl_reload(struct ctl *c, int argc, char **argv)
 		status = ctl_print_json(a.root);
 		return a.status == 200 ? status : CTL_FAILED;
 	}
-	json_array_foreach(json_object_get(a.root, "messages"), i, line)
+	json_array_foreach (json_object_get(a.root, "messages"), i, line)
 		fprintf(stderr, "%s\n", json_string_value(line));
 	json_decref(a.root);
 	if (a.status != 200)

@@ -30,6 +30,21 @@ int ctl_usage(const struct ctl *c, const char *fmt, ...)
 	return CTL_USAGE;
 }
 
+/* What every command has. */
+static bool is_common(struct ctl *c, int argc, char **argv, int *i)
+{
+	const char *word = argv[*i];
+
+	if (strcmp(word, "--json") == 0 || strcmp(word, "-j") == 0) {
+		c->is_json = true;
+		return true;
+	}
+	if (strcmp(word, "--tenant") != 0 || *i + 1 == argc)
+		return false;
+	c->tenant = argv[++*i];
+	return true;
+}
+
 static const struct ctl_option *find(const struct ctl_option *table, const char *name, size_t len)
 {
 	for (; table && table->name; table++) {
@@ -89,8 +104,8 @@ int ctl_options(
 			argv[n++] = argv[i];
 		} else if (strcmp(argv[i], "--") == 0) {
 			is_over = true;
-		} else if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0) {
-			c->is_json = true;
+		} else if (is_common(c, argc, argv, &i)) {
+			continue;
 		} else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			(void)ctl_usage(c, "%s", c->command->text);
 			return -1;
