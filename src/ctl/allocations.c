@@ -79,10 +79,11 @@ static void say_silent(const json_t *root)
 int ctl_allocations(struct ctl *c, int argc, char **argv)
 {
 	struct filters f = {0};
-	const struct ctl_option table[] = {{"client", .value = &f.client},
-		{"subject", .value = &f.subject}, {"relay", .value = &f.relay},
-		{"peer", .value = &f.peer}, {"face", .value = &f.face},
-		{"limit", .value = &f.limit}, {"after", .value = &f.after}, {NULL}};
+	const struct ctl_option table[] = {{.name = "client", .value = &f.client},
+		{.name = "subject", .value = &f.subject}, {.name = "relay", .value = &f.relay},
+		{.name = "peer", .value = &f.peer}, {.name = "face", .value = &f.face},
+		{.name = "limit", .value = &f.limit}, {.name = "after", .value = &f.after},
+		{.name = NULL}};
 	char url[CTL_URL_MAX];
 	json_t *root;
 
@@ -208,8 +209,8 @@ int ctl_allocations_show(struct ctl *c, int argc, char **argv)
 int ctl_allocations_kill(struct ctl *c, int argc, char **argv)
 {
 	const char *client = NULL, *subject = NULL;
-	const struct ctl_option table[] = {
-		{"client", .value = &client}, {"subject", .value = &subject}, {NULL}};
+	const struct ctl_option table[] = {{.name = "client", .value = &client},
+		{.name = "subject", .value = &subject}, {.name = NULL}};
 	json_t *root;
 	int n = ctl_options(c, argc, argv, table, 0, 1);
 

@@ -41,8 +41,8 @@ static long minutes(const char *text)
 int ctl_credentials_issue(struct ctl *c, int argc, char **argv)
 {
 	const char *location = NULL, *duration = NULL;
-	const struct ctl_option table[] = {
-		{"location", .value = &location}, {"duration", .value = &duration}, {NULL}};
+	const struct ctl_option table[] = {{.name = "location", .value = &location},
+		{.name = "duration", .value = &duration}, {.name = NULL}};
 	json_t *root;
 
 	if (ctl_options(c, argc, argv, table, 1, 1) < 0)
@@ -156,8 +156,9 @@ int ctl_credentials_decode(struct ctl *c, int argc, char **argv)
 int ctl_credentials_revoke(struct ctl *c, int argc, char **argv)
 {
 	const char *jti = NULL, *subject = NULL, *kid = NULL;
-	const struct ctl_option table[] = {{"jti", .value = &jti}, {"subject", .value = &subject},
-		{"kid", .value = &kid}, {NULL}};
+	const struct ctl_option table[] = {{.name = "jti", .value = &jti},
+		{.name = "subject", .value = &subject}, {.name = "kid", .value = &kid},
+		{.name = NULL}};
 	json_t *root;
 	int n = ctl_options(c, argc, argv, table, 0, 1);
 

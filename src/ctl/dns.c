@@ -128,7 +128,7 @@ static void put_all(struct zone *z, const struct ctl_config *config, const char 
 int ctl_dns(struct ctl *c, int argc, char **argv)
 {
 	const char *domain = NULL;
-	const struct ctl_option table[] = {{"domain", .value = &domain}, {NULL}};
+	const struct ctl_option table[] = {{.name = "domain", .value = &domain}, {.name = NULL}};
 	const struct ctl_config *config;
 	struct conf_doc *doc;
 	struct zone z = {NULL};
