@@ -197,13 +197,51 @@ count_program()
 	echo "${n[@]}"
 }
 
-# BUILD LIMIT_S: the integration scripts with the daemon of that build.
-integration()
+# SCRIPT BUILD DAEMON LIMIT_S REPORTS: one integration script; its exit code goes beside its log.
+integration_script()
 {
-	local dir=$work/$1 limit_s=$2 daemon script name log rc reports sanitizer=${phase#integration}
-	local -a n as_root=()
+	local script=$1 dir=$2 daemon=$3 limit_s=$4 reports=$5 sanitizer=${phase#integration} log
+	local -a as_root=()
 	# Namespaces want root; without it and without sudo the scripts skip themselves.
 	[ "$(id -u)" -eq 0 ] || ! sudo -n true 2>/dev/null || as_root=(sudo -n)
+	log=$logs/$phase-$(basename "$script" .sh)
+	"${as_root[@]}" env SALLYPORT_BUILD="$dir" SALLYPORTD="$daemon" \
+		SALLYPORT_SANITIZED="${sanitizer#-}" SALLYPORT_LONG="$SALLYPORT_LONG" \
+		ASAN_OPTIONS="log_path=$reports/asan:abort_on_error=0" \
+		UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan" \
+		TSAN_OPTIONS="log_path=$reports/tsan:second_deadlock_stack=1" \
+		"${wrapper[@]}" timeout -k 10 "$limit_s" "$script" >"$log.log" 2>&1
+	echo $? >"$log.status"
+}
+
+# NAME: counts and shows what integration_script has left of it.
+integration_result()
+{
+	local log=$logs/$phase-$1.log rc
+	local -a n
+	rc=$(cat "${log%.log}.status")
+	read -r -a n <<<"$(count_log "$log")"
+	case $rc in
+	0) ;;
+	77) [ "${n[2]}" -gt 0 ] || n[2]=1 ;;
+	*) [ "${n[1]}" -gt 0 ] || n[1]=1 ;;
+	esac
+	count "${n[@]}"
+	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped"
+	grep -E '^skip - |# SKIP' "$log" | sed 's/^/  /'
+	if [ "${n[1]}" -gt 0 ]; then
+		echo "  exit code $rc; from $log:"
+		grep '^not ok' "$log" | sed 's/^/    /'
+		tail -n 30 "$log" | sed 's/^/    /'
+	fi
+}
+
+# BUILD LIMIT_S: the integration scripts with the daemon of that build, as many at once as there are
+# cores: each has namespaces of its own, and they mostly wait. Those that measure run alone.
+integration()
+{
+	local dir=$work/$1 limit_s=$2 daemon script name reports
+	local -a names=() alone=()
 	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
 	if [ -z "$daemon" ]; then
 		echo "not ok - there is no sallyportd in $dir"
@@ -216,31 +254,25 @@ integration()
 	for script in "$src"/tests/integration/*.sh; do
 		name=$(basename "$script" .sh)
 		[ -x "$script" ] && [ "$name" != lib ] || continue
-		echo "-- $name"
-		log=$logs/$phase-$name.log
-		"${as_root[@]}" env SALLYPORT_BUILD="$dir" SALLYPORTD="$daemon" \
-			SALLYPORT_SANITIZED="${sanitizer#-}" SALLYPORT_LONG="$SALLYPORT_LONG" \
-			ASAN_OPTIONS="log_path=$reports/asan:abort_on_error=0" \
-			UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan" \
-			TSAN_OPTIONS="log_path=$reports/tsan:second_deadlock_stack=1" \
-			"${wrapper[@]}" timeout -k 10 "$limit_s" "$script" >"$log" 2>&1
-		rc=$?
-		read -r -a n <<<"$(count_log "$log")"
-		case $rc in
-		0) ;;
-		77) [ "${n[2]}" -gt 0 ] || n[2]=1 ;;
-		*) [ "${n[1]}" -gt 0 ] || n[1]=1 ;;
-		esac
-		count "${n[@]}"
-		echo "${n[0]} passed, ${n[1]} failed, ${n[2]} skipped"
-		grep -E '^skip - |# SKIP' "$log" | sed 's/^/  /'
-		if [ "${n[1]}" -gt 0 ]; then
-			echo "  exit code $rc; from $log:"
-			grep '^not ok' "$log" | sed 's/^/    /'
-			tail -n 30 "$log" | sed 's/^/    /'
+		names+=("$name")
+		if grep -q '^# Runs alone' "$script"; then
+			alone+=("$name")
+			continue
 		fi
+		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+			wait -n
+		done
+		integration_script "$script" "$dir" "$daemon" "$limit_s" "$reports" &
 	done
-	if ! compgen -G "$logs/$phase-*.log" >/dev/null; then
+	wait
+	for name in "${alone[@]}"; do
+		integration_script "$src/tests/integration/$name.sh" "$dir" "$daemon" "$limit_s" \
+			"$reports"
+	done
+	for name in "${names[@]}"; do
+		integration_result "$name"
+	done
+	if [ "${#names[@]}" = 0 ]; then
 		echo "not ok - there is no integration script"
 		count 0 1 0
 	fi

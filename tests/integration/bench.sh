@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The benchmark program does what its measurements stand on: opens allocations, reads the server's
 # memory, and relays paced packets both ways. No figure is judged here but loss.
+# Runs alone: it measures.
 . "$(dirname "$0")/lib.sh"
 begin
 

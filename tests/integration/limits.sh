@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The limits of the edge, with real packets: what a flood of one network draws, and who does not
 # feel it. Replies are counted by the kernel, outside the daemon.
+# Runs alone: it floods.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
 
