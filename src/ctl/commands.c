@@ -21,5 +21,7 @@ const struct ctl_command ctl_commands[] = {
 	{"keys", "", "the pool's keys: which one signs, which ones count", ctl_keys},
 	{"reload", "", "read the configuration, keys and certificates again", ctl_reload},
 	{"dns", "[--domain DOMAIN]", "the DNS records to publish, from the configuration", ctl_dns},
+	{"import-coturn", "FILE [--output DIRECTORY]",
+		"turn a turnserver.conf into a configuration, with a report", ctl_import_coturn},
 	{NULL, NULL, NULL, NULL},
 };

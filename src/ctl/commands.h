@@ -15,5 +15,6 @@ int ctl_status(struct ctl *c, int argc, char **argv);
 int ctl_dns(struct ctl *c, int argc, char **argv);
 int ctl_keys(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
+int ctl_import_coturn(struct ctl *c, int argc, char **argv);
 
 #endif
