@@ -101,6 +101,7 @@ enum net_counter {
 	NET_C_CONNECTIONS, /* gauge */
 	NET_C_ACCEPTED_TCP,
 	NET_C_ACCEPTED_TLS,
+	NET_C_ACCEPTED_UDP,  /* sessions of balancers */
 	NET_C_REFUSED_LIMIT, /* over max_connections, or out of memory */
 	NET_C_REFUSED_DESCRIPTORS,
 	NET_C_END_CLIENT,
@@ -111,6 +112,8 @@ enum net_counter {
 	NET_C_END_PROXY,  /* a balancer's, without a right header in time */
 	NET_C_END_SILENT, /* no handshake or no message in time */
 	NET_C_END_IDLE,
+	NET_C_END_REPLACED, /* a session whose port or place another client has got */
+	NET_C_PROXY_DROPPED,
 	NET_C_RX_MESSAGES,
 	NET_C_TX_MESSAGES,
 	NET_C_RX_MESSAGE_BYTES,
@@ -202,6 +205,37 @@ int net_listener_open(struct net *n, const struct net_listener_config *c,
 void net_listener_close(struct net_listener *l);
 /* New connections use TLS (a count is taken); running ones keep theirs. */
 void net_listener_tls_set(struct net_listener *l, struct ssl_ctx_st *tls);
+
+/* ---- UDP through load balancers ---- */
+
+/*
+ * A UDP listener whose balancers put a header of the PROXY protocol in front of what they pass on.
+ * A balancer's session, that is its address and port, is a port with one client; it counts under
+ * max_connections and ends like a connection: when it is idle and nothing holds it, to make room
+ * for a newer one when nothing holds it, and when its balancer gives the port to another client.
+ * What anybody else sends, and the balancer for itself, is net_udp_open's.
+ */
+struct net_proxy_config {
+	int fd; /* of net_udp_socket; taken, on failure too */
+	struct addr local;
+	const struct prefix_set *balancers; /* not owned */
+	/* The header is in a session's first datagram only; else in each, and one without is
+	 * dropped. */
+	bool is_first_only;
+	struct wheel *wheel;
+	const struct clock *clock;
+	uint32_t max_connections;
+};
+
+struct net_proxy;
+
+/* -ENOMEM, -errno. */
+int net_proxy_open(struct net *n, const struct net_proxy_config *c, const struct net_handler *h,
+	void *owner, struct net_proxy **out);
+/* Ends its sessions too; not from its handler. */
+void net_proxy_close(struct net_proxy *x);
+/* The socket's own port. */
+struct net_port *net_proxy_port(struct net_proxy *x);
 
 /* ---- relay ports ---- */
 

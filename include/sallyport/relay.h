@@ -6,6 +6,7 @@
 #ifndef SALLYPORT_RELAY_H
 #define SALLYPORT_RELAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sallyport/common.h>
@@ -31,6 +32,7 @@ struct relay_listener {
 	/* Balancers that speak the PROXY protocol here; copied. */
 	const struct prefix *balancers;
 	size_t n_balancers;
+	bool is_header_first_only; /* on UDP: as in struct net_proxy_config */
 };
 
 struct relay_config {

@@ -9,6 +9,7 @@
 #define STUNS_PORT      5349 /* of STUN over TLS */
 #define AT(type, field) .offset = offsetof(struct type, field)
 
+static const char *const proxy_udp_names[] = {"each", "first", NULL};
 static const char *const location_names[] = {"internet", "intranet", NULL};
 
 /* A listening address without a port gets that of STUN. */
@@ -109,10 +110,22 @@ static const struct conf_option face_table[] = {
 		AT(options_face, proxy_protocol),
 		.max = 64,
 		.example = "[192.0.2.250, \"2001:db8::/120\"]",
-		.text = "Load balancers that begin each connection on TCP and TLS with a header of "
-			"the PROXY protocol, version 1 or 2. The client is the one that the header "
-			"names. From these addresses a connection without it is refused, from all "
-			"others one with it: so name nothing that clients can send from."},
+		.text = "Load balancers that begin each connection on TCP and TLS, and datagrams "
+			"on "
+			"UDP, with a header of the PROXY protocol, version 1 or 2. The client is "
+			"the one that the header names. From these addresses nothing is taken "
+			"without it, and with it nothing from any other: so name no address that "
+			"clients can send from. What a client sends through such a balancer on "
+			"UDP counts as a connection for \"max_connections\"."},
+	{.name = "proxy_protocol_udp",
+		.type = CONF_ENUM,
+		AT(options_face, proxy_protocol_udp),
+		.names = proxy_udp_names,
+		.fallback = "each",
+		.text = "Which datagrams of a balancer have the header: each, or only the first of "
+			"a session, as nginx sends it. A session is a port of the balancer and "
+			"ends after a minute without datagrams and without an allocation; with "
+			"\"first\" the balancer must not use the port for another client before."},
 	{.name = "advertise",
 		.type = CONF_LIST,
 		.item = CONF_ADDR,

@@ -121,6 +121,7 @@ static int make_relay(
 			.face = from->face_index,
 			.balancers = face->proxy_protocol.items,
 			.n_balancers = face->proxy_protocol.n,
+			.is_header_first_only = face->proxy_protocol_udp != 0,
 		};
 		if (from->transport == AUTH_TLS)
 			l[k].tls = s->faces_tls.by_face[from->face_index];

@@ -19,7 +19,8 @@ const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
 
 struct listener {
 	struct relay *relay;           /* not owned */
-	struct net_port *port;         /* UDP */
+	struct net_port *port;         /* UDP, without balancers */
+	struct net_proxy *proxy;       /* UDP with them */
 	struct net_listener *listener; /* TCP and TLS */
 	struct prefix_set *balancers;  /* owned; NULL: none */
 	enum auth_location location;
@@ -155,6 +156,24 @@ static int name_balancers(struct listener *l, const struct relay_listener *from)
 	return rc;
 }
 
+static int open_udp(struct relay *r, const struct relay_config *c,
+	const struct relay_listener *from, struct listener *l)
+{
+	if (!l->balancers)
+		return net_udp_open(
+			r->net, from->fd, &from->local, &r->listener_handler, l, &l->port);
+	struct net_proxy_config n = {
+		.fd = from->fd,
+		.local = from->local,
+		.balancers = l->balancers,
+		.is_first_only = from->is_header_first_only,
+		.wheel = loop_wheel(c->loop),
+		.clock = loop_clock(c->loop),
+		.max_connections = c->max_connections,
+	};
+	return net_proxy_open(r->net, &n, &r->listener_handler, l, &l->proxy);
+}
+
 static int open_listener(struct relay *r, const struct relay_config *c, size_t i)
 {
 	const struct relay_listener *from = &c->listeners[i];
@@ -171,8 +190,7 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		return rc;
 	}
 	if (from->transport == AUTH_UDP)
-		return net_udp_open(
-			r->net, from->fd, &from->local, &r->listener_handler, l, &l->port);
+		return open_udp(r, c, from, l);
 	struct net_listener_config n = {
 		.fd = from->fd,
 		.local = from->local,
@@ -276,6 +294,8 @@ void relay_destroy(struct relay *r)
 		struct listener *l = &r->listeners[i];
 		if (l->port)
 			net_port_close(l->port);
+		else if (l->proxy)
+			net_proxy_close(l->proxy);
 		else if (l->listener)
 			net_listener_close(l->listener);
 		prefix_set_destroy(l->balancers);

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Load balancers that speak the PROXY protocol: haproxy in a namespace of its own in front of the
-# daemon. Clients are known by their own addresses, and relay through it as if it were not there.
+# Load balancers that speak the PROXY protocol, in a namespace of their own in front of the daemon:
+# haproxy for TCP and TLS, nginx and one of our own for UDP. Clients are known by their own addresses,
+# and relay through them as if they were not there.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer haproxy
 
@@ -27,6 +28,9 @@ sed -i 's/proxy_protocol.*/proxy_protocol: ["0.0.0.0\/0"]/' "$WORK/edge.yaml"
 check "everybody is no balancer" prints 'everybody could claim any address' -- \
 	"$SALLYPORTD" -t -c "$WORK/edge.yaml"
 sed -i "s|proxy_protocol.*|proxy_protocol: [$LB/32, \"fd00:200:4::/64\"]|" "$WORK/edge.yaml"
+# A second face, for balancers that put their header into the first datagram only.
+sed -i "s|^    - name: internal|    - name: once\n      listen: [\"$OUT:3479\"]\n\
+      proxy_protocol: [$LB/32]\n      proxy_protocol_udp: first\n&|" "$WORK/edge.yaml"
 edge_start edge
 start peer hq turnutils_peer -L $PEER
 check "a credential is issued" credential
@@ -123,4 +127,69 @@ check "none of them left a line in the log" same "$(wc -l <"$WORK/edge.log")" "$
 check "haproxy takes the node for healthy" known tcp $VIP 3482
 stop haproxy
 check "every connection is gone" within 5 metric_is 'sallyport_net_connections ' 0
+
+# ---- UDP ----
+
+# forwarder NAME ADDRESS PORT SERVER_PORT each|first|none
+forwarder() {
+	start "$1" lb python3 "$HERE/proxy.py" forward "$2" "$3" $OUT "$4" "$5"
+}
+forwarder each $VIP 3490 3478 each
+forwarder each6 $VIP6 3490 3478 each
+forwarder first $VIP 3491 3479 first
+forwarder none $VIP 3492 3478 none
+check "UDP, a header on each datagram: the client is known by its own address" within 5 known udp \
+	$VIP 3490
+check "UDP, on the first only: also" within 5 known udp $VIP 3491
+check "UDP, an IPv6 client of the IPv4 listener: also" within 5 known udp $VIP6 3490
+check "UDP, without a balancer: also" known udp $OUT 3478
+check "UDP, a balancer without header is not answered" prints '^ended$' -- \
+	in_space ext python3 "$HERE/proxy.py" ask udp $VIP 3492
+check "and counted" at_least "$(metric sallyport_net_proxy_drops_total)" 1
+check "UDP, a client cannot name itself" prints '^ended$' -- \
+	in_space ext python3 "$HERE/proxy.py" ask udp $OUT 3478 "$FORGED"
+check "nor behind the balancer's header" prints '^ended$' -- \
+	in_space ext python3 "$HERE/proxy.py" ask udp $VIP 3490 "$FORGED"
+for way in "each:3490" "the first:3491"; do
+	check "UDP, a header on ${way%%:*}: channels to a peer" lossless uclient ext $VIP \
+		-p "${way#*:}" -e $PEER -c -n 50 -m 4
+	check "UDP, a header on ${way%%:*}: Send indications between two clients" lossless uclient ext \
+		$VIP -p "${way#*:}" -y -s -n 50 -m 2
+done
+check "UDP, an IPv6 client: channels to a peer" lossless uclient ext $VIP6 -p 3490 -X -e $PEER -c -n 50
+check "IPv6 in the log too" relayed_for '\[fd00:200:3::2\]:'
+check "sessions are counted" at_least "$(metric 'sallyport_net_connections_total.transport="udp"')" 20
+
+NGINX_STREAM=/usr/lib/nginx/modules/ngx_stream_module.so
+if command -v nginx >/dev/null && [ -e $NGINX_STREAM ]; then
+	cat >"$WORK/nginx.conf" <<-CFG
+	load_module $NGINX_STREAM;
+	daemon off;
+	pid $WORK/nginx.pid;
+	error_log stderr warn;
+	events {}
+	stream {
+		server {
+			listen $VIP:3493 udp;
+			listen [$VIP6]:3493 udp;
+			proxy_pass $OUT:3479;
+			proxy_protocol on;
+		}
+		server {
+			listen $VIP:3493;
+			proxy_pass $OUT:3478;
+			proxy_protocol on;
+		}
+	}
+	CFG
+	start nginx lb nginx -c "$WORK/nginx.conf" -e stderr
+	check "nginx, TCP: the client is known by its own address" within 10 known tcp $VIP 3493
+	check "nginx, UDP: also" known udp $VIP 3493
+	check "nginx, UDP: an IPv6 client also" known udp $VIP6 3493
+	check "nginx, UDP: channels to a peer" lossless uclient ext $VIP -p 3493 -e $PEER -c -n 50 -m 4
+	check "nginx, TCP: channels to a peer" lossless uclient ext $VIP -t -p 3493 -e $PEER -c -n 50
+else
+	skip "nginx" "it is not installed, or without its stream module"
+fi
+check "no allocation was the balancer's" has_not "$WORK/edge.log" "client=$LB:"
 finish
