@@ -344,3 +344,24 @@ void turn_handle_channel_bind(struct turn_request *req)
 	turn_count(req->server, TURN_C_CHANNEL_OK);
 	answer_empty(req);
 }
+
+/* ---- new rules ---- */
+
+void turn_bindings_judge(struct turn_alloc *a)
+{
+	uint32_t before = a->n_channels + a->n_permissions;
+
+	list_for_each_safe (it, &a->channels) {
+		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
+		if (!turn_peer_port_is_allowed(a->tenant, &c->flow.peer))
+			turn_channel_destroy(c);
+	}
+	list_for_each_safe (it, &a->permissions) {
+		struct turn_permission *p = CONTAINER_OF(it, struct turn_permission, link);
+		if (!turn_peer_ip_is_allowed(a->tenant, &p->peer))
+			turn_permission_destroy(p);
+	}
+	if (a->n_channels + a->n_permissions != before)
+		log_notice(LOG_TURN, "peers dropped", "id=%llx n=%u reason=new_rules",
+			(unsigned long long)a->id, before - a->n_channels - a->n_permissions);
+}

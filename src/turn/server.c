@@ -102,6 +102,8 @@ static void carry_over(struct hash_node *n, void *arg)
 			   a->tenant->auth, a->subject, a->jti, a->kid, turn_now_s(s))) {
 		turn_count(s, TURN_C_REVOKED);
 		turn_alloc_destroy(a, "revoked");
+	} else {
+		turn_bindings_judge(a);
 	}
 }
 

@@ -298,6 +298,8 @@ void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r);
 struct turn_permission *turn_permission_find(struct turn_alloc *a, const struct addr *peer);
 void turn_permission_destroy(struct turn_permission *p);
 void turn_channel_destroy(struct turn_channel *c);
+/* Permissions and channels of peers that the rules, which may be new, deny are dropped. */
+void turn_bindings_judge(struct turn_alloc *a);
 
 /* relays.c */
 /* Opens a port of FAMILY. With RESERVE its successor is kept under a token. 0, ERR_UNSUPPORTED (no

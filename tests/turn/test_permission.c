@@ -259,22 +259,46 @@ static void permission_of_one_allocation_is_none_of_another(void **state)
 	assert_false(is_sent(&d, &two, PEER));
 }
 
-/* A reload that closes a prefix closes it to what is sent there, too. */
-static void peer_closed_by_a_reload_is_not_sent_to(void **state)
+static void close_by_reload(struct fixture *f, const char *prefix)
 {
-	struct fixture *f = *state;
-	struct addr relayed;
-	struct client c = allocated(state, &relayed);
-	struct prefix deny;
 	struct turn_config config = f->config.turn;
-	assert_int_equal(client_permit(&c, PEER), 0);
-	assert_int_equal(prefix_parse("198.51.100.0/24", &deny), 0);
+	struct prefix deny;
+	assert_int_equal(prefix_parse(prefix, &deny), 0);
 	config.peers.deny = &deny;
 	config.peers.n_deny = 1;
 	struct turn_snapshot *s = fixture_snapshot(f, &config);
 	turn_server_snapshot(f->server, s);
 	turn_snapshot_put(s);
+}
+
+/* A reload that closes a prefix ends the channels to it; the others go on. */
+static void channel_to_a_peer_closed_by_a_reload_ends(void **state)
+{
+	struct fixture *f = *state;
+	struct addr relayed, peer = at(PEER);
+	struct client c = allocated(state, &relayed);
+	assert_int_equal(client_bind(&c, 0x4000, PEER), 0);
+	assert_int_equal(client_bind(&c, 0x4001, "203.0.113.99:5000"), 0);
+	close_by_reload(f, "198.51.100.0/24");
+	client_channel(&c, 0x4000, "x", 1);
+	wire_from_peer(f, &relayed, &peer, "x", 1);
+	assert_silence(f);
+	client_channel(&c, 0x4001, "x", 1);
+	assert_to_peer(&c, &relayed, "203.0.113.99:5000", "x", 1);
+	assert_int_equal(client_bind(&c, 0x4000, PEER), STUN_FORBIDDEN);
+}
+
+/* A reload that closes a prefix closes it to what is sent there, too. */
+static void peer_closed_by_a_reload_is_not_sent_to(void **state)
+{
+	struct fixture *f = *state;
+	struct addr relayed, peer = at(PEER);
+	struct client c = allocated(state, &relayed);
+	assert_int_equal(client_permit(&c, PEER), 0);
+	close_by_reload(f, "198.51.100.0/24");
 	assert_false(is_sent(&c, &relayed, PEER));
+	wire_from_peer(f, &relayed, &peer, "x", 1);
+	assert_silence(f);
 	assert_int_equal(client_permit(&c, PEER), STUN_FORBIDDEN);
 	assert_int_equal(turn_server_allocations(f->server), 1);
 }
@@ -298,6 +322,7 @@ int main(void)
 		T(refused_request_refreshes_nothing),
 		T(permission_of_one_allocation_is_none_of_another),
 		T(peer_closed_by_a_reload_is_not_sent_to),
+		T(channel_to_a_peer_closed_by_a_reload_ends),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
