@@ -57,6 +57,18 @@ void crypto_random(void *out, size_t len);
 uint32_t crypto_random_below(uint32_t bound);
 
 /*
+ * Encrypts LEN > 0 bytes and proves their origin: AES-SIV (RFC 5297) without associated data. OUT
+ * gets the tag, then as many bytes as IN has; the same text gives the same result, so a caller who
+ * minds that puts something new into it. ERR_UNSUPPORTED when OpenSSL has no memory or no cipher.
+ */
+#define CRYPTO_SEAL_KEY_LEN 32
+#define CRYPTO_SEAL_TAG_LEN 16
+int crypto_seal(const uint8_t key[CRYPTO_SEAL_KEY_LEN], const void *in, size_t len, uint8_t *out);
+/* The way back: LEN includes the tag, OUT holds LEN - CRYPTO_SEAL_TAG_LEN. ERR_DENIED: not sealed
+ * with this key, or changed since; OUT's bytes mean nothing then. */
+int crypto_open(const uint8_t key[CRYPTO_SEAL_KEY_LEN], const void *in, size_t len, uint8_t *out);
+
+/*
  * The canonical private value of a key, the same for every encoding of one key:
  *   EC       "EC" 0 d,  d padded to the length of the group order
  *   RSA      "RSA" 0 min(p,q) max(p,q), each padded to half the modulus
