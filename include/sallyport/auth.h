@@ -187,6 +187,7 @@ struct auth_query {
 	const char *realm; /* the client was told, and has in its key; NULL: the snapshot's */
 	enum auth_location location;   /* of the listener */
 	enum auth_transport transport; /* the client's */
+	bool is_running; /* for an allocation that runs: good until the session grace is over */
 	uint64_t now_s;
 };
 

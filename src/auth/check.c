@@ -50,6 +50,15 @@ static bool is_expired(const struct auth_snapshot *s, uint64_t expires_s, uint64
 	return now_s > auth_time_add(expires_s, s->rules.clock_skew_s);
 }
 
+/* A running allocation has until the end of the grace, to the second, as at its own Refresh. */
+static bool is_too_late(
+	const struct auth_snapshot *s, const struct auth_query *q, uint64_t expires_s)
+{
+	if (!q->is_running)
+		return is_expired(s, expires_s, q->now_s);
+	return q->now_s > auth_time_add(expires_s, s->rules.session_grace_s);
+}
+
 bool auth_password_fits(const struct auth_snapshot *s, const struct auth_query *q,
 	struct bytes password, struct stun_key *out)
 {
@@ -72,7 +81,7 @@ static enum auth_reason check_m1(const struct auth_snapshot *s, const struct aut
 	const char *kid;
 	if (!auth_m1_parse(u->name, &kid, &g->claims))
 		return AUTH_BAD_FORM;
-	if (is_expired(s, u->expires_s, q->now_s))
+	if (is_too_late(s, q, u->expires_s))
 		return AUTH_EXPIRED;
 	const struct auth_key *k = auth_ring_find(&s->rules.ring, kid, q->now_s);
 	if (k == NULL)
@@ -93,7 +102,7 @@ static enum auth_reason check_rest(const struct auth_snapshot *s, const struct a
 {
 	if (!s->rules.turn_rest || u->name.len == 0)
 		return AUTH_BAD_FORM;
-	if (is_expired(s, u->expires_s, q->now_s))
+	if (is_too_late(s, q, u->expires_s))
 		return AUTH_EXPIRED;
 	if (!auth_rest_find_secret(s, q, &g->key, g->kid))
 		return AUTH_BAD_INTEGRITY;
