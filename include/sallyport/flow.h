@@ -69,6 +69,11 @@ struct flow_table *flow_table_create(
 	const struct clock *clock, struct net *net, metrics_cell *cells);
 void flow_table_destroy(struct flow_table *t); /* its flows are removed before */
 
+/* Asked about ChannelData of a client for which there is no flow: true when FN has taken B.
+ * Otherwise it is dropped and counted. */
+void flow_table_miss_set(struct flow_table *t,
+	bool (*fn)(void *arg, struct net_port *p, struct net_buf *b), void *arg);
+
 /* The fields of F are set and its keys are new in T. -ENOMEM. */
 int flow_insert(struct flow_table *t, struct flow *f);
 void flow_remove(struct flow_table *t, struct flow *f);

@@ -32,6 +32,8 @@ struct flow_table {
 	metrics_cell *cells;
 	struct hash_key key;
 	struct hash_table up, down;
+	bool (*miss)(void *arg, struct net_port *p, struct net_buf *b);
+	void *miss_arg;
 };
 
 /* What a packet from the outside is looked up by, without padding. */
@@ -106,6 +108,13 @@ void flow_table_destroy(struct flow_table *t)
 	hash_table_fini(&t->up);
 	hash_table_fini(&t->down);
 	free(t);
+}
+
+void flow_table_miss_set(struct flow_table *t,
+	bool (*fn)(void *arg, struct net_port *p, struct net_buf *b), void *arg)
+{
+	t->miss = fn;
+	t->miss_arg = arg;
 }
 
 int flow_insert(struct flow_table *t, struct flow *f)
@@ -192,7 +201,8 @@ void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *
 	}
 	struct flow *f = flow_find_up(t, p, &b->addr, channel);
 	if (!f) {
-		drop(t, b, FLOW_C_NO_CHANNEL);
+		if (!t->miss || !t->miss(t->miss_arg, p, b))
+			drop(t, b, FLOW_C_NO_CHANNEL);
 		return;
 	}
 	if (!flow_pass(t, f->account, FLOW_UP, len)) {
