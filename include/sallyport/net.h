@@ -163,6 +163,9 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
  * ports only. */
 int net_udp_detach(struct net_port *p);
 
+/* A second descriptor of P's socket, for the caller to close. UDP ports only. -errno. */
+int net_udp_copy(struct net_port *p);
+
 /* Sends all that is queued; runs by itself at the end of each turn. */
 void net_flush(struct net *n);
 

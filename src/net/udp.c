@@ -2,6 +2,7 @@
 /* UDP sockets: making, opening as a port, queueing, closing. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -114,6 +115,13 @@ int net_udp_detach(struct net_port *p)
 	event_del(s->event);
 	free(s);
 	return fd;
+}
+
+int net_udp_copy(struct net_port *p)
+{
+	int fd = fcntl(((struct net_udp *)p)->fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd >= 0 ? fd : -errno;
 }
 
 static void udp_close(struct net_port *p)
