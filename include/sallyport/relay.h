@@ -39,6 +39,7 @@ struct relay_config {
 	struct loop *loop;
 	unsigned worker, n_workers;
 	struct turn_snapshot *snapshot; /* a count is taken */
+	const uint8_t *ticket_key; /* CRYPTO_SEAL_KEY_LEN bytes, copied; the same for all workers */
 	const struct relay_listener *listeners;
 	size_t n_listeners;
 	uint32_t max_connections;   /* of this worker, TCP and TLS together */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sallyport/auth.h>
 #include <sallyport/common.h>
+#include <sallyport/crypto.h>
 #include <sallyport/flow.h>
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
@@ -80,6 +81,7 @@ struct turn_config {
 	uint32_t challenge_rate; /* challenges/s of the node for one source prefix; 0 = no limit */
 	uint32_t binding_rate;   /* Binding answers, the same */
 	bool strict_channels;    /* channel numbers of RFC 8656 only */
+	bool mobility;           /* clients may ask for tickets (RFC 8016) */
 	const char *software;    /* SOFTWARE attribute, NULL: none */
 	struct turn_peer_config peers;
 	const struct turn_tenant_config *tenants; /* beside the default one */
@@ -125,6 +127,7 @@ enum turn_counter {
 	TURN_C_REFUSED_400,
 	TURN_C_REFUSED_401,
 	TURN_C_REFUSED_403,
+	TURN_C_REFUSED_405,
 	TURN_C_REFUSED_420,
 	TURN_C_REFUSED_437,
 	TURN_C_REFUSED_440,
@@ -145,6 +148,12 @@ enum turn_counter {
 	TURN_C_LIMITED_BINDING,
 	TURN_C_SHARED_OWN_PORT,
 	TURN_C_SHARED_AMBIGUOUS,
+	TURN_C_MOVED_HERE,   /* an allocation to another 5-tuple of its worker */
+	TURN_C_MOVED_IN,     /* to this worker from another one */
+	TURN_C_MOVE_FAILED,  /* it stays where it was */
+	TURN_C_MOVE_LOST,    /* it could not be taken back either, and has ended */
+	TURN_C_NO_CLIENT,    /* datagram for a client whose connection has ended */
+	TURN_C_HELD_DROPPED, /* message that was to wait for an allocation */
 	TURN_C_COUNT,
 };
 extern const struct metrics_group turn_counters;
@@ -177,6 +186,7 @@ struct turn_lease_ask {
 };
 
 struct turn_server_config {
+	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN]; /* one for all workers */
 	const struct clock *clock;
 	struct wheel *wheel; /* its callbacks' ARG is not used */
 	struct net *net;
@@ -195,6 +205,10 @@ struct turn_server_config {
 	 * port. */
 	int (*relay_release)(void *arg, struct net_port *p);
 	int (*relay_adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
+	/* A second descriptor of its socket, which stays open when P closes. -errno. */
+	int (*relay_copy)(void *arg, struct net_port *p);
+	/* The UDP listener on LOCAL, or NULL. */
+	struct net_port *(*listener_find)(void *arg, const struct addr *local);
 
 	/*
 	 * Leases. ASK returns 0 and answers later with turn_lease_answer, or a negative code. PUT

@@ -74,6 +74,7 @@ struct options_edge {
 	struct options_peers peers;
 	struct options_limits limits;
 	bool strict_channels;
+	bool mobility;
 	bool sha256;
 	bool software;
 	uint64_t receive_buffer;

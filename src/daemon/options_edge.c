@@ -509,6 +509,13 @@ const struct conf_option options_edge_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Takes only the channel numbers of RFC 8656, 0x4000 to 0x4FFF. Off, those "
 			"of RFC 5766 up to 0x7FFF too, which many clients use."},
+	{.name = "mobility",
+		.type = CONF_BOOL,
+		AT(options_edge, mobility),
+		.fallback = "true",
+		.flags = CONF_RELOAD,
+		.text = "Clients that ask for it may keep their allocation when their address or "
+			"transport changes (RFC 8016). Off, they are told so (405)."},
 	{.name = "sha256",
 		.type = CONF_BOOL,
 		AT(options_edge, sha256),

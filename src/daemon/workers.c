@@ -32,6 +32,7 @@ struct workers {
 	struct relay **relays;
 	struct turn_server **servers;
 	struct leases *leases;
+	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
 	struct turn_snapshot *newest; /* counted */
 	struct relay_tls newest_tls;  /* counted; all NULL until a reload */
 	struct wheel_timer retry;
@@ -132,6 +133,7 @@ static int make_relay(
 		.worker = i,
 		.n_workers = ws->n,
 		.snapshot = s->turn,
+		.ticket_key = ws->ticket_key,
 		.listeners = l,
 		.n_listeners = s->n_listeners,
 		.max_connections = (uint32_t)((limits->max_connections + ws->n - 1) / ws->n),
@@ -181,6 +183,7 @@ static struct workers *alloc_workers(struct loop *main, unsigned n)
 		return NULL;
 	ws->main = main;
 	ws->n = n;
+	crypto_random(ws->ticket_key, sizeof(ws->ticket_key));
 	wheel_timer_init(&ws->retry, catch_up);
 	ws->all = calloc(n, sizeof(*ws->all));
 	ws->loops = calloc(n, sizeof(struct loop *));
@@ -378,5 +381,6 @@ void workers_destroy(struct workers *ws)
 	free(ws->loops);
 	free(ws->relays);
 	free(ws->servers);
+	crypto_wipe(ws->ticket_key, sizeof(ws->ticket_key));
 	free(ws);
 }

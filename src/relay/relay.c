@@ -125,6 +125,24 @@ static int release_port(void *arg, struct net_port *p)
 	return net_udp_detach(p);
 }
 
+static int copy_port(void *arg, struct net_port *p)
+{
+	(void)arg;
+	return net_udp_copy(p);
+}
+
+static struct net_port *find_listener(void *arg, const struct addr *local)
+{
+	struct relay *r = arg;
+
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		struct net_port *p = r->listeners[i].port;
+		if (p && addr_equal(&p->local, local))
+			return p;
+	}
+	return NULL;
+}
+
 static int ask_lease(void *arg, const struct turn_lease_ask *ask)
 {
 	struct relay *r = arg;
@@ -232,12 +250,17 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.relay_open = open_port,
 		.relay_release = release_port,
 		.relay_adopt = adopt_port,
+		.relay_copy = copy_port,
+		.listener_find = find_listener,
 		.lease_ask = c->lease_ask ? ask_lease : NULL,
 		.lease_put = c->lease_put ? put_lease : NULL,
 		.arg = r,
 	};
 
-	return turn_server_create(&t, &r->turn);
+	memcpy(t.ticket_key, c->ticket_key, sizeof(t.ticket_key));
+	int rc = turn_server_create(&t, &r->turn);
+	crypto_wipe(&t.ticket_key, sizeof(t.ticket_key));
+	return rc;
 }
 
 static struct relay *make(const struct relay_config *c)

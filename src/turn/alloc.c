@@ -16,7 +16,7 @@ struct tuple_key {
 	uint16_t zero[3];
 };
 
-static uint64_t tuple_hash(const struct turn_server *s, const struct turn_client *c)
+uint64_t turn_tuple_hash(const struct turn_server *s, const struct turn_client *c)
 {
 	struct tuple_key k = {.scope = c->addr.scope, .port_id = c->port->id, .port = c->addr.port};
 
@@ -26,7 +26,7 @@ static uint64_t tuple_hash(const struct turn_server *s, const struct turn_client
 
 struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_client *c)
 {
-	struct hash_node *n = hash_table_first(&s->by_tuple, tuple_hash(s, c));
+	struct hash_node *n = hash_table_first(&s->by_tuple, turn_tuple_hash(s, c));
 
 	for (; n; n = hash_table_next(n)) {
 		struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
@@ -36,8 +36,7 @@ struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_clie
 	return NULL;
 }
 
-/* Sets the timer to the first end of a relay's lifetime. False: no relay is left. */
-static bool wait_for_expiry(struct turn_alloc *a)
+bool turn_alloc_wait(struct turn_alloc *a)
 {
 	const struct turn_relay *first = NULL;
 
@@ -61,33 +60,45 @@ static void expire(struct wheel_timer *t, void *arg)
 		if (r->port && r->expires_ms <= turn_now_ms(a->server))
 			turn_alloc_relay_close(a, r);
 	}
-	if (wait_for_expiry(a))
+	if (turn_alloc_wait(a))
 		return;
 	turn_count(a->server, TURN_C_EXPIRED);
 	turn_alloc_destroy(a, "expired");
 }
 
-struct turn_alloc *turn_alloc_create(struct turn_request *req)
+struct turn_alloc *turn_alloc_make(
+	struct turn_server *s, const struct turn_client *c, struct bytes username)
 {
-	struct turn_server *s = req->server;
-	struct turn_alloc *a = calloc(1, sizeof(*a) + req->username.len);
+	struct turn_alloc *a = calloc(1, sizeof(*a) + username.len);
 
 	if (!a)
 		return NULL;
-	if (hash_table_insert(&s->by_tuple, &a->by_tuple, tuple_hash(s, &req->origin.client)) !=
-		0) {
+	if (hash_table_insert(&s->by_tuple, &a->by_tuple, turn_tuple_hash(s, c)) != 0) {
 		free(a);
 		return NULL;
 	}
 	a->server = s;
-	a->tenant = req->tenant;
-	a->door = req->origin.door;
-	a->client = req->origin.client;
+	a->client = *c;
 	a->client.port->n_holds++;
 	list_init(&a->permissions);
 	list_init(&a->channels);
 	list_init(&a->meetings);
 	wheel_timer_init(&a->timer, expire);
+	a->username_len = (uint16_t)username.len;
+	memcpy(a->username, username.data, username.len);
+	metrics_add(s->config.cells, TURN_C_ALLOCATIONS, 1);
+	return a;
+}
+
+struct turn_alloc *turn_alloc_create(struct turn_request *req)
+{
+	struct turn_server *s = req->server;
+	struct turn_alloc *a = turn_alloc_make(s, &req->origin.client, req->username);
+
+	if (!a)
+		return NULL;
+	a->tenant = req->tenant;
+	a->door = req->origin.door;
 	flow_account_init(&a->account,
 		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,
 		turn_now_ms(s));
@@ -100,9 +111,6 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	memcpy(a->kid, req->grant.kid, sizeof(a->kid));
 	a->key = req->origin.key;
 	memcpy(a->tid, req->origin.tid, sizeof(a->tid));
-	a->username_len = (uint16_t)req->username.len;
-	memcpy(a->username, req->username.data, req->username.len);
-	metrics_add(s->config.cells, TURN_C_ALLOCATIONS, 1);
 	return a;
 }
 
@@ -134,12 +142,10 @@ void turn_alloc_settle(struct turn_alloc *a)
 	a->pending = NULL;
 }
 
-void turn_alloc_destroy(struct turn_alloc *a, const char *why)
+static void take_apart(struct turn_alloc *a)
 {
 	struct turn_server *s = a->server;
 
-	if (!a->pending)
-		log_end(a, why);
 	hash_table_remove(&s->by_tuple, &a->by_tuple);
 	a->client.port->n_holds--;
 	wheel_cancel(s->config.wheel, &a->timer);
@@ -148,13 +154,52 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 		turn_channel_destroy(CONTAINER_OF(it, struct turn_channel, link));
 	list_for_each_safe (it, &a->permissions)
 		turn_permission_destroy(CONTAINER_OF(it, struct turn_permission, link));
+	turn_mobile_destroy(a->mobile);
+	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
+	crypto_wipe(&a->key, sizeof(a->key));
+}
+
+void turn_alloc_destroy(struct turn_alloc *a, const char *why)
+{
+	struct turn_server *s = a->server;
+
+	if (!a->pending)
+		log_end(a, why);
+	take_apart(a);
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
 		turn_relay_close(s, &a->relays[i]);
 	if (a->lease.has_tenant || a->lease.has_subject)
 		s->config.lease_put(s->config.arg, &a->lease);
-	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
-	crypto_wipe(&a->key, sizeof(a->key));
 	free(a);
+}
+
+void turn_alloc_leave(struct turn_alloc *a)
+{
+	take_apart(a);
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
+		if (a->relays[i].port && !a->relays[i].is_shared)
+			net_port_close(a->relays[i].port);
+	}
+	free(a);
+}
+
+void turn_alloc_rehome(struct turn_alloc *a, const struct turn_client *c)
+{
+	struct turn_server *s = a->server;
+
+	hash_table_remove(&s->by_tuple, &a->by_tuple);
+	a->client.port->n_holds--;
+	a->client = *c;
+	a->client.port->n_holds++;
+	/* Into a table that has just had room for it. */
+	(void)hash_table_insert(&s->by_tuple, &a->by_tuple, turn_tuple_hash(s, c));
+	list_for_each (it, &a->channels) {
+		struct flow *f = &CONTAINER_OF(it, struct turn_channel, link)->flow;
+		flow_remove(s->config.flows, f);
+		f->client_port = c->port;
+		f->client = c->addr;
+		(void)flow_insert(s->config.flows, f);
+	}
 }
 
 void turn_alloc_lifetime_set(struct turn_alloc *a, struct turn_relay *only, uint32_t lifetime_s)
@@ -165,7 +210,7 @@ void turn_alloc_lifetime_set(struct turn_alloc *a, struct turn_relay *only, uint
 		if (!only || only == &a->relays[i])
 			a->relays[i].expires_ms = expires_ms;
 	}
-	(void)wait_for_expiry(a); /* it has a relay, or there would be nothing to refresh */
+	(void)turn_alloc_wait(a); /* it has a relay, or there would be nothing to refresh */
 }
 
 struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family)

@@ -75,6 +75,7 @@ static struct stun_refusal read_ports(const struct stun_msg *m, struct turn_wish
 
 static struct stun_refusal read_wish(const struct turn_request *req, struct turn_wish *w)
 {
+	const struct turn_config *c = &req->server->snapshot->config;
 	struct stun_attr a;
 	struct stun_refusal r = read_transport(&req->msg);
 
@@ -88,6 +89,13 @@ static struct stun_refusal read_wish(const struct turn_request *req, struct turn
 	 * well-formed. */
 	if (stun_attr_find(&req->msg, STUN_DONT_FRAGMENT, &a) && stun_attr_flag(&a) != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
+	/* RFC 8016 §3.1.2: empty, it asks for a ticket. */
+	w->is_mobile = stun_attr_find(&req->msg, STUN_MOBILITY_TICKET, &a);
+	if (w->is_mobile && a.len != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	/* A port that all allocations of a worker share cannot go to another worker with one. */
+	if (w->is_mobile && (!c->mobility || c->shared_port != 0))
+		return turn_refuse(STUN_MOBILITY_FORBIDDEN);
 	w->has_lifetime = stun_attr_find(&req->msg, STUN_LIFETIME, &a);
 	if (w->has_lifetime && stun_attr_u32(&a, &w->lifetime_s) != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
@@ -125,6 +133,7 @@ static void answer_success(struct turn_alloc *a, const struct turn_origin *o)
 	if (a->has_token)
 		stun_write_bytes(&out.w, STUN_RESERVATION_TOKEN, a->token, sizeof(a->token));
 	stun_write_xor_address(&out.w, STUN_XOR_MAPPED_ADDRESS, &a->client.addr);
+	turn_mobility_write_ticket(a, &out.w);
 	turn_answer_send(&out);
 }
 
@@ -151,6 +160,9 @@ static void finish(struct turn_alloc *a, const struct turn_origin *o, const stru
 	}
 	a->granted_s = turn_lifetime(a, w->has_lifetime, w->lifetime_s);
 	turn_alloc_lifetime_set(a, NULL, a->granted_s);
+	/* Out of memory it gets no ticket, and its client does without. */
+	if (w->is_mobile)
+		(void)turn_mobile_create(a);
 	turn_count(a->server, TURN_C_ALLOCATE_OK);
 	answer_success(a, o);
 	log_grant(a);

@@ -44,12 +44,11 @@ static void permission_expire(struct wheel_timer *t, void *arg)
 	turn_permission_destroy(CONTAINER_OF(t, struct turn_permission, timer));
 }
 
-/* It is in force from its first refresh on. NULL: the limit is reached, or memory is short. */
-static struct turn_permission *permission_create(struct turn_alloc *a, const struct addr *peer)
+/* It is in force from its first refresh on. NULL: out of memory. */
+static struct turn_permission *permission_make(struct turn_alloc *a, const struct addr *peer)
 {
-	if (a->n_permissions >= a->server->snapshot->config.max_permissions)
-		return NULL;
 	struct turn_permission *p = calloc(1, sizeof(*p));
+
 	if (!p)
 		return NULL;
 	p->alloc = a;
@@ -65,13 +64,37 @@ static struct turn_permission *permission_create(struct turn_alloc *a, const str
 	return p;
 }
 
-/* Another five minutes. */
-static void permission_refresh(struct turn_permission *p)
+/* NULL: the limit is reached, or memory is short. */
+static struct turn_permission *permission_create(struct turn_alloc *a, const struct addr *peer)
+{
+	if (a->n_permissions >= a->server->snapshot->config.max_permissions)
+		return NULL;
+	return permission_make(a, peer);
+}
+
+static void permission_live_ms(struct turn_permission *p, uint32_t ms)
 {
 	struct turn_server *s = p->alloc->server;
 
-	wheel_set(s->config.wheel, &p->timer, turn_now_ms(s) + TURN_PERMISSION_MS);
+	wheel_set(s->config.wheel, &p->timer, turn_now_ms(s) + ms);
 	permit_channels(p, true);
+}
+
+/* Another five minutes. */
+static void permission_refresh(struct turn_permission *p)
+{
+	permission_live_ms(p, TURN_PERMISSION_MS);
+}
+
+struct turn_permission *turn_permission_restore(
+	struct turn_alloc *a, const struct addr *peer, uint32_t left_ms)
+{
+	if (!turn_alloc_relay(a, peer->family) || turn_permission_find(a, peer))
+		return NULL;
+	struct turn_permission *p = permission_make(a, peer);
+	if (p)
+		permission_live_ms(p, left_ms);
+	return p;
 }
 
 /* ---- what both requests ask of a peer address ---- */
@@ -242,14 +265,13 @@ static void channel_expire(struct wheel_timer *t, void *arg)
 	turn_channel_destroy(CONTAINER_OF(t, struct turn_channel, timer));
 }
 
-/* NULL: the limit is reached, or memory is short. */
-static struct turn_channel *channel_create(
+/* NULL: out of memory. */
+static struct turn_channel *channel_make(
 	struct turn_alloc *a, uint16_t number, const struct addr *peer)
 {
-	if (a->n_channels >= a->server->snapshot->config.max_channels)
-		return NULL;
 	struct net_port *port = turn_peer_port(a, peer);
 	struct turn_channel *c = port ? calloc(1, sizeof(*c)) : NULL;
+
 	if (!c)
 		return NULL;
 	c->alloc = a;
@@ -266,6 +288,30 @@ static struct turn_channel *channel_create(
 	wheel_timer_init(&c->timer, channel_expire);
 	list_append(&a->channels, &c->link);
 	a->n_channels++;
+	return c;
+}
+
+/* NULL: the limit is reached, or memory is short. */
+static struct turn_channel *channel_create(
+	struct turn_alloc *a, uint16_t number, const struct addr *peer)
+{
+	if (a->n_channels >= a->server->snapshot->config.max_channels)
+		return NULL;
+	return channel_make(a, number, peer);
+}
+
+struct turn_channel *turn_channel_restore(
+	struct turn_alloc *a, uint16_t number, const struct addr *peer, uint32_t left_ms)
+{
+	struct turn_server *s = a->server;
+	struct turn_relay *r = turn_alloc_relay(a, peer->family);
+
+	if (!r || flow_find_up(s->config.flows, a->client.port, &a->client.addr, number) ||
+		flow_find_down(s->config.flows, r->port, peer))
+		return NULL;
+	struct turn_channel *c = channel_make(a, number, peer);
+	if (c)
+		wheel_set(s->config.wheel, &c->timer, turn_now_ms(s) + left_ms);
 	return c;
 }
 

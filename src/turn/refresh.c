@@ -26,6 +26,8 @@ static void answer(struct turn_request *req, uint32_t lifetime_s)
 	if (!turn_answer_begin(req->server, &req->origin, STUN_SUCCESS, &out))
 		return;
 	stun_write_u32(&out.w, STUN_LIFETIME, lifetime_s);
+	if (lifetime_s > 0) /* else it needs none any more */
+		turn_mobility_write_ticket(req->alloc, &out.w);
 	turn_answer_send(&out);
 }
 
@@ -41,23 +43,36 @@ static void end_relay(struct turn_alloc *a, struct turn_relay *only)
 	turn_alloc_destroy(a, "deleted");
 }
 
+struct stun_refusal turn_refresh_read_lifetime(
+	const struct turn_request *req, bool *has_wish, uint32_t *wish_s)
+{
+	struct stun_attr attr;
+
+	*wish_s = 0;
+	*has_wish = stun_attr_find(&req->msg, STUN_LIFETIME, &attr);
+	if (*has_wish && stun_attr_u32(&attr, wish_s) != 0)
+		return turn_refuse(STUN_BAD_REQUEST);
+	return TURN_GRANTED;
+}
+
 void turn_handle_refresh(struct turn_request *req)
 {
 	struct turn_alloc *a = req->alloc;
-	struct stun_attr attr;
 	struct turn_relay *relay;
-	uint32_t wish = 0;
+	bool has_wish;
+	uint32_t wish;
 
+	if (turn_request_has_ticket(&req->msg)) {
+		turn_handle_move(req);
+		return;
+	}
 	if (!a || a->pending) {
 		turn_request_refuse(req, turn_refuse(STUN_ALLOCATION_MISMATCH));
 		return;
 	}
-	bool has_wish = stun_attr_find(&req->msg, STUN_LIFETIME, &attr);
-	if (has_wish && stun_attr_u32(&attr, &wish) != 0) {
-		turn_request_refuse(req, turn_refuse(STUN_BAD_REQUEST));
-		return;
-	}
-	struct stun_refusal r = read_family(req, &relay);
+	struct stun_refusal r = turn_refresh_read_lifetime(req, &has_wish, &wish);
+	if (r.code == 0)
+		r = read_family(req, &relay);
 	if (r.code != 0) {
 		turn_request_refuse(req, r);
 		return;

@@ -65,6 +65,8 @@ static unsigned counter_of(unsigned code)
 		return TURN_C_REFUSED_401;
 	case STUN_FORBIDDEN:
 		return TURN_C_REFUSED_403;
+	case STUN_MOBILITY_FORBIDDEN:
+		return TURN_C_REFUSED_405;
 	case STUN_UNKNOWN_ATTRIBUTE:
 		return TURN_C_REFUSED_420;
 	case STUN_ALLOCATION_MISMATCH:
@@ -264,6 +266,7 @@ static struct stun_refusal check_credential(
 		.realm = auth_snapshot_realm(req->origin.door->auth),
 		.location = req->origin.client.location,
 		.transport = req->origin.client.transport,
+		.is_running = turn_request_has_ticket(&req->msg),
 		.now_s = turn_now_s(s),
 	};
 

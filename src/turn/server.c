@@ -38,6 +38,9 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 	hash_table_init(&s->pending);
 	hash_table_init(&s->meetings);
 	hash_table_init(&s->guests);
+	hash_table_init(&s->mobiles);
+	hash_table_init(&s->arrivals_by_name);
+	hash_table_init(&s->arrivals_by_tuple);
 	list_init(&s->reservations);
 	turn_bursts_init(&s->bursts, c->clock, c->wheel, c->worker);
 	s->replies = turn_replies_create();
@@ -48,6 +51,7 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 		turn_server_destroy(s);
 		return rc;
 	}
+	flow_table_miss_set(s->config.flows, turn_arrival_takes, s);
 	*out = s;
 	return 0;
 }
@@ -65,6 +69,7 @@ void turn_server_destroy(struct turn_server *s)
 		return;
 	s->is_ending = true;
 	hash_table_each(&s->by_tuple, end_alloc, (void *)(uintptr_t)why);
+	turn_arrivals_drop(s);
 	turn_reservations_drop(s);
 	turn_bursts_fini(&s->bursts);
 	turn_replies_destroy(s->replies);
@@ -74,6 +79,10 @@ void turn_server_destroy(struct turn_server *s)
 	free(s->ports);
 	hash_table_fini(&s->by_tuple);
 	hash_table_fini(&s->pending);
+	hash_table_fini(&s->mobiles);
+	hash_table_fini(&s->arrivals_by_name);
+	hash_table_fini(&s->arrivals_by_tuple);
+	crypto_wipe(&s->config.ticket_key, sizeof(s->config.ticket_key));
 	turn_snapshot_put(s->snapshot);
 	free(s);
 }
@@ -113,6 +122,7 @@ void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
 
 	s->snapshot = turn_snapshot_get(snapshot);
 	hash_table_each(&s->by_tuple, carry_over, s);
+	turn_arrivals_carry_over(s);
 	turn_snapshot_put(old); /* allocations have pointed into it */
 }
 
@@ -236,12 +246,22 @@ static void start_request(
 	crypto_wipe(&req.origin.key, sizeof(req.origin.key));
 }
 
+/* May it be from a client whose allocation is still elsewhere? A Refresh with a ticket may be the
+ * one that is being answered, come again; Binding needs no allocation. */
+static bool is_early(const struct turn_server *s, const struct stun_msg *m)
+{
+	return s->arrivals_by_tuple.count > 0 && m->method != STUN_BINDING &&
+	       !turn_request_has_ticket(m);
+}
+
 void turn_from_client(struct turn_server *s, const struct turn_client *c, struct net_buf *b)
 {
 	struct stun_msg m;
 
 	if (stun_msg_decode(b->data, b->len, &m) != 0) {
 		turn_count(s, TURN_C_MALFORMED);
+	} else if (is_early(s, &m) && turn_arrival_holds(s, c, b)) {
+		/* it is handled when the client's allocation is here */
 	} else if (m.class == STUN_REQUEST) {
 		start_request(s, c, &m);
 	} else if (m.class == STUN_INDICATION && m.method == STUN_SEND) {
@@ -259,7 +279,8 @@ void turn_client_closed(struct turn_server *s, struct net_port *p, const struct 
 	struct turn_client c = {.port = p, .addr = *client};
 	struct turn_alloc *a = turn_alloc_find(s, &c);
 
-	if (!a)
+	turn_arrivals_closed(s, &c);
+	if (!a || turn_mobility_survives(a))
 		return;
 	turn_count(s, TURN_C_CLOSED);
 	turn_alloc_destroy(a, "closed");

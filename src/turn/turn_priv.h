@@ -11,6 +11,7 @@
  *   shared.c     one port for all            snapshot.c   what a reload replaces
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
  *   bursts.c     two log lines for many events
+ *   mobility.h   allocations that travel, and its files
  */
 #ifndef TURN_PRIV_H
 #define TURN_PRIV_H
@@ -91,6 +92,7 @@ struct turn_wish {
 	uint8_t token[TURN_TOKEN_LEN];
 	bool has_lifetime;
 	uint32_t lifetime_s;
+	bool is_mobile; /* wants tickets (RFC 8016) */
 };
 enum {
 	TURN_V4 = 1,
@@ -148,6 +150,7 @@ struct turn_alloc {
 	struct wheel_timer timer; /* the first end of a relay's lifetime */
 	struct flow_account account;
 	struct turn_pending *pending; /* owned; NULL once granted */
+	struct turn_mobile *mobile;   /* owned; NULL: its client has no tickets */
 	uint64_t id;
 	uint64_t created_ms;
 	uint64_t refresh_until_s; /* the credential's end, with grace */
@@ -201,6 +204,10 @@ struct turn_server {
 		*shared; /* owned, one per relay address; NULL: each allocation has its own */
 	struct hash_table meetings; /* on shared ports, by the peer's transport address */
 	struct hash_table guests;   /* permissions on shared ports, by IP address */
+	struct hash_table mobiles;  /* by name */
+	struct hash_table arrivals_by_name, arrivals_by_tuple; /* the first one owns */
+	uint64_t next_arrival;
+	size_t held_bytes; /* of all arrivals */
 	struct list reservations;
 	size_t n_reservations;
 	uint64_t next_id;
@@ -277,6 +284,8 @@ uint32_t turn_lifetime(const struct turn_alloc *a, bool has_wish, uint32_t wish_
 
 /* refresh.c, bind.c, data.c */
 void turn_handle_refresh(struct turn_request *req);
+struct stun_refusal turn_refresh_read_lifetime(
+	const struct turn_request *req, bool *has_wish, uint32_t *wish_s);
 void turn_handle_create_permission(struct turn_request *req);
 void turn_handle_channel_bind(struct turn_request *req);
 void turn_handle_send(struct turn_server *s, const struct turn_client *c, const struct stun_msg *m,
@@ -285,6 +294,16 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 /* alloc.c */
 struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_client *c);
 struct turn_alloc *turn_alloc_create(struct turn_request *req);
+/* An empty one; -ENOMEM is NULL. */
+struct turn_alloc *turn_alloc_make(
+	struct turn_server *s, const struct turn_client *c, struct bytes username);
+/* It goes on elsewhere: nothing of it is given back but its memory and its descriptors. */
+void turn_alloc_leave(struct turn_alloc *a);
+/* Its client is there from now on. */
+void turn_alloc_rehome(struct turn_alloc *a, const struct turn_client *c);
+/* Starts to wait for the first end of a relay's lifetime. False: it has no relay. */
+bool turn_alloc_wait(struct turn_alloc *a);
+uint64_t turn_tuple_hash(const struct turn_server *s, const struct turn_client *c);
 /* WHY is for the log: "expired", "deleted", ... */
 void turn_alloc_destroy(struct turn_alloc *a, const char *why);
 /* It waits for nothing any more: what was kept for the answer goes. */
@@ -300,6 +319,13 @@ void turn_permission_destroy(struct turn_permission *p);
 void turn_channel_destroy(struct turn_channel *c);
 /* Permissions and channels of peers that the rules, which may be new, deny are dropped. */
 void turn_bindings_judge(struct turn_alloc *a);
+/* As they were elsewhere, with what is left of their time; NULL: no memory, no relay of the family,
+ * or there already. Channels come first: a permission that is restored permits those of its peer.
+ */
+struct turn_permission *turn_permission_restore(
+	struct turn_alloc *a, const struct addr *peer, uint32_t left_ms);
+struct turn_channel *turn_channel_restore(
+	struct turn_alloc *a, uint16_t number, const struct addr *peer, uint32_t left_ms);
 
 /* relays.c */
 /* Opens a port of FAMILY. With RESERVE its successor is kept under a token. 0, ERR_UNSUPPORTED (no
@@ -314,6 +340,27 @@ int turn_relay_open_number(
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);
 /* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
 void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
+
+/* mobility.c */
+/* Is it a Refresh with a ticket? Handled apart: RFC 8016 §3.2.2. */
+bool turn_request_has_ticket(const struct stun_msg *m);
+void turn_handle_move(struct turn_request *req);
+/* A new ticket for A goes into the answer, if A is mobile. */
+void turn_mobility_write_ticket(struct turn_alloc *a, struct stun_writer *w);
+/* Its connection has ended. False: so does A. */
+bool turn_mobility_survives(struct turn_alloc *a);
+int turn_mobile_create(struct turn_alloc *a);
+void turn_mobile_destroy(struct turn_mobile *m); /* NULL is fine */
+
+/* arrival.c */
+/* Is a message of C to wait for an allocation on its way? Then it has been copied, or dropped. */
+bool turn_arrival_holds(
+	struct turn_server *s, const struct turn_client *c, const struct net_buf *b);
+void turn_arrivals_closed(struct turn_server *s, const struct turn_client *c);
+void turn_arrivals_drop(struct turn_server *s);
+void turn_arrivals_carry_over(struct turn_server *s); /* they come under a new snapshot */
+/* For flow_table_miss_set: ChannelData that no flow takes. */
+bool turn_arrival_takes(void *server, struct net_port *p, struct net_buf *b);
 
 /* reserve.c */
 /* Binds NUMBER, which the caller has taken from the pool, and keeps it; -ENOMEM, ERR_FULL, -errno.

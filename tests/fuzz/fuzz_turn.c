@@ -29,12 +29,10 @@ struct world {
 	unsigned n_workers;
 	struct fixture *w[WORKERS];
 	struct client clients[CLIENTS];
-	struct {
-		struct fixture *f;
-		struct addr addr;
-	} relayed[RELAYED];
+	struct addr relayed[RELAYED];
 	unsigned n_relayed;
 	uint8_t token[8];
+	char ticket[32]; /* the last one that was given */
 	bool is_answered[WORKERS][LEASES_MAX];
 	size_t n_granted[WORKERS];
 };
@@ -91,6 +89,13 @@ static bool is_classic(const struct packet *p)
 	return p->len >= STUN_HEADER_LEN && be32_get(p->data + 4) != STUN_MAGIC;
 }
 
+static void remember_ticket(struct world *x, const struct stun_msg *m)
+{
+	struct stun_attr ticket;
+	if (stun_attr_find(m, STUN_MOBILITY_TICKET, &ticket))
+		memcpy(x->ticket, ticket.value, sizeof(x->ticket));
+}
+
 static void look_at_wire(struct world *x)
 {
 	for (unsigned i = 0; i < x->n_workers; i++) {
@@ -104,21 +109,21 @@ static void look_at_wire(struct world *x)
 			else if (p->len == 0 || !stun_is_channel_data(p->data[0]))
 				require(stun_msg_decode(p->data, p->len, &m) == 0 || is_classic(p),
 					"malformed message to a client");
+			if (stun_msg_decode(p->data, p->len, &m) == 0)
+				remember_ticket(x, &m);
 		}
 	}
 }
 
-static void remember(struct world *x, struct fixture *f, const struct reply *r)
+static void remember(struct world *x, const struct reply *r)
 {
 	struct addr a;
 	struct stun_attr token;
-	for (unsigned n = 0; reply_address(r, STUN_XOR_RELAYED_ADDRESS, n, &a); n++) {
-		unsigned i = x->n_relayed++ % RELAYED;
-		x->relayed[i].f = f;
-		x->relayed[i].addr = a;
-	}
+	for (unsigned n = 0; reply_address(r, STUN_XOR_RELAYED_ADDRESS, n, &a); n++)
+		x->relayed[x->n_relayed++ % RELAYED] = a;
 	if (stun_attr_find(&r->msg, STUN_RESERVATION_TOKEN, &token))
 		memcpy(x->token, token.value, sizeof(x->token));
+	remember_ticket(x, &r->msg);
 }
 
 /* Signs and sends; the answer, if any, must be well-formed and, after the password, signed. */
@@ -131,7 +136,7 @@ static void ask(struct world *x, struct client *c, struct request *r)
 		return;
 	if (reply.code == 0) {
 		require(reply.is_signed || r->method == STUN_BINDING, "unsigned success");
-		remember(x, c->f, &reply);
+		remember(x, &reply);
 	}
 	if (reply.code == STUN_STALE_NONCE)
 		client_challenge(c);
@@ -158,6 +163,8 @@ static void step_allocate(struct world *x)
 		stun_write_bytes(&r.w, STUN_RESERVATION_TOKEN, x->token, sizeof(x->token));
 	if (flags & 8)
 		stun_write_family(&r.w, STUN_REQUESTED_ADDRESS_FAMILY, flags & 16 ? 2 : 1);
+	if ((flags & 24) == 16)
+		stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, "", 0);
 	if (flags & 32)
 		stun_write_family(&r.w, STUN_ADDITIONAL_ADDRESS_FAMILY, 2);
 	if (flags & 64)
@@ -177,6 +184,8 @@ static void step_refresh(struct world *x)
 		stun_write_u32(&r.w, STUN_LIFETIME, flags & 2 ? (uint32_t)next(x) * 20 : 0);
 	if (flags & 4)
 		stun_write_family(&r.w, STUN_REQUESTED_ADDRESS_FAMILY, flags & 8 ? 2 : 1);
+	if (flags & 16)
+		stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, x->ticket, sizeof(x->ticket));
 	ask(x, c, &r);
 }
 
@@ -241,23 +250,33 @@ static void step_channel(struct world *x)
 	client_channel(c, number, data.data, data.len);
 }
 
+/* The worker that has this relayed address now: allocations move. */
+static struct fixture *keeper(struct world *x, const struct addr *relayed)
+{
+	for (unsigned i = 0; i < x->n_workers; i++) {
+		if (wire_find(x->w[i], relayed))
+			return x->w[i];
+	}
+	return NULL;
+}
+
 static void step_peer(struct world *x)
 {
-	unsigned i = next(x) % RELAYED;
+	const struct addr *to = &x->relayed[next(x) % RELAYED];
 	struct addr peer = next_peer(x);
 	struct bytes data = next_bytes(x, 64);
-	if (x->relayed[i].f && wire_find(x->relayed[i].f, &x->relayed[i].addr))
-		wire_from_peer(x->relayed[i].f, &x->relayed[i].addr, &peer, data.data, data.len);
+	struct fixture *f = keeper(x, to);
+	if (f)
+		wire_from_peer(f, to, &peer, data.data, data.len);
 }
 
 static void step_icmp(struct world *x)
 {
-	unsigned i = next(x) % RELAYED;
+	const struct addr *to = &x->relayed[next(x) % RELAYED];
 	struct net_icmp e = {.peer = next_peer(x), .type = next(x), .code = next(x), .info = 1400};
-	struct net_port *p =
-		x->relayed[i].f ? wire_find(x->relayed[i].f, &x->relayed[i].addr) : NULL;
-	if (p)
-		turn_icmp(x->relayed[i].f->server, p, &e);
+	struct fixture *f = keeper(x, to);
+	if (f)
+		turn_icmp(f->server, wire_find(f, to), &e);
 }
 
 static void step_time(struct world *x)
@@ -302,6 +321,7 @@ static void step_fail(struct world *x)
 	f->fail_skip = how >> 1 & 3;
 	f->fail_n = how >> 3 & 15;
 	f->fail_adopt = how & 0x80;
+	f->fail_copy = (how & 0x81) == 0x81;
 }
 
 static void step_close(struct world *x)
@@ -356,12 +376,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		look_at_wire(x);
 	}
 
+	size_t n_put = 0, n_granted = 0;
+	/* What is on its way between workers has a lease too. */
+	for (unsigned i = 0; i < 4; i++)
+		fixture_deliver(x->w[i % x->n_workers]);
 	for (unsigned i = 0; i < x->n_workers; i++) {
 		struct fixture *f = x->w[i];
 		turn_server_destroy(f->server);
 		f->server = NULL;
-		require(f->n_put == x->n_granted[i], "leases do not add up");
+		n_put += f->n_put;
+		n_granted += x->n_granted[i];
 	}
+	require(n_put == n_granted, "leases do not add up");
 	for (unsigned i = 0; i < x->n_workers; i++)
 		fixture_destroy(x->w[i]);
 	free(x);

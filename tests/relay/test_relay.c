@@ -105,12 +105,15 @@ static void lease_put(void *arg, const struct turn_lease *lease)
 	w->fixture->n_put++;
 }
 
+static const uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN] = "any";
+
 static struct relay_config config_of(struct worker *w, unsigned i)
 {
 	return (struct relay_config){.loop = w->loop,
 		.worker = i,
 		.n_workers = WORKERS,
 		.snapshot = w->fixture->snapshot,
+		.ticket_key = ticket_key,
 		.net_cells = w->net,
 		.flow_cells = w->flow,
 		.turn_cells = w->turn,

@@ -97,6 +97,23 @@ static int relay_adopt(void *arg, int fd, const struct addr *local, struct net_p
 	return f->fail_adopt ? -ENOMEM : fake_open(f, local, out);
 }
 
+static int relay_copy(void *arg, struct net_port *p)
+{
+	struct fixture *f = arg;
+	int fds[2];
+	if (f->fail_copy)
+		return -EMFILE;
+	if (pipe(fds) != 0)
+		abort();
+	close(fds[1]);
+	return fds[0];
+}
+
+static struct net_port *listener_find(void *arg, const struct addr *local)
+{
+	return wire_find(arg, local);
+}
+
 struct net_port *wire_find(struct fixture *f, const struct addr *local)
 {
 	for (size_t i = 0; i < f->n_ports; i++) {
@@ -194,6 +211,7 @@ void fixture_defaults(struct fixture_config *c)
 			.max_lifetime_s = 3600,
 			.max_permissions = 8,
 			.max_channels = 8,
+			.mobility = true,
 			.software = "box",
 			.relays = c->relays,
 			.n_relays = ARRAY_LEN(c->relays),
@@ -319,6 +337,9 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.relay_open = relay_open,
 		.relay_release = relay_release,
 		.relay_adopt = relay_adopt,
+		.relay_copy = relay_copy,
+		.listener_find = listener_find,
+		.ticket_key = {1, 2, 3}, /* the same for all workers */
 		.arg = f,
 	};
 	if (c->has_leases) {

@@ -75,7 +75,7 @@ struct fixture {
 	int fail_code;
 	unsigned fail_skip, fail_n;
 	unsigned n_opened; /* calls so far */
-	bool fail_adopt;
+	bool fail_adopt, fail_copy;
 
 	/* Leases as the daemon would count them. */
 	struct turn_lease_ask asked[LEASES_MAX];
