@@ -82,6 +82,7 @@ struct turn_config {
 	uint32_t binding_rate;   /* Binding answers, the same */
 	bool strict_channels;    /* channel numbers of RFC 8656 only */
 	bool mobility;           /* clients may ask for tickets (RFC 8016) */
+	bool icmp_errors;        /* clients are told of those, RFC 8656 §11.5 */
 	const char *software;    /* SOFTWARE attribute, NULL: none */
 	struct turn_peer_config peers;
 	const struct turn_tenant_config *tenants; /* beside the default one */

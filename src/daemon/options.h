@@ -75,6 +75,7 @@ struct options_edge {
 	struct options_limits limits;
 	bool strict_channels;
 	bool mobility;
+	bool icmp_errors;
 	bool sha256;
 	bool software;
 	uint64_t receive_buffer;

@@ -516,6 +516,14 @@ const struct conf_option options_edge_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Clients that ask for it may keep their allocation when their address or "
 			"transport changes (RFC 8016). Off, they are told so (405)."},
+	{.name = "icmp_errors",
+		.type = CONF_BOOL,
+		AT(options_edge, icmp_errors),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Tells a client when a peer could not be reached, in Data indications with "
+			"an ICMP attribute (RFC 8656, section 11.5). Clients that do not know them "
+			"may stop reading: those on the Go library Pion do."},
 	{.name = "sha256",
 		.type = CONF_BOOL,
 		AT(options_edge, sha256),

@@ -204,6 +204,7 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.binding_rate = (uint32_t)e->limits.binding_rate,
 		.strict_channels = e->strict_channels,
 		.mobility = e->mobility,
+		.icmp_errors = e->icmp_errors,
 		.software = e->software ? PACKAGE_STRING : NULL,
 		.peers = {e->peers.allow.items, e->peers.allow.n, e->peers.deny.items,
 			e->peers.deny.n, own, n_own, listeners, s->n_listeners},

@@ -116,7 +116,8 @@ void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp 
 {
 	struct turn_alloc *a = p->owner ? p->owner : turn_shared_host(s, p, &e->peer);
 
-	if (!a || !is_passed_on(e) || !turn_permission_find(a, &e->peer))
+	if (!s->snapshot->config.icmp_errors || !a || !is_passed_on(e) ||
+		!turn_permission_find(a, &e->peer))
 		return;
 	struct addr peer = turn_peer_from_wire(s->snapshot, &e->peer);
 	struct net_buf *b = net_buf_get(s->config.net);

@@ -128,6 +128,7 @@ static void make_snapshot(struct fixture *f)
 	assert_int_equal(prefix_parse("127.0.0.0/8", &f->loopback), 0);
 	f->relays[0] = (struct turn_relay_address){at("127.0.0.1"), at("127.0.0.1")};
 	f->config = (struct turn_config){.default_lifetime_s = 600,
+		.icmp_errors = true,
 		.max_lifetime_s = 3600,
 		.max_permissions = 8,
 		.max_channels = 8,

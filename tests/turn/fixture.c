@@ -212,6 +212,7 @@ void fixture_defaults(struct fixture_config *c)
 			.max_permissions = 8,
 			.max_channels = 8,
 			.mobility = true,
+			.icmp_errors = true,
 			.software = "box",
 			.relays = c->relays,
 			.n_relays = ARRAY_LEN(c->relays),

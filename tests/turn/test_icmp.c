@@ -134,6 +134,26 @@ static void error_names_the_advertised_address_of_a_peer(void **state)
 	fixture_destroy(f);
 }
 
+/* Some clients take an indication without DATA for the end of everything. */
+static void error_is_told_only_where_the_operator_wants_it(void **state)
+{
+	struct fixture *f = *state;
+	struct addr v4, v6;
+	struct client c = permitted(state, &v4, &v6);
+	struct net_icmp e = {at(PEER), 3, 3, 0};
+	struct turn_config config = f->config.turn;
+	config.icmp_errors = false;
+	turn_server_snapshot(f->server, fixture_snapshot(f, &config));
+
+	meet(f, &v4, &e);
+	assert_silence(f);
+
+	config.icmp_errors = true;
+	turn_server_snapshot(f->server, fixture_snapshot(f, &config));
+	meet(f, &v4, &e);
+	assert_told(&c, &e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -141,6 +161,7 @@ int main(void)
 		T(errors_of_the_listed_types_are_told),
 		T(error_from_beyond_the_permissions_is_dropped),
 		T(error_on_a_channel_is_told_in_an_indication),
+		T(error_is_told_only_where_the_operator_wants_it),
 		cmocka_unit_test(error_names_the_advertised_address_of_a_peer),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
