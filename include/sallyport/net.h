@@ -101,8 +101,9 @@ enum net_counter {
 	NET_C_CONNECTIONS, /* gauge */
 	NET_C_ACCEPTED_TCP,
 	NET_C_ACCEPTED_TLS,
-	NET_C_ACCEPTED_UDP,  /* sessions of balancers */
-	NET_C_REFUSED_LIMIT, /* over max_connections, or out of memory */
+	NET_C_ACCEPTED_UDP,   /* sessions of balancers */
+	NET_C_REFUSED_LIMIT,  /* over max_connections, or out of memory */
+	NET_C_REFUSED_CLIENT, /* over per_client */
 	NET_C_REFUSED_DESCRIPTORS,
 	NET_C_END_CLIENT,
 	NET_C_END_ERROR,
@@ -175,7 +176,12 @@ void net_flush(struct net *n);
  * Each connection is a port: packets that come on it are whole STUN or ChannelData messages, and
  * what is sent on it gets the padding of RFC 8656 §12.5, whatever its destination says. What a slow
  * reader does not take is kept up to BUFFER_BYTES; beyond that whole messages are dropped.
+ *
+ * A client is an IPv4 address or an IPv6 network of 64 bits, behind a balancer the one it names. A
+ * connection whose client neither answers nor takes anything ends after NET_DEAD_S, whatever holds
+ * it.
  */
+#define NET_DEAD_S           120
 #define NET_HANDSHAKE_MS     (10 * 1000)
 #define NET_FIRST_MESSAGE_MS (10 * 1000)
 #define NET_IDLE_MS          (60 * 1000) /* without a message and without a hold */
@@ -189,6 +195,7 @@ struct net_listener_config {
 	struct wheel *wheel;
 	const struct clock *clock;
 	uint32_t max_connections; /* of all listeners of this net; further ones are closed */
+	uint32_t per_client;      /* of them; 0: no limit. See NET_C_REFUSED_CLIENT */
 	uint32_t buffer_bytes;    /* at least NET_BUFFER_MIN; the kernel's buffer is as large */
 	/* Who begins each connection with a header of the PROXY protocol, before TLS: the client
 	 * is the one it names. Not owned; NULL: nobody. */
@@ -227,7 +234,7 @@ struct net_proxy_config {
 	bool is_first_only;
 	struct wheel *wheel;
 	const struct clock *clock;
-	uint32_t max_connections;
+	uint32_t max_connections, per_client;
 };
 
 struct net_proxy;

@@ -42,8 +42,9 @@ struct relay_config {
 	const uint8_t *ticket_key; /* CRYPTO_SEAL_KEY_LEN bytes, copied; the same for all workers */
 	const struct relay_listener *listeners;
 	size_t n_listeners;
-	uint32_t max_connections;   /* of this worker, TCP and TLS together */
-	uint32_t connection_buffer; /* as in struct net_listener_config */
+	uint32_t max_connections;        /* of this worker, TCP and TLS together */
+	uint32_t connections_per_client; /* of them; 0: no limit */
+	uint32_t connection_buffer;      /* as in struct net_listener_config */
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
 	/* As in struct turn_server_config. */
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);

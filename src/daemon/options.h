@@ -63,6 +63,7 @@ struct options_limits {
 	uint64_t default_lifetime_s;
 	uint64_t max_lifetime_s;
 	uint64_t max_connections;
+	uint64_t connections_per_client;
 	uint64_t connection_buffer;
 };
 

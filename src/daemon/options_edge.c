@@ -314,6 +314,15 @@ static const struct conf_option limits_table[] = {
 		.fallback = "10000",
 		.text = "TCP and TLS connections of clients on this node at once; further ones "
 			"are closed."},
+	{.name = "connections_per_client",
+		.type = CONF_UINT,
+		AT(options_limits, connections_per_client),
+		.max = 1000000,
+		.fallback = "1000",
+		.text = "Connections of one client at once on each worker; further ones are "
+			"closed. "
+			"A client is an IPv4 address, behind which there may be a whole office, or "
+			"an IPv6 network of 64 bits. 0: no limit."},
 	{.name = "connection_buffer",
 		.type = CONF_SIZE,
 		AT(options_limits, connection_buffer),

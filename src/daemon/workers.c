@@ -136,6 +136,7 @@ static int make_relay(
 		.ticket_key = ws->ticket_key,
 		.listeners = l,
 		.n_listeners = s->n_listeners,
+		.connections_per_client = (uint32_t)limits->connections_per_client,
 		.max_connections = (uint32_t)((limits->max_connections + ws->n - 1) / ws->n),
 		.connection_buffer = (uint32_t)limits->connection_buffer,
 		.net_cells = metrics_set_cells(m, &net_counters, i),

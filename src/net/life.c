@@ -31,6 +31,18 @@ bool net_life_has_room(const struct net *n, uint32_t max)
 	return n->n_conns < max;
 }
 
+bool net_life_admit(struct net_life *l, const struct addr *client, uint32_t per_client)
+{
+	return per_client == 0 ||
+	       net_client_get(&l->net->clients, client, per_client, &l->client) == 0;
+}
+
+void net_life_dismiss(struct net_life *l)
+{
+	net_client_put(&l->net->clients, l->client);
+	l->client = NULL;
+}
+
 void net_life_begin(struct net_life *l, enum net_stage stage)
 {
 	l->stage = (uint8_t)stage;
@@ -44,6 +56,7 @@ void net_life_begin(struct net_life *l, enum net_stage stage)
 void net_life_fini(struct net_life *l)
 {
 	wheel_cancel(l->wheel, &l->timer);
+	net_life_dismiss(l);
 	l->net->n_conns--;
 	metrics_sub(l->net->cells, NET_C_CONNECTIONS, 1);
 }

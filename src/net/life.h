@@ -26,11 +26,19 @@ struct net_life {
 	uint8_t stage;     /* enum net_stage */
 	uint64_t heard_ms; /* when the last message came */
 	struct wheel_timer timer;
+	struct net_client *client; /* counted; NULL: for nobody */
 };
 
 /* Is there room below MAX for one more connection of N? */
 bool net_life_has_room(const struct net *n, uint32_t max);
-/* Sets all but the first five fields. From here on the connection counts. */
+/*
+ * One connection more for CLIENT, which may have PER_CLIENT of them; 0: any number. False: refused,
+ * and not counted yet. Before net_life_begin or after it, once.
+ */
+bool net_life_admit(struct net_life *l, const struct addr *client, uint32_t per_client);
+/* Undoes that, where there is no net_life_fini to do it. */
+void net_life_dismiss(struct net_life *l);
+/* Sets what is not set. From here on the connection counts. */
 void net_life_begin(struct net_life *l, enum net_stage stage);
 void net_life_fini(struct net_life *l);
 /* The header is there; a handshake comes next, or not. */

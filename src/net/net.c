@@ -48,6 +48,8 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 		METRICS_COUNTER,
 		"Connections closed at once because there were too many, and pauses for want of "
 		"descriptors."},
+	[NET_C_REFUSED_CLIENT] = {"sallyport_net_connections_refused_total", "reason=\"client\"",
+		METRICS_COUNTER, NULL},
 	[NET_C_REFUSED_DESCRIPTORS] = {"sallyport_net_connections_refused_total",
 		"reason=\"descriptors\"", METRICS_COUNTER, NULL},
 	[NET_C_END_CLIENT] = {"sallyport_net_connections_ended_total", "reason=\"client\"",
@@ -120,6 +122,7 @@ struct net *net_create(struct loop *loop, metrics_cell *cells)
 	n->cells = cells;
 	n->dirty_tail = &n->dirty;
 	list_init(&n->dirty_conns);
+	net_clients_init(&n->clients);
 	loop_deferred_init(&n->flush, flush_turn, n);
 	n->rx = net_rx_create();
 	n->tx = net_tx_create();
@@ -139,6 +142,7 @@ void net_destroy(struct net *n)
 	net_tx_destroy(n->tx);
 	if (n->memory)
 		munmap(n->memory, (size_t)BUF_STRIDE * NET_BUFS);
+	net_clients_fini(&n->clients);
 	free(n->all_bufs);
 	free(n->scratch);
 	free(n);

@@ -5,6 +5,8 @@
 
 #include <sallyport/net.h>
 
+#include "clients.h"
+
 /* Datagrams taken or given to the kernel in one call. */
 #define NET_BATCH 32
 
@@ -48,6 +50,7 @@ struct net {
 	struct list dirty_conns;
 	const struct net_port *serving; /* as RECEIVING, of clients' connections */
 	uint32_t n_conns;
+	struct net_clients clients;
 	struct net_rx *rx;
 	struct net_tx *tx;
 };

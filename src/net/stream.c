@@ -109,6 +109,28 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ---- */
 
+/*
+ * Probes find a client that is gone when nothing is sent to it, the time-out when something is and
+ * it does not acknowledge; without that the kernel would try for a quarter of an hour.
+ */
+static int watch_for_death(int fd)
+{
+	static const struct {
+		int level, name, value;
+	} options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, NET_DEAD_S / 2},
+		{IPPROTO_TCP, TCP_KEEPINTVL, NET_DEAD_S / 8},
+		{IPPROTO_TCP, TCP_KEEPCNT, 4},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, NET_DEAD_S * 1000},
+	};
+	int rc = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(options) && rc == 0; i++)
+		rc = set_int(fd, options[i].level, options[i].name, options[i].value);
+	return rc;
+}
+
 /* Connections inherit these. A fixed send buffer: the kernel would grow it to megabytes. */
 static int listen_on(const struct net_listener_config *c)
 {
@@ -116,6 +138,8 @@ static int listen_on(const struct net_listener_config *c)
 
 	if (rc == 0)
 		rc = set_int(c->fd, SOL_SOCKET, SO_SNDBUF, (int)(c->buffer_bytes / 2));
+	if (rc == 0)
+		rc = watch_for_death(c->fd);
 	if (rc == 0 && listen(c->fd, BACKLOG) != 0)
 		rc = -errno;
 	return rc;

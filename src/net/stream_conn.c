@@ -172,14 +172,25 @@ static struct net_conn *make(struct net_listener *l, int fd, const struct addr *
 	return c;
 }
 
+/* A balancer's connection is admitted when it has said whose it is. */
+static bool admit(struct net_conn *c)
+{
+	return first_stage(c->listener, &c->peer) == NET_STAGE_PROXY ||
+	       net_life_admit(&c->life, &c->peer, c->listener->config.per_client);
+}
+
 bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
 {
 	struct net *n = l->net;
 	struct net_conn *c =
 		net_life_has_room(n, l->config.max_connections) ? make(l, fd, peer) : NULL;
+	bool is_admitted = c && admit(c);
 
-	if (!c || !start(c)) {
-		metrics_add(n->cells, NET_C_REFUSED_LIMIT, 1);
+	if (!is_admitted || !start(c)) {
+		metrics_add(n->cells,
+			c && !is_admitted ? NET_C_REFUSED_CLIENT : NET_C_REFUSED_LIMIT, 1);
+		if (c)
+			net_life_dismiss(&c->life);
 		if (c)
 			free_conn(c);
 		else

@@ -62,8 +62,13 @@ bool net_conn_read_proxy(struct net_conn *c)
 	int rc = net_proxy_parse(seen, &h);
 	if (rc == ERR_TRUNCATED && keep(c, seen))
 		return false;
-	if (rc == 0 && adopt(c, &h))
+	if (rc != 0 || !adopt(c, &h)) {
+		net_conn_end(c, NET_C_END_PROXY);
+		return false;
+	}
+	/* For itself a balancer has as many as it likes. */
+	if (!h.has_client || net_life_admit(&c->life, &c->peer, c->listener->config.per_client))
 		return true;
-	net_conn_end(c, NET_C_END_PROXY);
+	net_conn_end(c, NET_C_REFUSED_CLIENT);
 	return false;
 }

@@ -127,11 +127,10 @@ static bool make_room(struct net_proxy *x)
 static struct session *make(
 	struct net_proxy *x, const struct addr *balancer, const struct addr *client)
 {
-	struct session *s = make_room(x) ? calloc(1, sizeof(*s)) : NULL;
+	struct session *s = calloc(1, sizeof(*s));
 
-	if (!s || hash_table_insert(&x->sessions, &s->link, hash_of(x, balancer)) != 0) {
+	if (!s) {
 		count(x, NET_C_REFUSED_LIMIT);
-		free(s);
 		return NULL;
 	}
 	s->port = (struct net_port){.ops = &session_ops,
@@ -146,10 +145,29 @@ static struct session *make(
 		.clock = x->config.clock,
 		.port = &s->port,
 		.end = end_in_time};
-	list_append(&x->by_age, &s->age);
-	net_life_begin(&s->life, NET_STAGE_SILENT);
-	count(x, NET_C_ACCEPTED_UDP);
 	return s;
+}
+
+/* Takes S. NULL: refused, and counted. Whoever has too many already takes nobody's place. */
+static struct session *begin(struct session *s)
+{
+	struct net_proxy *x = s->proxy;
+	enum net_counter why = NET_C_REFUSED_CLIENT;
+
+	if (net_life_admit(&s->life, &s->client, x->config.per_client)) {
+		why = NET_C_REFUSED_LIMIT;
+		if (make_room(x) &&
+			hash_table_insert(&x->sessions, &s->link, hash_of(x, &s->balancer)) == 0) {
+			list_append(&x->by_age, &s->age);
+			net_life_begin(&s->life, NET_STAGE_SILENT);
+			count(x, NET_C_ACCEPTED_UDP);
+			return s;
+		}
+		net_life_dismiss(&s->life);
+	}
+	count(x, why);
+	free(s);
+	return NULL;
 }
 
 /* ---- datagrams ---- */
@@ -160,11 +178,12 @@ static struct session *session_of(
 {
 	struct session *s = find(x, balancer);
 
-	if (s && !addr_equal(&s->client, client)) {
+	if (s && addr_equal(&s->client, client))
+		return s;
+	if (s)
 		end(s, NET_C_END_REPLACED);
-		s = NULL;
-	}
-	return s ? s : make(x, balancer, client);
+	s = make(x, balancer, client);
+	return s ? begin(s) : NULL;
 }
 
 /* Takes the header off B. */

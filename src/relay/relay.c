@@ -188,6 +188,7 @@ static int open_udp(struct relay *r, const struct relay_config *c,
 		.wheel = loop_wheel(c->loop),
 		.clock = loop_clock(c->loop),
 		.max_connections = c->max_connections,
+		.per_client = c->connections_per_client,
 	};
 	return net_proxy_open(r->net, &n, &r->listener_handler, l, &l->proxy);
 }
@@ -216,6 +217,7 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		.wheel = loop_wheel(c->loop),
 		.clock = loop_clock(c->loop),
 		.max_connections = c->max_connections,
+		.per_client = c->connections_per_client,
 		.buffer_bytes = c->connection_buffer,
 		.balancers = l->balancers,
 	};

@@ -12,7 +12,8 @@ SILENT=1000 SLOW=200
 [ -z "$LONG" ] || SILENT=4000 SLOW=1000
 ulimit -n 16384 2>/dev/null
 site
-CONF_WORKERS=2 conf edge $OUT 10.200.2.1 $OUT6
+CONF_WORKERS=2 CONF_EDGE="  limits: {connections_per_client: $((SILENT + SLOW + 100))}" \
+	conf edge $OUT 10.200.2.1 $OUT6
 certificate av other-ca serverAuth "DNS:av.example.com"
 cp "$WORK/av.pem" "$WORK/face.pem" && cp "$WORK/av.key" "$WORK/face.key"
 face() {
@@ -114,4 +115,36 @@ stop slow KILL
 stop silent KILL
 check "the slow readers' allocations end with their connections" within 5 metric_is \
 	'sallyport_turn_allocations ' 0
+
+# ---- clients that are gone ----
+
+talk_open gone ext -t -u "$CRED_USER" -w "$CRED_PASSWORD" $OUT
+check "a client allocates" prints 'code=0' -- talk gone allocate
+watched() {
+	in_space edge ss -tnoH state established sport = :3478 | grep -E 'timer:\(keepalive,([0-9]+sec|1min)'
+}
+check "the kernel asks within a minute whether it is still there" within 5 watched
+if [ -n "$LONG" ]; then
+	in_space ext ip link set to-edge down
+	check "a dead client's connection ends, and its allocation with it, before the lifetime" \
+		within 140 metric_is 'sallyport_net_connections ' 0
+	check "the allocation went with it" metric_is 'sallyport_turn_allocations ' 0
+	in_space ext ip link set to-edge up
+	route ext 10.200.2.0/24 via 10.200.1.1
+fi
+stop gone KILL
+
+# ---- one client with many connections ----
+
+stop edge
+sed -i 's/connections_per_client: .*/connections_per_client: 3}/' "$WORK/edge.yaml"
+edge_start edge
+start many ext python3 "$HERE/stream.py" silent $OUT 20
+refused() {
+	at_least "$(metric 'sallyport_net_connections_refused_total.reason="client"')" 14
+}
+check "of twenty connections two workers keep no more than three each" within 5 refused
+check "the others stand" at_least "$(metric 'sallyport_net_connections ')" 3
+check "another client is not refused" prints 'mapped=' -- probe hq -t $OUT binding
+stop many KILL
 finish

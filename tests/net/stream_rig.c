@@ -55,6 +55,7 @@ void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_s
 		.clock = &f->clock,
 		.max_connections = max_connections,
 		.buffer_bytes = NET_BUFFER_MIN,
+		.per_client = f->per_client,
 		.balancers = f->balancers};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
@@ -137,12 +138,21 @@ void wait_ms(struct fixture *f, uint64_t ms)
 
 int dial(struct fixture *f)
 {
-	struct sockaddr_storage ss;
+	return dial_from(f, "127.0.0.1");
+}
+
+int dial_from(struct fixture *f, const char *ip)
+{
+	struct sockaddr_storage ss, from;
+	struct addr local;
 	socklen_t len = addr_to_sockaddr(&f->local, &ss);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(addr_parse(ip, 0, &local), 0);
+	socklen_t from_len = addr_to_sockaddr(&local, &from);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, from_len), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
 	return fd;
 }

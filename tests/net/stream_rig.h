@@ -31,6 +31,7 @@ struct fixture {
 	struct net_handler handler;
 	struct net_listener *listener;
 	struct addr local;
+	uint32_t per_client;          /* of the listener; 0: no limit */
 	struct prefix_set *balancers; /* of the listener; NULL: none */
 	struct net_port *port;        /* of the newest connection that has spoken */
 	struct addr from, gone;       /* who sent the last message, whose connection ended last */
@@ -57,6 +58,7 @@ void until(struct fixture *f, enum net_counter row, uint64_t n);
 void wait_ms(struct fixture *f, uint64_t ms);
 
 int dial(struct fixture *f);
+int dial_from(struct fixture *f, const char *ip);
 void say(struct fixture *f, const void *data, size_t len);
 #define SAY(f, text) say(f, text, sizeof(text) - 1)
 /* Reads LEN bytes while the server goes on. */

@@ -3,9 +3,13 @@
 #include "stream_rig.h"
 
 #include <string.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "../../src/net/stream.h"
 
 static void connect_one(struct fixture *f)
 {
@@ -262,6 +266,59 @@ static void connections_over_the_limit_are_closed(void **state)
 	close(others[2]);
 }
 
+static void a_client_has_so_many_connections_and_others_theirs(void **state)
+{
+	struct fixture *f = *state;
+	int others[2];
+
+	f->per_client = 2;
+	open_listener(f, 10, NULL);
+	others[0] = dial(f);
+	others[1] = dial(f);
+	f->client = dial(f);
+	until(f, NET_C_REFUSED_CLIENT, 1);
+	assert_ended(f);
+	assert_int_equal(counted(f, NET_C_CONNECTIONS), 2);
+	close(f->client);
+	f->client = dial_from(f, "127.0.0.2");
+	until(f, NET_C_ACCEPTED_TCP, 3);
+	close(f->client);
+	close(others[0]);
+	until(f, NET_C_END_CLIENT, 2);
+
+	f->client = dial(f);
+	until(f, NET_C_ACCEPTED_TCP, 4);
+	assert_int_equal(counted(f, NET_C_REFUSED_CLIENT), 1);
+	close(others[1]);
+}
+
+/* A client that vanishes without a word is found out, whether or not something is sent to it. */
+static void the_kernel_watches_whether_the_client_is_there(void **state)
+{
+	static const struct {
+		int level, name;
+	} options[] = {
+		{IPPROTO_TCP, TCP_KEEPIDLE},
+		{IPPROTO_TCP, TCP_KEEPINTVL},
+		{IPPROTO_TCP, TCP_KEEPCNT},
+		{SOL_SOCKET, SO_KEEPALIVE},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT},
+	};
+	struct fixture *f = *state;
+	int value[ARRAY_LEN(options)];
+
+	connect_and_speak(f);
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		socklen_t len = sizeof(value[i]);
+		assert_int_equal(getsockopt(((struct net_conn *)f->port)->fd, options[i].level,
+					 options[i].name, &value[i], &len),
+			0);
+	}
+	assert_true(value[0] > 0 && value[0] + value[1] * value[2] <= NET_DEAD_S);
+	assert_int_not_equal(value[3], 0);
+	assert_int_equal(value[4], NET_DEAD_S * 1000);
+}
+
 /* The listener stays readable all the time: without the pause each round would try again. */
 static void without_descriptors_accepting_pauses(void **state)
 {
@@ -316,6 +373,8 @@ int main(void)
 		TEST(only_a_held_connection_may_send_long_messages),
 		TEST(http_is_answered_and_ended),
 		TEST(connections_over_the_limit_are_closed),
+		TEST(a_client_has_so_many_connections_and_others_theirs),
+		TEST(the_kernel_watches_whether_the_client_is_there),
 		TEST(without_descriptors_accepting_pauses),
 		TEST(closing_the_listener_ends_its_connections),
 	};

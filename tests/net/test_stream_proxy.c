@@ -196,6 +196,32 @@ static void silence_behind_a_header_ends_the_connection(void **state)
 	assert_int_equal(counted(f, NET_C_END_SILENT), 1);
 }
 
+/* Of IPv6 clients the network counts: there is no end of addresses in it. */
+static void the_limit_is_the_named_clients_not_the_balancers(void **state)
+{
+#define V6(last) "PROXY TCP6 2001:db8:0:1::" last " 2001:db8::1 40000 3478\r\n" BINDING
+	static const char *const texts[] = {V6("1"), V6("2"), V6("3")};
+	struct fixture *f = *state;
+	int fds[ARRAY_LEN(texts)];
+	f->per_client = 2;
+	expect_proxies(f);
+	open_listener(f, 10, NULL);
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		fds[i] = f->client = dial(f);
+		say(f, texts[i], sizeof(V6("1")) - 1);
+		until(f, i < 2 ? NET_C_RX_MESSAGES : NET_C_REFUSED_CLIENT, i < 2 ? i + 1 : 1);
+	}
+	assert_ended(f);
+	f->client = dial(f);
+	SAY(f, V1 BINDING);
+	until(f, NET_C_RX_MESSAGES, 3);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	until(f, NET_C_END_CLIENT, 2);
+#undef V6
+}
+
 /* Whoever could send a header unasked could be anybody. */
 static void a_header_from_anybody_else_is_a_bad_message(void **state)
 {
@@ -237,6 +263,7 @@ int main(void)
 		TEST(a_late_header_ends_the_connection),
 		TEST(a_connection_that_ends_in_its_header_is_the_clients_doing),
 		TEST(silence_behind_a_header_ends_the_connection),
+		TEST(the_limit_is_the_named_clients_not_the_balancers),
 		TEST(a_header_from_anybody_else_is_a_bad_message),
 		TEST(a_second_header_is_a_bad_message),
 	};

@@ -34,6 +34,7 @@ struct fixture {
 	struct wheel wheel;
 	struct net_handler handler;
 	struct prefix_set *balancers;
+	uint32_t per_client; /* 0: no limit */
 	struct net_proxy *proxy;
 	struct addr local;
 	size_t n_heard, n_closed;
@@ -73,7 +74,8 @@ static void open_proxy(struct fixture *f, bool is_first_only, uint32_t max_conne
 		.is_first_only = is_first_only,
 		.wheel = &f->wheel,
 		.clock = &f->clock,
-		.max_connections = max_connections};
+		.max_connections = max_connections,
+		.per_client = f->per_client};
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 	assert_int_equal(addr_parse("127.0.0.1", 0, &c.local), 0);
@@ -353,6 +355,26 @@ static void with_no_room_the_oldest_that_is_not_held_goes(void **state)
 	f->port->n_holds--;
 }
 
+static void a_client_has_so_many_sessions_and_others_theirs(void **state)
+{
+	struct fixture *f = *state;
+	f->per_client = 1;
+	open_proxy(f, false, 2);
+	int one = dial(f, BALANCER), two = dial(f, BALANCER);
+	SAY(f, one, ALICE HELLO);
+
+	SAY(f, two, ALICE HELLO);
+	assert_int_equal(counted(f, NET_C_REFUSED_CLIENT), 1);
+	assert_int_equal(f->n_heard, 1);
+	SAY(f, two, BOB HELLO);
+	assert_from(f, "192.0.2.8:40001");
+	SAY(f, one, BOB HELLO); /* his one session is on the other port */
+	assert_int_equal(counted(f, NET_C_REFUSED_CLIENT), 2);
+	assert_int_equal(counted(f, NET_C_CONNECTIONS), 1);
+	SAY(f, one, ALICE HELLO);
+	assert_int_equal(f->n_heard, 3);
+}
+
 static void a_session_may_be_closed_from_above(void **state)
 {
 	struct fixture *f = *state;
@@ -383,6 +405,7 @@ int main(void)
 		TEST(a_header_alone_begins_a_session),
 		TEST(an_idle_session_ends_unless_it_is_held),
 		TEST(with_no_room_the_oldest_that_is_not_held_goes),
+		TEST(a_client_has_so_many_sessions_and_others_theirs),
 		TEST(a_session_may_be_closed_from_above),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How many connections a client has: an IPv4 address, or an IPv6 network of 64 bits. */
+#ifndef NET_CLIENTS_H
+#define NET_CLIENTS_H
+
+#include <sallyport/common.h>
+
+/* One for each client that has a connection, so there are no more than connections. */
+struct net_client {
+	struct hash_node link;
+	struct addr network;
+	uint32_t n;
+};
+
+struct net_clients {
+	struct hash_key key;
+	struct hash_table table; /* owns them */
+};
+
+void net_clients_init(struct net_clients *c);
+void net_clients_fini(struct net_clients *c); /* no client has a connection any more */
+
+/* One connection more for the client of ADDR. ERR_FULL: it has MAX already. -ENOMEM. */
+int net_client_get(
+	struct net_clients *c, const struct addr *addr, uint32_t max, struct net_client **out);
+void net_client_put(struct net_clients *c, struct net_client *client); /* NULL is fine */
+
+#endif
