@@ -26,7 +26,11 @@ enum flow_counter {
 	FLOW_C_NO_CHANNEL,
 	FLOW_C_BAD_LENGTH,
 	FLOW_C_NO_PERMISSION,
+	FLOW_C_OVER_PACKETS, /* + enum flow_limit */
 	FLOW_C_OVER_RATE,
+	FLOW_C_OVER_SUBJECT,
+	FLOW_C_OVER_TENANT,
+	FLOW_C_OVER_NODE,
 	FLOW_C_COUNT,
 };
 extern const struct metrics_group flow_counters;
@@ -36,19 +40,67 @@ enum flow_direction {
 	FLOW_DOWN
 };
 
+/* ---- limits ---- */
+
+/* In the order in which they are asked; the first that refuses has dropped the packet. */
+enum flow_limit {
+	FLOW_LIMIT_PACKETS, /* an allocation's packets/s */
+	FLOW_LIMIT_RATE,    /* its kbit/s */
+	FLOW_LIMIT_SUBJECT, /* kbit/s of all allocations of its credential's subject */
+	FLOW_LIMIT_TENANT,
+	FLOW_LIMIT_NODE,
+	FLOW_LIMITS,
+};
+const char *flow_limit_name(enum flow_limit l); /* as its option is called */
+
 /*
- * Traffic and rate limit of one allocation, all its paths together. Owned by the allocation.
+ * A rate that allocations on several workers share: per direction, in a bucket of a quarter of a
+ * second and 64 KiB at least. Owned by who counts the holders; it outlives them. Any thread may
+ * draw. Refilled by the clock alone, so nobody has to tend it.
+ */
+struct flow_bucket;                                    /* opaque */
+struct flow_bucket *flow_bucket_create(uint32_t kbps); /* NULL when out of memory; 0 = no limit */
+void flow_bucket_destroy(struct flow_bucket *b);
+void flow_bucket_rate_set(struct flow_bucket *b, uint32_t kbps);
+uint32_t flow_bucket_kbps(const struct flow_bucket *b);
+/* How many draw from it, 1 or more: the more, the less each keeps in hand. */
+void flow_bucket_holders_set(struct flow_bucket *b, uint32_t n);
+/* Takes NEED bytes or more (up to 64 KiB, so that a holder seldom asks); 0 when it has not NEED. */
+uint32_t flow_bucket_draw(
+	struct flow_bucket *b, enum flow_direction d, uint32_t need, uint64_t now_ms);
+
+/* A holder's hand in a bucket: what it has drawn and not used yet. Of one thread. */
+struct flow_share {
+	struct flow_bucket *bucket; /* not owned; NULL: no limit */
+	uint64_t dry_ms[2];         /* when it was last refused */
+	uint32_t credit[2];         /* bytes */
+};
+
+/*
+ * Traffic and limits of one allocation, all its paths together. Owned by the allocation.
  * Bytes are payload: what the peer sends or gets in UDP.
  */
 struct flow_account {
 	uint64_t packets[2]; /* by enum flow_direction */
 	uint64_t bytes[2];
+	bool is_limited;       /* by any of what follows */
 	uint32_t rate_bytes_s; /* per direction; 0 = no limit */
 	uint32_t tokens[2];    /* bytes that may pass now */
 	uint32_t thousandths;  /* of the byte to come */
 	uint64_t filled_ms;    /* when tokens were last added */
+	uint64_t packet_ns;    /* between packets, per direction; 0 = no limit */
+	uint64_t packets_full_ns[2];
+	struct flow_share shares[2]; /* the subject's, the tenant's */
+	struct flow_drops {
+		uint64_t packets, bytes;
+	} drops[FLOW_LIMITS];
 };
 void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms);
+void flow_account_packets_set(struct flow_account *a, uint32_t packets_s);
+/* Of FLOW_LIMIT_SUBJECT or FLOW_LIMIT_TENANT; B outlives A. */
+void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b);
+
+/* ---- flows ---- */
 
 /* One bound channel. Embedded in its owner; plain data but for the links. */
 struct flow {
@@ -68,6 +120,8 @@ struct flow_table; /* one per worker */
 struct flow_table *flow_table_create(
 	const struct clock *clock, struct net *net, metrics_cell *cells);
 void flow_table_destroy(struct flow_table *t); /* its flows are removed before */
+/* From now on all that passes draws from NODE, which outlives the table; NULL: no limit. */
+void flow_table_bucket_set(struct flow_table *t, struct flow_bucket *node);
 
 /* Asked about ChannelData of a client for which there is no flow: true when FN has taken B.
  * Otherwise it is dropped and counted. */
@@ -84,8 +138,9 @@ struct flow *flow_find_down(
 	struct flow_table *t, const struct net_port *relay_port, const struct addr *peer);
 
 /*
- * May N payload bytes pass under A's rate? Counts them, in A and in the table's counters, or the
- * drop. Every relayed datagram goes through here, on a channel or in an indication.
+ * May N payload bytes pass under A's limits and the node's? Counts them, in A and in the table's
+ * counters, or the drop. Every relayed datagram goes through here, on a channel or in an
+ * indication.
  */
 bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n);
 

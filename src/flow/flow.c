@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The flow table and the two rewrites. */
+/* The flow table, the two rewrites, and the gate that every relayed datagram passes. */
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
-#include <sallyport/flow.h>
 #include <sallyport/stun.h>
+
+#include "flow_priv.h"
 
 static const struct metrics_row rows[FLOW_C_COUNT] = {
 	[FLOW_C_UP_PACKETS] = {"sallyport_relay_packets_total", "direction=\"to_peer\"",
@@ -21,15 +22,25 @@ static const struct metrics_row rows[FLOW_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[FLOW_C_NO_PERMISSION] = {"sallyport_relay_drops_total", "reason=\"no_permission\"",
 		METRICS_COUNTER, NULL},
+	[FLOW_C_OVER_PACKETS] = {"sallyport_relay_drops_total", "reason=\"over_packets\"",
+		METRICS_COUNTER, NULL},
 	[FLOW_C_OVER_RATE] = {"sallyport_relay_drops_total", "reason=\"over_rate\"",
 		METRICS_COUNTER, NULL},
+	[FLOW_C_OVER_SUBJECT] = {"sallyport_relay_drops_total", "reason=\"over_subject_rate\"",
+		METRICS_COUNTER, NULL},
+	[FLOW_C_OVER_TENANT] = {"sallyport_relay_drops_total", "reason=\"over_tenant_rate\"",
+		METRICS_COUNTER, NULL},
+	[FLOW_C_OVER_NODE] = {"sallyport_relay_drops_total", "reason=\"over_node_rate\"",
+		METRICS_COUNTER, NULL},
 };
+_Static_assert(FLOW_C_OVER_NODE - FLOW_C_OVER_PACKETS == FLOW_LIMIT_NODE, "a row for each limit");
 const struct metrics_group flow_counters = {rows, FLOW_C_COUNT};
 
 struct flow_table {
 	const struct clock *clock; /* not owned */
 	struct net *net;           /* not owned */
 	metrics_cell *cells;
+	struct flow_share node; /* this worker's hand in the node's bucket */
 	struct hash_key key;
 	struct hash_table up, down;
 	bool (*miss)(void *arg, struct net_port *p, struct net_buf *b);
@@ -54,35 +65,6 @@ static uint64_t hash_of(const struct flow_table *t, const struct net_port *p, co
 
 	memcpy(k.ip, a->ip, sizeof(k.ip));
 	return hash_bytes(&t->key, &k, sizeof(k));
-}
-
-/* The bucket holds as much as a quarter of a second: video frames leave in bursts. */
-static uint32_t bucket_of(const struct flow_account *a)
-{
-	uint32_t quarter = a->rate_bytes_s / 4;
-	return quarter > 65536 ? quarter : 65536;
-}
-
-void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
-{
-	uint64_t rate = (uint64_t)kbps * 125;
-
-	*a = (struct flow_account){.filled_ms = now_ms};
-	a->rate_bytes_s = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
-	a->tokens[FLOW_UP] = a->tokens[FLOW_DOWN] = bucket_of(a);
-}
-
-static void refill(struct flow_account *a, uint64_t now_ms)
-{
-	uint64_t thousandths = (now_ms - a->filled_ms) * a->rate_bytes_s + a->thousandths;
-	uint32_t room = bucket_of(a);
-
-	a->filled_ms = now_ms;
-	a->thousandths = (uint32_t)(thousandths % 1000);
-	for (int d = 0; d < 2; d++) {
-		uint64_t sum = a->tokens[d] + thousandths / 1000;
-		a->tokens[d] = sum > room ? room : (uint32_t)sum;
-	}
 }
 
 struct flow_table *flow_table_create(
@@ -115,6 +97,12 @@ void flow_table_miss_set(struct flow_table *t,
 {
 	t->miss = fn;
 	t->miss_arg = arg;
+}
+
+void flow_table_bucket_set(struct flow_table *t, struct flow_bucket *node)
+{
+	if (t->node.bucket != node)
+		t->node = (struct flow_share){.bucket = node};
 }
 
 int flow_insert(struct flow_table *t, struct flow *f)
@@ -163,24 +151,39 @@ struct flow *flow_find_down(
 	return NULL;
 }
 
-bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
+static inline void count_passed(
+	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
 {
 	static const enum flow_counter packets[2] = {FLOW_C_UP_PACKETS, FLOW_C_DOWN_PACKETS};
 	static const enum flow_counter bytes[2] = {FLOW_C_UP_BYTES, FLOW_C_DOWN_BYTES};
 
-	if (a->rate_bytes_s != 0) {
-		if (t->clock->mono_ms != a->filled_ms)
-			refill(a, t->clock->mono_ms);
-		if (a->tokens[d] < n) {
-			metrics_add(t->cells, FLOW_C_OVER_RATE, 1);
-			return false;
-		}
-		a->tokens[d] -= (uint32_t)n;
-	}
 	a->packets[d]++;
 	a->bytes[d] += n;
 	metrics_add(t->cells, packets[d], 1);
 	metrics_add(t->cells, bytes[d], n);
+}
+
+/* Apart and called last, so that who has no limits does not even save registers for it. */
+static __attribute__((noinline)) bool pass_limited(
+	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
+{
+	enum flow_limit by;
+
+	if (flow_account_take(a, &t->node, d, (uint32_t)n, t->clock->mono_ms, &by)) {
+		count_passed(t, a, d, n);
+		return true;
+	}
+	a->drops[by].packets++;
+	a->drops[by].bytes += n;
+	metrics_add(t->cells, FLOW_C_OVER_PACKETS + by, 1);
+	return false;
+}
+
+bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
+{
+	if (a->is_limited || t->node.bucket)
+		return pass_limited(t, a, d, n);
+	count_passed(t, a, d, n);
 	return true;
 }
 

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The limits of an allocation: what may pass, and what has been dropped by which. */
+#include "flow_priv.h"
+
+#define SECOND_NS UINT64_C(1000000000)
+
+const char *flow_limit_name(enum flow_limit l)
+{
+	static const char *const names[FLOW_LIMITS] = {
+		[FLOW_LIMIT_PACKETS] = "allocation_packets",
+		[FLOW_LIMIT_RATE] = "allocation_rate",
+		[FLOW_LIMIT_SUBJECT] = "subject_rate",
+		[FLOW_LIMIT_TENANT] = "tenant_rate",
+		[FLOW_LIMIT_NODE] = "node_rate",
+	};
+
+	return names[l];
+}
+
+/* ---- the allocation's own ---- */
+
+/* The bucket holds as much as a quarter of a second: video frames leave in bursts. */
+static uint32_t bucket_of(const struct flow_account *a)
+{
+	uint32_t quarter = a->rate_bytes_s / 4;
+	return quarter > 65536 ? quarter : 65536;
+}
+
+void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
+{
+	uint64_t rate = (uint64_t)kbps * 125;
+
+	*a = (struct flow_account){.filled_ms = now_ms};
+	a->rate_bytes_s = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
+	a->tokens[FLOW_UP] = a->tokens[FLOW_DOWN] = bucket_of(a);
+	a->is_limited = rate != 0;
+}
+
+void flow_account_packets_set(struct flow_account *a, uint32_t packets_s)
+{
+	a->packet_ns = packets_s ? SECOND_NS / packets_s : 0;
+	a->is_limited = a->is_limited || packets_s != 0;
+}
+
+void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b)
+{
+	struct flow_share *s = &a->shares[l - FLOW_LIMIT_SUBJECT];
+
+	*s = (struct flow_share){.bucket = b};
+	a->is_limited = a->is_limited || b;
+}
+
+static void refill(struct flow_account *a, uint64_t now_ms)
+{
+	uint64_t thousandths = (now_ms - a->filled_ms) * a->rate_bytes_s + a->thousandths;
+	uint32_t room = bucket_of(a);
+
+	a->filled_ms = now_ms;
+	a->thousandths = (uint32_t)(thousandths % 1000);
+	for (int d = 0; d < 2; d++) {
+		uint64_t sum = a->tokens[d] + thousandths / 1000;
+		a->tokens[d] = sum > room ? room : (uint32_t)sum;
+	}
+}
+
+/* A quarter of a second of packets as well, and 16 at least. The moment when they are all there
+ * again, were one more taken; 0 when that is too far ahead. */
+static uint64_t packets_full_after(
+	const struct flow_account *a, enum flow_direction d, uint64_t now_ms)
+{
+	uint64_t now_ns = now_ms * 1000000, full_ns = a->packets_full_ns[d];
+	uint64_t depth_ns = SECOND_NS / 4;
+
+	if (depth_ns < 16 * a->packet_ns)
+		depth_ns = 16 * a->packet_ns;
+	if (full_ns < now_ns)
+		full_ns = now_ns;
+	full_ns += a->packet_ns;
+	return full_ns - now_ns <= depth_ns ? full_ns : 0;
+}
+
+/* ---- what is shared ---- */
+
+bool flow_share_covers(struct flow_share *s, enum flow_direction d, uint32_t n, uint64_t now_ms)
+{
+	if (s->credit[d] >= n)
+		return true;
+	/* Who has been refused asks once in a turn of the loop, not for each packet of it. */
+	if (s->dry_ms[d] == now_ms)
+		return false;
+	s->credit[d] += flow_bucket_draw(s->bucket, d, n - s->credit[d], now_ms);
+	if (s->credit[d] >= n)
+		return true;
+	s->dry_ms[d] = now_ms;
+	return false;
+}
+
+/* ---- all of them ---- */
+
+static struct flow_share *share_of(
+	struct flow_account *a, struct flow_share *node, enum flow_limit l)
+{
+	struct flow_share *s = l == FLOW_LIMIT_NODE ? node : &a->shares[l - FLOW_LIMIT_SUBJECT];
+
+	return s->bucket ? s : NULL;
+}
+
+bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flow_direction d,
+	uint32_t n, uint64_t now_ms, enum flow_limit *by)
+{
+	uint64_t packets_full_ns = 0;
+
+	if (a->packet_ns != 0) {
+		packets_full_ns = packets_full_after(a, d, now_ms);
+		*by = FLOW_LIMIT_PACKETS;
+		if (packets_full_ns == 0)
+			return false;
+	}
+	if (a->rate_bytes_s != 0) {
+		if (now_ms != a->filled_ms)
+			refill(a, now_ms);
+		*by = FLOW_LIMIT_RATE;
+		if (a->tokens[d] < n)
+			return false;
+	}
+	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {
+		struct flow_share *s = share_of(a, node, l);
+		*by = l;
+		if (s && !flow_share_covers(s, d, n, now_ms))
+			return false;
+	}
+	/* Now that all agree, each is charged. */
+	if (a->packet_ns != 0)
+		a->packets_full_ns[d] = packets_full_ns;
+	if (a->rate_bytes_s != 0)
+		a->tokens[d] -= n;
+	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {
+		struct flow_share *s = share_of(a, node, l);
+		if (s)
+			s->credit[d] -= n;
+	}
+	return true;
+}
