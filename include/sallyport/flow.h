@@ -96,9 +96,16 @@ struct flow_account {
 	} drops[FLOW_LIMITS];
 };
 void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms);
+/* A has been carried here as plain data: its counts and what was left of its own rate are good, its
+ * time begins anew, and it has no packet rate and no bucket until they are set. */
+void flow_account_resume(struct flow_account *a, uint64_t now_ms);
 void flow_account_packets_set(struct flow_account *a, uint32_t packets_s);
+uint32_t flow_account_packets(const struct flow_account *a); /* per second; 0 = no limit */
+/* Of FLOW_LIMIT_RATE, or of a bucket it shares; 0 = no limit. */
+uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l);
 /* Of FLOW_LIMIT_SUBJECT or FLOW_LIMIT_TENANT; B outlives A. */
 void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b);
+struct flow_bucket *flow_account_bucket(const struct flow_account *a, enum flow_limit l);
 
 /* ---- flows ---- */
 

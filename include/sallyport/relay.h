@@ -50,6 +50,7 @@ struct relay_config {
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
+	struct flow_bucket *node_bucket;
 };
 
 struct relay;
@@ -70,7 +71,7 @@ extern const struct msg_type relay_snapshot_msg; /* struct turn_snapshot * */
 extern const struct msg_type relay_stop_msg;
 struct relay_lease_answer {
 	struct turn_lease_ask ask;
-	bool is_granted;
+	struct turn_lease_grant grant;
 };
 extern const struct msg_type relay_lease_msg; /* struct relay_lease_answer */
 /* New contexts for new connections, by the faces' numbers; a count of each goes with it. NULL where

@@ -63,6 +63,8 @@ struct turn_tenant_config {
 	uint32_t max_allocations; /* on the whole node, by leases; 0 = no limit */
 	uint32_t subject_allocations;
 	uint32_t allocation_kbps;
+	uint32_t subject_kbps;      /* all allocations of a subject together, each direction */
+	uint32_t tenant_kbps;       /* all allocations of the tenant */
 	const struct prefix *allow; /* in place of those of the default */
 	size_t n_allow;
 	const struct prefix *deny;
@@ -75,9 +77,12 @@ struct turn_config {
 	uint64_t max_lifetime_s;      /* 3600 */
 	uint32_t max_permissions;     /* per allocation */
 	uint32_t max_channels;        /* per allocation */
-	uint32_t max_allocations;     /* of this worker; 0 = no limit */
+	uint32_t max_allocations;     /* on the whole node, by leases; 0 = no limit */
 	uint32_t subject_allocations; /* per credential subject when it states none; 0 = no limit */
 	uint32_t allocation_kbps;     /* when the credential states none; 0 = no limit */
+	uint32_t allocation_packets;  /* per second and direction; 0 = no limit */
+	uint32_t subject_kbps;        /* all allocations of a subject together; 0 = no limit */
+	uint32_t node_kbps;           /* all allocations of the node; 0 = no limit */
 	uint32_t challenge_rate; /* challenges/s of the node for one source prefix; 0 = no limit */
 	uint32_t binding_rate;   /* Binding answers, the same */
 	bool strict_channels;    /* channel numbers of RFC 8656 only */
@@ -102,6 +107,10 @@ int turn_snapshot_create(
 	const struct turn_config *c, struct auth_snapshot *auth, struct turn_snapshot **out);
 struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s);
 void turn_snapshot_put(struct turn_snapshot *s);
+
+/* What S says of a rate that allocations share: FLOW_LIMIT_SUBJECT, _TENANT (of this tenant) or
+ * _NODE. In kbit/s; 0: no limit, or no such tenant. */
+uint32_t turn_snapshot_kbps(const struct turn_snapshot *s, enum flow_limit l, uint32_t tenant);
 
 /* May a client of the default tenant send to PEER? For checks of a configuration; the server asks
  * the same. */
@@ -173,17 +182,24 @@ struct turn_client {
 /* What an allocation is counted under on the whole node. Subjects are those of their tenant. */
 struct turn_lease {
 	uint32_t tenant;
-	bool has_tenant;  /* counts for the tenant's limit */
-	bool has_subject; /* counts for the subject's */
+	bool has_node;    /* counts for the node's limit */
+	bool has_tenant;  /* for the tenant's limit or rate */
+	bool has_subject; /* for the subject's */
 	uint8_t subject[AUTH_SUBJECT_LEN];
 };
 
-/* A lease asked of whoever counts: granted for tenant and subject, or not at all. */
+/* A lease asked of whoever counts: granted for all that it has, or not at all. */
 struct turn_lease_ask {
 	unsigned worker;
 	uint64_t ticket;
 	struct turn_lease lease;
-	uint32_t tenant_limit, subject_limit; /* of those that LEASE has */
+	uint32_t node_limit, tenant_limit, subject_limit; /* allocations; 0 = no limit */
+};
+
+/* The answer. The buckets are the counter's; they live as long as the lease. */
+struct turn_lease_grant {
+	uint16_t code; /* 0: granted; 486: tenant or subject have enough; 508: the node has */
+	struct flow_bucket *tenant, *subject; /* NULL: no rate limit */
 };
 
 struct turn_server_config {
@@ -218,6 +234,8 @@ struct turn_server_config {
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
+
+	struct flow_bucket *node_bucket; /* of all workers, not owned; may be NULL */
 };
 
 /* -ENOMEM, ERR_FULL when the port range is too small for the workers, -errno of a shared port. */
@@ -247,7 +265,8 @@ void turn_client_closed(struct turn_server *s, struct net_port *p, const struct 
 void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b);
 void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp *e);
 /* ASK as it was asked. */
-void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask, bool is_granted);
+void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
+	const struct turn_lease_grant *grant);
 
 size_t turn_server_allocations(const struct turn_server *s);
 

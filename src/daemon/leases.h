@@ -1,19 +1,25 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Allocations of a tenant and of a subject, counted for the whole node. The ledger lives on the
- * main thread; each worker has a clerk that asks it and gives leases back, by message.
+ * Leases on the node's allocations and rates, between threads: the ledger lives on the main thread;
+ * each worker has a clerk that asks it and gives leases back, by message.
  */
 #ifndef DAEMON_LEASES_H
 #define DAEMON_LEASES_H
 
 #include <sallyport/relay.h>
 
-struct leases; /* the ledger; main thread */
+#include "ledger.h"
 
-/* Answers go to RELAYS[worker] on LOOPS[worker]; both arrays outlive the ledger. */
+struct leases; /* main thread */
+
+/*
+ * Answers go to RELAYS[worker] on LOOPS[worker], N of them; both arrays outlive this. It outlives
+ * the relays.
+ */
 struct leases *leases_create(
-	struct loop *own, struct loop *const *loops, struct relay *const *relays);
+	struct loop *own, struct loop *const *loops, struct relay *const *relays, unsigned n);
 void leases_destroy(struct leases *l);
+struct ledger *leases_ledger(const struct leases *l);
 
 struct lease_clerk; /* one per worker, on its thread */
 

@@ -56,6 +56,9 @@ struct options_limits {
 	uint64_t allocations;
 	uint64_t subject_allocations;
 	uint64_t allocation_bps;
+	uint64_t allocation_packets;
+	uint64_t subject_bps;
+	uint64_t node_bps;
 	uint64_t challenge_rate;
 	uint64_t binding_rate;
 	uint64_t permissions;

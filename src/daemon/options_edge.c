@@ -256,6 +256,31 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Rate of one allocation, each direction, unless its credential states one; "
 			"what is over is dropped and counted. 0: no limit."},
+	{.name = "allocation_packets",
+		.type = CONF_UINT,
+		AT(options_limits, allocation_packets),
+		.max = 10000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Packets a second of one allocation, each direction; what is over is "
+			"dropped and counted. 0: no limit."},
+	{.name = "subject_rate",
+		.type = CONF_RATE,
+		AT(options_limits, subject_bps),
+		.max = 1000000000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Rate of all allocations of one identity on this node together, each "
+			"direction. A change reaches the running allocations at once, but for "
+			"those made while there was no limit. 0: no limit."},
+	{.name = "node_rate",
+		.type = CONF_RATE,
+		AT(options_limits, node_bps),
+		.max = 1000000000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Rate of all allocations of this node together, each direction. "
+			"0: no limit."},
 	{.name = "challenge_rate",
 		.type = CONF_UINT,
 		AT(options_limits, challenge_rate),

@@ -177,10 +177,15 @@ static int relay_addresses(struct settings *s, struct turn_config *c)
 	return 0;
 }
 
+/* Rounded up: a limit of less than a kilobit is one. */
+static uint32_t kbps(uint64_t bps)
+{
+	return (uint32_t)((bps + 999) / 1000);
+}
+
 static int fill_turn(struct settings *s, struct turn_config *c)
 {
 	const struct options_edge *e = &s->options->edge;
-	unsigned workers = options_workers(s->options);
 	struct addr *own = NULL, *listeners = settings_take(s, s->n_listeners, sizeof(*listeners));
 	size_t n_own = 0;
 
@@ -196,10 +201,12 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.max_lifetime_s = e->limits.max_lifetime_s,
 		.max_permissions = (uint32_t)e->limits.permissions,
 		.max_channels = (uint32_t)e->limits.channels,
-		/* A worker cannot see the others' count; the kernel spreads clients evenly. */
-		.max_allocations = (uint32_t)((e->limits.allocations + workers - 1) / workers),
+		.max_allocations = (uint32_t)e->limits.allocations,
 		.subject_allocations = (uint32_t)e->limits.subject_allocations,
-		.allocation_kbps = (uint32_t)((e->limits.allocation_bps + 999) / 1000),
+		.allocation_kbps = kbps(e->limits.allocation_bps),
+		.allocation_packets = (uint32_t)e->limits.allocation_packets,
+		.subject_kbps = kbps(e->limits.subject_bps),
+		.node_kbps = kbps(e->limits.node_bps),
 		.challenge_rate = (uint32_t)e->limits.challenge_rate,
 		.binding_rate = (uint32_t)e->limits.binding_rate,
 		.strict_channels = e->strict_channels,

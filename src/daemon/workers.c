@@ -146,6 +146,7 @@ static int make_relay(
 		.lease_ask = lease_clerk_ask,
 		.lease_put = lease_clerk_put,
 		.arg = w->clerk,
+		.node_bucket = ledger_node_bucket(leases_ledger(ws->leases)),
 	};
 	int rc = relay_create(&c, &w->relay);
 	free(l);
@@ -190,7 +191,7 @@ static struct workers *alloc_workers(struct loop *main, unsigned n)
 	ws->loops = calloc(n, sizeof(struct loop *));
 	ws->relays = calloc(n, sizeof(struct relay *));
 	ws->servers = calloc(n, sizeof(struct turn_server *));
-	ws->leases = leases_create(main, ws->loops, ws->relays);
+	ws->leases = leases_create(main, ws->loops, ws->relays, n);
 	if (ws->all && ws->loops && ws->relays && ws->servers && ws->leases)
 		return ws;
 	workers_destroy(ws);
@@ -233,6 +234,8 @@ int workers_create(struct loop *main, const struct settings *s, struct metrics_s
 		fds[i] = -1;
 	if (fds && ws)
 		rc = bind_all(s, n, fds, why);
+	if (rc == 0)
+		ledger_snapshot(leases_ledger(ws->leases), s->turn);
 	if (rc == 0)
 		rc = make_all(ws, s, metrics, fds, why);
 	for (size_t i = 0; fds && i < n_fds; i++) {
@@ -328,6 +331,7 @@ void workers_snapshot(struct workers *ws, struct turn_snapshot *s)
 {
 	turn_snapshot_put(ws->newest);
 	ws->newest = turn_snapshot_get(s);
+	ledger_snapshot(leases_ledger(ws->leases), s);
 	tell_all(ws);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The limits of an allocation: what may pass, and what has been dropped by which. */
+#include <string.h>
+
 #include "flow_priv.h"
 
 #define SECOND_NS UINT64_C(1000000000)
@@ -36,10 +38,37 @@ void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
 	a->is_limited = rate != 0;
 }
 
+void flow_account_resume(struct flow_account *a, uint64_t now_ms)
+{
+	a->filled_ms = now_ms;
+	a->packet_ns = 0;
+	memset(a->packets_full_ns, 0, sizeof(a->packets_full_ns));
+	memset(a->shares, 0, sizeof(a->shares));
+	a->is_limited = a->rate_bytes_s != 0;
+}
+
 void flow_account_packets_set(struct flow_account *a, uint32_t packets_s)
 {
 	a->packet_ns = packets_s ? SECOND_NS / packets_s : 0;
 	a->is_limited = a->is_limited || packets_s != 0;
+}
+
+uint32_t flow_account_packets(const struct flow_account *a)
+{
+	return a->packet_ns ? (uint32_t)(SECOND_NS / a->packet_ns) : 0;
+}
+
+struct flow_bucket *flow_account_bucket(const struct flow_account *a, enum flow_limit l)
+{
+	return a->shares[l - FLOW_LIMIT_SUBJECT].bucket;
+}
+
+uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l)
+{
+	if (l == FLOW_LIMIT_RATE)
+		return a->rate_bytes_s / 125;
+	const struct flow_bucket *b = flow_account_bucket(a, l);
+	return b ? flow_bucket_kbps(b) : 0;
 }
 
 void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b)

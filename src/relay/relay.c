@@ -257,6 +257,7 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.lease_ask = c->lease_ask ? ask_lease : NULL,
 		.lease_put = c->lease_put ? put_lease : NULL,
 		.arg = r,
+		.node_bucket = c->node_bucket,
 	};
 
 	memcpy(t.ticket_key, c->ticket_key, sizeof(t.ticket_key));
@@ -372,7 +373,7 @@ static void on_lease(void *ctx, void *payload)
 	struct relay *r = ctx;
 	const struct relay_lease_answer *a = payload;
 
-	turn_lease_answer(r->turn, &a->ask, a->is_granted);
+	turn_lease_answer(r->turn, &a->ask, &a->grant);
 }
 
 const struct msg_type relay_lease_msg = {

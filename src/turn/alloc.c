@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An allocation's life: the tuple it is found by, its lifetime, its end. */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
@@ -102,6 +103,7 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	flow_account_init(&a->account,
 		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,
 		turn_now_ms(s));
+	flow_account_packets_set(&a->account, s->snapshot->config.allocation_packets);
 	/* The worker in the upper bits: an id names one allocation of the whole node. */
 	a->id = (uint64_t)s->config.worker << 48 | ++s->next_id;
 	a->created_ms = turn_now_ms(s);
@@ -114,19 +116,41 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	return a;
 }
 
+/* " subject_rate_dropped_packets=7 subject_rate_dropped_bytes=8400", for each limit that has cut.
+ */
+#define DROPS_LEN 640
+static const char *drops(const struct flow_account *a, char buf[DROPS_LEN])
+{
+	size_t len = 0;
+
+	buf[0] = '\0';
+	for (unsigned l = 0; l < FLOW_LIMITS; l++) {
+		const struct flow_drops *d = &a->drops[l];
+		if (d->packets == 0)
+			continue;
+		int n = snprintf(buf + len, DROPS_LEN - len,
+			" %s_dropped_packets=%llu %s_dropped_bytes=%llu", flow_limit_name(l),
+			(unsigned long long)d->packets, flow_limit_name(l),
+			(unsigned long long)d->bytes);
+		len += n > 0 ? (size_t)n : 0;
+		assert(len < DROPS_LEN); /* five limits, 110 bytes at most */
+	}
+	return buf;
+}
+
 static void log_end(const struct turn_alloc *a, const char *why)
 {
-	char client[ADDR_TEXT_LEN];
+	char client[ADDR_TEXT_LEN], dropped[DROPS_LEN];
 
 	log_info(LOG_TURN, "allocation ended",
 		"id=%llx reason=%s client=%s age_s=%llu to_peer_packets=%llu to_peer_bytes=%llu "
-		"to_client_packets=%llu to_client_bytes=%llu",
+		"to_client_packets=%llu to_client_bytes=%llu%s",
 		(unsigned long long)a->id, why, log_addr(&a->client.addr, client),
 		(unsigned long long)(turn_now_ms(a->server) - a->created_ms) / 1000,
 		(unsigned long long)a->account.packets[FLOW_UP],
 		(unsigned long long)a->account.bytes[FLOW_UP],
 		(unsigned long long)a->account.packets[FLOW_DOWN],
-		(unsigned long long)a->account.bytes[FLOW_DOWN]);
+		(unsigned long long)a->account.bytes[FLOW_DOWN], drops(&a->account, dropped));
 }
 
 void turn_alloc_settle(struct turn_alloc *a)
@@ -168,7 +192,7 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 	take_apart(a);
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
 		turn_relay_close(s, &a->relays[i]);
-	if (a->lease.has_tenant || a->lease.has_subject)
+	if (turn_lease_is_held(&a->lease))
 		s->config.lease_put(s->config.arg, &a->lease);
 	free(a);
 }

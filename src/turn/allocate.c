@@ -146,10 +146,12 @@ static void log_grant(const struct turn_alloc *a)
 		return;
 	hex_encode(a->subject, sizeof(a->subject), subject);
 	log_info(LOG_TURN, "allocation granted",
-		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s tenant=%s",
+		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s tenant=%s kbps=%u "
+		"packets_s=%u subject_kbps=%u",
 		(unsigned long long)a->id, log_addr(&a->client.addr, client),
-		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid,
-		a->tenant->name);
+		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid, a->tenant->name,
+		flow_account_kbps(&a->account, FLOW_LIMIT_RATE), flow_account_packets(&a->account),
+		flow_account_kbps(&a->account, FLOW_LIMIT_SUBJECT));
 }
 
 static void finish(struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
@@ -306,23 +308,24 @@ void turn_allocate_reserved(struct turn_alloc *a, struct turn_relay r)
 	finish(a, &a->pending->origin, &a->pending->wish);
 }
 
-/* A lease first, when tenant or subject is limited: who counts for the whole node is another
- * thread.
- */
+/* A lease first, when anything is limited that only another thread can count: the allocations and
+ * rates of the whole node. */
 static void start(struct turn_alloc *a, const struct turn_request *req, const struct turn_wish *w)
 {
 	struct turn_server *s = a->server;
 	struct turn_lease_ask ask = {.worker = s->config.worker,
 		.ticket = a->id,
 		.lease = {.tenant = a->tenant->id},
+		.node_limit = s->snapshot->config.max_allocations,
 		.tenant_limit = a->tenant->max_allocations,
 		.subject_limit = req->grant.claims.max_allocations};
 
 	if (ask.subject_limit == 0)
 		ask.subject_limit = a->tenant->subject_allocations;
-	ask.lease.has_tenant = ask.tenant_limit > 0;
-	ask.lease.has_subject = ask.subject_limit > 0;
-	if ((!ask.lease.has_tenant && !ask.lease.has_subject) || !s->config.lease_ask) {
+	ask.lease.has_node = ask.node_limit > 0;
+	ask.lease.has_tenant = ask.tenant_limit > 0 || a->tenant->tenant_kbps > 0;
+	ask.lease.has_subject = ask.subject_limit > 0 || a->tenant->subject_kbps > 0;
+	if (!turn_lease_is_held(&ask.lease) || !s->config.lease_ask) {
 		open_or_take(a, &req->origin, w);
 		return;
 	}
@@ -357,10 +360,7 @@ static struct stun_refusal apply_claims(const struct auth_grant *g, struct turn_
 
 void turn_handle_allocate(struct turn_request *req)
 {
-	struct turn_server *s = req->server;
-	uint32_t limit = s->snapshot->config.max_allocations;
 	struct turn_wish w = {0};
-	struct turn_alloc *a = NULL;
 
 	if (req->alloc) {
 		answer_again(req);
@@ -373,8 +373,7 @@ void turn_handle_allocate(struct turn_request *req)
 		turn_request_refuse(req, r);
 		return;
 	}
-	if (limit == 0 || s->by_tuple.count < limit)
-		a = turn_alloc_create(req);
+	struct turn_alloc *a = turn_alloc_create(req);
 	if (!a) {
 		turn_request_refuse(req, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
 		return;

@@ -101,14 +101,16 @@ struct turn_permission *turn_permission_restore(
 
 static void log_denied(struct turn_request *req, const struct addr *peer)
 {
-	char client[ADDR_TEXT_LEN], text[ADDR_TEXT_LEN];
-	uint32_t held;
+	const struct turn_alloc *a = req->alloc;
+	char client[ADDR_TEXT_LEN], text[ADDR_TEXT_LEN], subject[AUTH_SUBJECT_LEN * 2 + 1];
 
-	if (!log_limit_ok(&req->server->log_denied, turn_now_ms(req->server), 5, &held))
+	if (!turn_bursts_subject(&req->server->bursts, TURN_BURST_PEERS, a->subject))
 		return;
+	hex_encode(a->subject, sizeof(a->subject), subject);
 	log_warning(LOG_TURN, "peer denied",
-		"client=%s peer=%s held_back=%u hint=\"edge.peers.allow opens a prefix\"",
-		log_addr(&req->origin.client.addr, client), log_addr(peer, text), held);
+		"id=%llx subject=%s client=%s peer=%s hint=\"edge.peers.allow opens a prefix\"",
+		(unsigned long long)a->id, subject, log_addr(&req->origin.client.addr, client),
+		log_addr(peer, text));
 }
 
 /* Reads an XOR-PEER-ADDRESS: as it stands there, and as it is on the wire. */

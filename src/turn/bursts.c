@@ -10,12 +10,15 @@
 #define LONGEST_MS 3600000
 #define LOOK_MS    1000
 
-static const char *const what[TURN_BURST_KINDS] = {
-	[TURN_BURST_CHALLENGES] = "challenges_dropped",
-	[TURN_BURST_BINDINGS] = "bindings_dropped",
-	[TURN_BURST_PASSWORDS] = "wrong_password",
-	[TURN_BURST_PEERS] = "peer_denied",
-	[TURN_BURST_QUOTA] = "quota_reached",
+static const struct {
+	const char *name;
+	enum log_level level;
+} what[TURN_BURST_KINDS] = {
+	[TURN_BURST_CHALLENGES] = {"challenges_dropped", LOG_LEVEL_WARNING},
+	[TURN_BURST_BINDINGS] = {"bindings_dropped", LOG_LEVEL_WARNING},
+	[TURN_BURST_CREDENTIALS] = {"credential_refused", LOG_LEVEL_INFO},
+	[TURN_BURST_PEERS] = {"peer_denied", LOG_LEVEL_WARNING},
+	[TURN_BURST_QUOTA] = {"quota_reached", LOG_LEVEL_WARNING},
 };
 
 const char *turn_burst_prefix_name(const struct addr *source, char buf[LOG_NAME_LEN])
@@ -53,8 +56,9 @@ static void end(struct turn_bursts *bursts, struct turn_burst *b)
 	b->is_live = false;
 	if (b->count < 2)
 		return;
-	log_warning(LOG_TURN, "burst over", "what=%s %s count=%llu seconds=%llu worker=%u",
-		what[b->kind], who(b, buf), (unsigned long long)b->count,
+	log_at(what[b->kind].level, LOG_TURN, "burst over",
+		"what=%s %s count=%llu seconds=%llu worker=%u", what[b->kind].name, who(b, buf),
+		(unsigned long long)b->count,
 		(unsigned long long)(b->last_ms - b->first_ms + 999) / 1000, bursts->worker);
 }
 

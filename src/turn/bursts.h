@@ -19,8 +19,8 @@
 enum turn_burst_kind {
 	TURN_BURST_CHALLENGES, /* by prefix: answers not sent */
 	TURN_BURST_BINDINGS,
-	TURN_BURST_PASSWORDS, /* by prefix */
-	TURN_BURST_PEERS,     /* by subject */
+	TURN_BURST_CREDENTIALS, /* by prefix */
+	TURN_BURST_PEERS,       /* by subject */
 	TURN_BURST_QUOTA,
 	TURN_BURST_KINDS,
 };

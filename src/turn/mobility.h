@@ -58,6 +58,8 @@ struct turn_parcel {
 	uint8_t *data; /* owned */
 	size_t len;
 	int fds[TURN_RELAYS_MAX]; /* owned, -1: none; in the order of the relays */
+	/* Of its lease, which goes with it; not owned. NULL out of another process. */
+	struct flow_bucket *tenant, *subject;
 };
 /* Copies A, with a second descriptor for each socket; A stays. -ENOMEM, ERR_TOO_LARGE, -errno. */
 int turn_parcel_pack(struct turn_alloc *a, struct turn_parcel *out);

@@ -254,6 +254,18 @@ static struct stun_refusal check_stored_key(struct turn_request *req)
 	return TURN_GRANTED;
 }
 
+static void log_refused(struct turn_request *req, enum auth_reason why)
+{
+	struct turn_server *s = req->server;
+	char prefix[LOG_NAME_LEN], name[LOG_NAME_LEN];
+
+	if (turn_bursts_prefix(&s->bursts, TURN_BURST_CREDENTIALS, &req->origin.client.addr))
+		log_info(LOG_AUTH, "credential refused", "reason=%s prefix=%s username=%s",
+			auth_reason_text(why),
+			turn_burst_prefix_name(&req->origin.client.addr, prefix),
+			log_name(req->username.data, req->username.len, name));
+}
+
 static struct stun_refusal check_credential(
 	struct turn_request *req, enum stun_password_algorithm algorithm)
 {
@@ -276,7 +288,7 @@ static struct stun_refusal check_credential(
 
 	if (why != AUTH_OK) {
 		turn_count(s, TURN_C_AUTH_FAILURE + (unsigned)why - 1);
-		log_debug(LOG_AUTH, "credential refused", "reason=\"%s\"", auth_reason_text(why));
+		log_refused(req, why);
 	}
 	if (why != AUTH_OK && code != STUN_FORBIDDEN)
 		return turn_refuse(code);

@@ -24,6 +24,13 @@ static int make_ports(struct turn_server *s)
 	return 0;
 }
 
+/* Off, it is not even asked. */
+static void limit_node(struct turn_server *s)
+{
+	flow_table_bucket_set(
+		s->config.flows, s->snapshot->config.node_kbps ? s->config.node_bucket : NULL);
+}
+
 int turn_server_create(const struct turn_server_config *c, struct turn_server **out)
 {
 	struct turn_server *s = calloc(1, sizeof(*s));
@@ -52,6 +59,7 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 		return rc;
 	}
 	flow_table_miss_set(s->config.flows, turn_arrival_takes, s);
+	limit_node(s);
 	*out = s;
 	return 0;
 }
@@ -123,6 +131,7 @@ void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
 	s->snapshot = turn_snapshot_get(snapshot);
 	hash_table_each(&s->by_tuple, carry_over, s);
 	turn_arrivals_carry_over(s);
+	limit_node(s);
 	turn_snapshot_put(old); /* allocations have pointed into it */
 }
 
@@ -299,20 +308,36 @@ struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket)
 	return NULL;
 }
 
-void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask, bool is_granted)
+static void tell_quota(struct turn_server *s, const struct turn_alloc *a)
+{
+	char subject[AUTH_SUBJECT_LEN * 2 + 1];
+
+	if (!turn_bursts_subject(&s->bursts, TURN_BURST_QUOTA, a->subject))
+		return;
+	hex_encode(a->subject, sizeof(a->subject), subject);
+	log_warning(LOG_TURN, "quota reached", "subject=%s tenant=%s worker=%u", subject,
+		a->tenant->name, s->config.worker);
+}
+
+void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
+	const struct turn_lease_grant *grant)
 {
 	struct turn_alloc *a = turn_pending_find(s, ask->ticket);
 
 	if (!a) {
 		/* Nobody waits any more: the request has timed out. What was granted goes back. */
-		if (is_granted)
+		if (grant->code == 0)
 			s->config.lease_put(s->config.arg, &ask->lease);
 		return;
 	}
-	if (!is_granted) {
-		turn_allocate_fail(a, turn_refuse(STUN_QUOTA_REACHED));
+	if (grant->code != 0) {
+		if (grant->code == STUN_QUOTA_REACHED)
+			tell_quota(s, a);
+		turn_allocate_fail(a, turn_refuse(grant->code));
 		return;
 	}
 	a->lease = ask->lease;
+	flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant);
+	flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject);
 	turn_allocate_resume(a);
 }

@@ -14,6 +14,7 @@
 #define ADDR_LEN       23
 #define RELAY_LEN      (1 + 2 * ADDR_LEN + 4 + 2)
 #define ACCOUNT_LEN    (4 * 8 + 4 * 4)
+#define DROPS_LEN      (2 * 8) /* of a limit */
 #define PERMISSION_LEN (ADDR_LEN + 4)
 #define CHANNEL_LEN    (ADDR_LEN + 4 + 2)
 #define NAME_MAX_LEN   255 /* of a tenant */
@@ -37,6 +38,7 @@ enum field {
 	FIELD_CHANNEL,    /* each */
 	FIELD_TENANT,
 	FIELD_DOOR,
+	FIELD_DROPS, /* by each limit, in their order */
 	FIELD_OPTIONAL = 0x8000,
 };
 
@@ -123,6 +125,25 @@ static void put_account(struct turn_state_writer *w, const struct flow_account *
 	be32_put(p + 44, a->thousandths);
 }
 
+static bool has_drops(const struct flow_account *a)
+{
+	for (size_t l = 0; l < FLOW_LIMITS; l++) {
+		if (a->drops[l].packets != 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_drops(struct turn_state_writer *w, const struct flow_account *a)
+{
+	uint8_t *p = has_drops(a) ? field(w, FIELD_DROPS, FLOW_LIMITS * DROPS_LEN) : NULL;
+
+	for (size_t l = 0; p && l < FLOW_LIMITS; l++, p += DROPS_LEN) {
+		be64_put(p, a->drops[l].packets);
+		be64_put(p + 8, a->drops[l].bytes);
+	}
+}
+
 static void put_identity(struct turn_state_writer *w, const struct turn_state *st)
 {
 	uint8_t *p = field(w, FIELD_IDENTITY, 28);
@@ -160,12 +181,13 @@ static void put_mobile(struct turn_state_writer *w, const struct turn_state *st)
 
 static void put_lease(struct turn_state_writer *w, const struct turn_state *st)
 {
-	uint8_t *p = field(w, FIELD_LEASE, 2);
+	uint8_t *p = field(w, FIELD_LEASE, 3);
 
 	if (!p)
 		return;
 	p[0] = st->has_tenant_lease;
 	p[1] = st->has_subject_lease;
+	p[2] = st->has_node_lease;
 }
 
 static void put_missing(struct turn_state_writer *w, const struct turn_state *st)
@@ -200,11 +222,12 @@ void turn_state_write(struct turn_state_writer *w, const struct turn_state *st)
 	field_bytes(w, FIELD_TID, st->tid, sizeof(st->tid));
 	field_bytes(w, FIELD_TENANT, st->tenant.data, st->tenant.len);
 	field_bytes(w, FIELD_DOOR, st->door.data, st->door.len);
-	if (st->has_tenant_lease || st->has_subject_lease)
+	if (st->has_node_lease || st->has_tenant_lease || st->has_subject_lease)
 		put_lease(w, st);
 	if (st->has_token)
 		field_bytes(w, FIELD_TOKEN, st->token, sizeof(st->token));
 	put_missing(w, st);
+	put_drops(w, &st->account);
 	put_account(w, &st->account);
 	put_mobile(w, st);
 }
@@ -321,10 +344,12 @@ static bool get_tid(const uint8_t *p, size_t len, struct turn_state *st)
 
 static bool get_lease(const uint8_t *p, size_t len, struct turn_state *st)
 {
-	(void)len;
+	uint8_t node = len > 2 ? p[2] : 0;
+
 	st->has_tenant_lease = p[0];
 	st->has_subject_lease = p[1];
-	return p[0] <= 1 && p[1] <= 1 && p[0] + p[1] > 0;
+	st->has_node_lease = node;
+	return p[0] <= 1 && p[1] <= 1 && node <= 1 && p[0] + p[1] + node > 0;
 }
 
 static bool get_tenant(const uint8_t *p, size_t len, struct turn_state *st)
@@ -367,6 +392,13 @@ static bool get_account(const uint8_t *p, size_t len, struct turn_state *st)
 	a->rate_bytes_s = be32_get(p + 40);
 	a->thousandths = be32_get(p + 44);
 	return a->thousandths < 1000;
+}
+
+static bool get_drops(const uint8_t *p, size_t len, struct turn_state *st)
+{
+	for (size_t l = 0; l < len / DROPS_LEN; l++, p += DROPS_LEN)
+		st->account.drops[l] = (struct flow_drops){be64_get(p), be64_get(p + 8)};
+	return len % DROPS_LEN == 0;
 }
 
 static bool get_mobile(const uint8_t *p, size_t len, struct turn_state *st)
@@ -414,10 +446,11 @@ static const struct {
 	[FIELD_KEY] = {1, STUN_KEY_MAX, true, false, get_key},
 	[FIELD_USERNAME] = {1, TURN_USERNAME_MAX, true, false, get_username},
 	[FIELD_TID] = {STUN_TID_LEN, STUN_TID_LEN, true, false, get_tid},
-	[FIELD_LEASE] = {2, 2, false, false, get_lease},
+	[FIELD_LEASE] = {2, 3, false, false, get_lease},
 	[FIELD_TOKEN] = {TURN_TOKEN_LEN, TURN_TOKEN_LEN, false, false, get_token},
 	[FIELD_MISSING] = {3, 3, false, false, get_missing},
 	[FIELD_ACCOUNT] = {ACCOUNT_LEN, ACCOUNT_LEN, true, false, get_account},
+	[FIELD_DROPS] = {DROPS_LEN, FLOW_LIMITS *DROPS_LEN, false, false, get_drops},
 	[FIELD_MOBILE] = {4 + STUN_TID_LEN, 4 + STUN_TID_LEN, false, false, get_mobile},
 	[FIELD_PERMISSION] = {PERMISSION_LEN, PERMISSION_LEN, false, true, get_permission},
 	[FIELD_CHANNEL] = {CHANNEL_LEN, CHANNEL_LEN, false, true, get_channel},

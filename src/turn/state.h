@@ -39,7 +39,7 @@ struct turn_state {
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];
 	char kid[AUTH_KID_LEN + 1];
-	bool has_tenant_lease, has_subject_lease;
+	bool has_node_lease, has_tenant_lease, has_subject_lease;
 	bool has_token, is_mobile;
 	struct stun_key key;
 	uint8_t tid[STUN_TID_LEN];
@@ -47,7 +47,7 @@ struct turn_state {
 	uint8_t missing_family;
 	uint16_t missing_code;
 	uint32_t granted_s;
-	struct flow_account account; /* without filled_ms */
+	struct flow_account account; /* its counts, and what is left of its own rate */
 	uint16_t first_ticket, last_ticket;
 	uint8_t move_tid[STUN_TID_LEN];
 	struct bytes username, tenant, door; /* the last two by their names */

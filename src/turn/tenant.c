@@ -67,6 +67,17 @@ const struct turn_tenant *turn_tenant_find(const struct turn_snapshot *s, uint32
 	return NULL;
 }
 
+uint32_t turn_snapshot_kbps(const struct turn_snapshot *s, enum flow_limit l, uint32_t tenant)
+{
+	const struct turn_tenant *t = turn_tenant_find(s, tenant);
+
+	if (l == FLOW_LIMIT_NODE)
+		return s->config.node_kbps;
+	if (!t)
+		return 0;
+	return l == FLOW_LIMIT_SUBJECT ? t->subject_kbps : t->tenant_kbps;
+}
+
 /* ---- making ---- */
 
 static int init_one(
@@ -84,6 +95,8 @@ static int init_one(
 		.max_allocations = from->max_allocations,
 		.subject_allocations = from->subject_allocations,
 		.allocation_kbps = from->allocation_kbps,
+		.subject_kbps = from->subject_kbps,
+		.tenant_kbps = from->tenant_kbps,
 	};
 	peers.allow = from->allow;
 	peers.n_allow = from->n_allow;
@@ -161,6 +174,7 @@ int turn_tenants_init(
 		.max_lifetime_s = c->max_lifetime_s,
 		.subject_allocations = c->subject_allocations,
 		.allocation_kbps = c->allocation_kbps,
+		.subject_kbps = c->subject_kbps,
 		.allow = c->peers.allow,
 		.n_allow = c->peers.n_allow,
 		.deny = c->peers.deny,

@@ -57,6 +57,7 @@ static void describe(const struct turn_alloc *a, struct turn_state *st)
 		.listener = a->client.port->local,
 		.location = (uint8_t)a->client.location,
 		.transport = (uint8_t)a->client.transport,
+		.has_node_lease = a->lease.has_node,
 		.has_tenant_lease = a->lease.has_tenant,
 		.has_subject_lease = a->lease.has_subject,
 		.has_token = a->has_token,
@@ -138,6 +139,8 @@ int turn_parcel_pack(struct turn_alloc *a, struct turn_parcel *out)
 
 	p.data = w.data;
 	p.len = w.len;
+	p.tenant = flow_account_bucket(&a->account, FLOW_LIMIT_TENANT);
+	p.subject = flow_account_bucket(&a->account, FLOW_LIMIT_SUBJECT);
 	if (rc == 0)
 		rc = copy_sockets(a, p.fds);
 	if (rc != 0)
@@ -230,6 +233,7 @@ static int restore_mobile(struct turn_alloc *a, const struct turn_state *st)
 static struct turn_lease lease_of(const struct turn_tenant *t, const struct turn_state *st)
 {
 	struct turn_lease l = {.tenant = t->id,
+		.has_node = st->has_node_lease,
 		.has_tenant = st->has_tenant_lease,
 		.has_subject = st->has_subject_lease};
 
@@ -269,7 +273,8 @@ static int fill(struct turn_alloc *a, const struct turn_state *st)
 	a->missing_code = st->missing_code;
 	a->granted_s = st->granted_s;
 	a->account = st->account;
-	a->account.filled_ms = now;
+	flow_account_resume(&a->account, now);
+	flow_account_packets_set(&a->account, a->server->snapshot->config.allocation_packets);
 	return 0;
 }
 
@@ -337,6 +342,10 @@ int turn_parcel_unpack(struct turn_server *s, const struct turn_parcel *p,
 	if (rc != 0)
 		return rc;
 	rc = unpack(s, &st, p->fds, *client, out);
+	if (rc == 0) {
+		flow_account_bucket_set(&(*out)->account, FLOW_LIMIT_TENANT, p->tenant);
+		flow_account_bucket_set(&(*out)->account, FLOW_LIMIT_SUBJECT, p->subject);
+	}
 	crypto_wipe(&st.key, sizeof(st.key));
 	return rc;
 }
@@ -353,9 +362,10 @@ void turn_parcel_give_up(struct turn_server *s, const struct turn_parcel *p)
 			turn_relay_number_put(s, r->ports_worker, r->pool, r->local.port);
 	}
 	const struct turn_tenant *t = tenant_named(s, st.tenant);
-	if (t && (st.has_tenant_lease || st.has_subject_lease) && s->config.lease_put) {
+	if (t && s->config.lease_put) {
 		struct turn_lease l = lease_of(t, &st);
-		s->config.lease_put(s->config.arg, &l);
+		if (turn_lease_is_held(&l))
+			s->config.lease_put(s->config.arg, &l);
 	}
 	crypto_wipe(&st.key, sizeof(st.key));
 }

@@ -39,7 +39,8 @@ struct turn_tenant {
 	struct auth_snapshot *auth; /* counted */
 	struct prefix_set *peer_rules;
 	uint64_t default_lifetime_s, max_lifetime_s;
-	uint32_t max_allocations, subject_allocations, allocation_kbps;
+	uint32_t max_allocations, subject_allocations;
+	uint32_t allocation_kbps, subject_kbps, tenant_kbps;
 };
 
 /* A text that chooses a tenant: a server name, or a key id. */
@@ -217,8 +218,12 @@ struct turn_server {
 	struct turn_replies *replies;
 	struct turn_bursts bursts;
 	bool is_ending; /* other workers are not written to any more */
-	struct log_limit log_denied;
 };
+
+static inline bool turn_lease_is_held(const struct turn_lease *l)
+{
+	return l->has_node || l->has_tenant || l->has_subject;
+}
 
 static inline void turn_count(struct turn_server *s, unsigned row)
 {

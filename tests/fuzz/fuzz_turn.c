@@ -296,7 +296,7 @@ static void step_lease(struct world *x)
 		return;
 	x->is_answered[w][i] = true;
 	x->n_granted[w] += is_granted;
-	turn_lease_answer(x->w[w]->server, &x->w[w]->asked[i], is_granted);
+	fixture_answer(x->w[w], &x->w[w]->asked[i], is_granted);
 }
 
 static void step_deliver(struct world *x)

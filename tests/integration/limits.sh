@@ -133,4 +133,77 @@ within 5 has "$WORK/edge.log" ' reloaded ' >/dev/null
 before=$(replies flooded)
 flood 1 2000 198.18.5.0/24 >/dev/null
 check "a reload to 0 lifts the limit" at_least $(($(replies flooded) - before)) 1900
+
+# ---- rates: of an allocation, of a subject, of the node, in packets ----
+
+# reload LINES: until the daemon has taken them.
+reload() {
+	local n
+	n=$(grep -c ' reloaded ' "$WORK/edge.log")
+	write_conf "challenge_rate: 0, $1"
+	kill -HUP "${PIDS[edge]}"
+	within 5 reloaded_after "$n"
+}
+reloaded_after() {
+	[ "$(grep -c ' reloaded ' "$WORK/edge.log")" -gt "$1" ]
+}
+# uclient_flood ALLOCATIONS LENGTH: datagrams of LENGTH bytes each 2 ms on each of so many
+# allocations of one user, echoed by the peer. (uclient makes as many again and leaves them idle.)
+uclient_flood() {
+	credential '"location":"internet","limits":{"allocations":1000}'
+	start uflood ext timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" \
+		-e 10.200.2.2 -c -n 100000 -m "$1" -l "$2" -z 2 $OUT
+	within 15 has "$WORK/uflood.log" 'tot_recv_msgs=[1-9]' >/dev/null
+	sleep 2 # the buckets' first quarter of a second is spent, all allocations send
+}
+# measure ROW DIRECTION: how fast that counter grows, by the second, over ten of them.
+measure() {
+	local from to began ended
+	from=$(total "$1" "direction=\"$2\"") began=$(date +%s%N)
+	sleep 10
+	to=$(total "$1" "direction=\"$2\"") ended=$(date +%s%N)
+	echo $(((to - from) * 1000000000 / (ended - began)))
+}
+kbps() {
+	echo $(($(measure sallyport_relay_bytes_total "$1") * 8 / 1000))
+}
+within_tenth() {
+	at_least "$1" $(($2 * 9 / 10)) && at_most "$1" $(($2 * 11 / 10))
+}
+# cut NAME GOT WANTED REASON: within a tenth, and by that limit.
+cut() {
+	note "$1: $2, the limit is $3"
+	check "$1 is cut to $3 within a tenth" within_tenth "$2" "$3"
+	check "what is over is counted as $4" at_least \
+		"$(total sallyport_relay_drops_total "reason=\"$4\"")" 100
+	stop uflood
+	mras /revocations -H 'Content-Type: application/json' -o "$WORK/revoke.json" \
+		-d "{\"revocations\":[{\"username\":\"$CRED_USER\"}]}"
+	within 5 no_allocations || note "allocations are left"
+}
+no_allocations() {
+	prints '^sallyport_turn_allocations 0$' -- admin edge /metrics >/dev/null
+}
+mras /revocations -H 'Content-Type: application/json' -o "$WORK/revoke.json" \
+	-d "{\"revocations\":[{\"username\":\"$CRED_USER\"}]}"
+within 5 no_allocations || note "allocations are left"
+
+reload "allocation_rate: 3000k, subject_rate: 10000k" || note "no reload"
+uclient_flood 2 1000
+cut "two allocations of 3000 kbit/s each" "$(kbps to_peer)" 6000 over_rate
+uclient_flood 8 1000
+cut "eight allocations of a user who may have 10000 kbit/s" "$(kbps to_peer)" 10000 over_subject_rate
+check "the line at an allocation's end says what cut it" has "$WORK/edge.log" \
+	'allocation ended .* allocation_rate_dropped_packets=[1-9][0-9]* allocation_rate_dropped_bytes=[1-9]'
+check "also when it was the subject's rate" has "$WORK/edge.log" \
+	'allocation ended .* subject_rate_dropped_packets=[1-9][0-9]* subject_rate_dropped_bytes=[1-9]'
+check "the line at its begin says what limits it" has "$WORK/edge.log" \
+	'allocation granted .* kbps=3000 packets_s=0 subject_kbps=10000'
+reload "node_rate: 12000k"
+uclient_flood 8 1000
+cut "the whole node" "$(kbps to_peer)" 12000 over_node_rate
+reload "allocation_packets: 100"
+uclient_flood 4 100
+cut "four allocations of 100 packets/s" \
+	"$(measure sallyport_relay_packets_total to_peer)" 400 over_packets
 finish

@@ -94,7 +94,8 @@ static void make_auth(struct fixture *f)
 static int lease_ask(void *arg, const struct turn_lease_ask *ask)
 {
 	struct worker *w = arg;
-	struct relay_lease_answer a = {*ask, w->fixture->is_granted};
+	struct relay_lease_answer a = {
+		*ask, {.code = w->fixture->is_granted ? 0 : STUN_QUOTA_REACHED}};
 	w->fixture->n_asked++;
 	return loop_post(w->loop, &relay_lease_msg, w->relay, &a);
 }

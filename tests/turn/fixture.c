@@ -202,6 +202,12 @@ static void lease_put(void *arg, const struct turn_lease *lease)
 	f->n_put++;
 }
 
+void fixture_answer(struct fixture *f, const struct turn_lease_ask *ask, bool is_granted)
+{
+	struct turn_lease_grant g = {.code = is_granted ? 0 : STUN_QUOTA_REACHED};
+	turn_lease_answer(f->server, ask, &g);
+}
+
 /* ---- the box ---- */
 
 void fixture_defaults(struct fixture_config *c)
@@ -342,6 +348,7 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.listener_find = listener_find,
 		.ticket_key = {1, 2, 3}, /* the same for all workers */
 		.arg = f,
+		.node_bucket = c->node_bucket,
 	};
 	if (c->has_leases) {
 		t.lease_ask = lease_ask;

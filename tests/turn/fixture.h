@@ -33,6 +33,7 @@ struct fixture_config {
 	struct auth_config auth; /* keys are filled in */
 	unsigned worker, n_workers;
 	bool has_leases;
+	struct flow_bucket *node_bucket; /* the test's */
 	/* What TURN points to; RELAYS may be pointed into. */
 	struct turn_relay_address relays[2];
 	struct addr listeners[3], own[4];
@@ -107,6 +108,9 @@ int fixture_teardown(void **state);
 
 /* Keys like C's, from another SECRET of at least 32 bytes; the caller puts them. */
 struct auth_snapshot *fixture_auth(const struct auth_config *c, const char *secret);
+
+/* Answers a lease that was asked: granted without buckets, or 486. */
+void fixture_answer(struct fixture *f, const struct turn_lease_ask *ask, bool is_granted);
 
 /* A snapshot like C on F's keys; the caller puts it. */
 struct turn_snapshot *fixture_snapshot(struct fixture *f, const struct turn_config *c);

@@ -224,25 +224,6 @@ static void lifetime_ends_with_the_credential_and_its_grace(void **state)
 
 /* ---- capacity ---- */
 
-static void allocations_over_the_worker_limit_are_508(void **state)
-{
-	struct fixture_config config;
-	fixture_defaults(&config);
-	config.turn.max_allocations = 2;
-	struct fixture *f = fixture_create(&config);
-	struct client c[3];
-	for (unsigned i = 0; i < 3; i++)
-		c[i] = new_client(f, i);
-	assert_int_equal(client_allocate(&c[0], NULL), 0);
-	assert_int_equal(client_allocate(&c[1], NULL), 0);
-
-	assert_int_equal(client_allocate(&c[2], NULL), STUN_INSUFFICIENT_CAPACITY);
-
-	assert_int_equal(client_refresh(&c[0], 0, NULL), 0);
-	assert_int_equal(client_allocate(&c[2], NULL), 0);
-	fixture_destroy(f);
-}
-
 static void allocations_without_a_free_port_are_508(void **state)
 {
 	struct fixture_config config;
@@ -349,7 +330,6 @@ int main(void)
 		T(the_same_client_address_on_two_listeners_is_two_tuples),
 		T(lifetime_is_between_default_and_maximum),
 		cmocka_unit_test(lifetime_ends_with_the_credential_and_its_grace),
-		cmocka_unit_test(allocations_over_the_worker_limit_are_508),
 		cmocka_unit_test(allocations_without_a_free_port_are_508),
 		cmocka_unit_test(second_relay_address_is_used_when_one_is_full),
 		T(port_that_somebody_else_holds_is_passed_over),

@@ -62,7 +62,7 @@ static void granted(struct client *c)
 	struct fixture *f = c->f;
 	struct request r;
 	ask(c, &r);
-	turn_lease_answer(f->server, &f->asked[f->n_asked - 1], true);
+	fixture_answer(f, &f->asked[f->n_asked - 1], true);
 	assert_int_equal(take_code(c, &r), 0);
 }
 
@@ -101,7 +101,7 @@ static void refused_lease_is_486(void **state)
 	struct client c = new_client(f, 0);
 	struct request r;
 	ask(&c, &r);
-	turn_lease_answer(f->server, &f->asked[0], false);
+	fixture_answer(f, &f->asked[0], false);
 	assert_int_equal(take_code(&c, &r), STUN_QUOTA_REACHED);
 	assert_int_equal(turn_server_allocations(f->server), 0);
 	assert_int_equal(f->n_put, 0);
@@ -135,7 +135,7 @@ static void lease_goes_back_when_there_is_no_port(void **state)
 	struct client c = new_client(f, 4);
 	struct request r;
 	ask(&c, &r);
-	turn_lease_answer(f->server, &f->asked[4], true);
+	fixture_answer(f, &f->asked[4], true);
 	assert_int_equal(take_code(&c, &r), STUN_INSUFFICIENT_CAPACITY);
 	assert_int_equal(f->n_put, 1);
 }
@@ -157,9 +157,9 @@ static void answers_may_come_in_any_order(void **state)
 	struct request first, second;
 	ask(&c, &first);
 	ask(&d, &second);
-	turn_lease_answer(f->server, &f->asked[1], true);
+	fixture_answer(f, &f->asked[1], true);
 	assert_int_equal(take_code(&d, &second), 0);
-	turn_lease_answer(f->server, &f->asked[0], false);
+	fixture_answer(f, &f->asked[0], false);
 	assert_int_equal(take_code(&c, &first), STUN_QUOTA_REACHED);
 }
 
@@ -184,9 +184,9 @@ static void late_grant_goes_back_and_late_refusal_is_nothing(void **state)
 	ask(&c, &r);
 	fixture_pass_s(f, 5);
 	wire_clear(f);
-	turn_lease_answer(f->server, &f->asked[0], false);
+	fixture_answer(f, &f->asked[0], false);
 	assert_int_equal(f->n_put, 0);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_int_equal(f->n_put, 1);
 	assert_silence(f);
 }
@@ -201,9 +201,9 @@ static void late_grant_does_not_serve_the_next_request(void **state)
 	fixture_pass_s(f, 5);
 	wire_clear(f);
 	ask(&c, &second);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_silence(f);
-	turn_lease_answer(f->server, &f->asked[1], false);
+	fixture_answer(f, &f->asked[1], false);
 	assert_int_equal(take_code(&c, &second), STUN_QUOTA_REACHED);
 	assert_int_equal(f->n_put, 1);
 }
@@ -218,27 +218,125 @@ static void retransmission_does_not_ask_twice(void **state)
 	request_send(&r, &c, &reply);
 	assert_false(reply.is_there);
 	assert_int_equal(f->n_asked, 1);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_int_equal(take_code(&c, &r), 0);
 	request_send(&r, &c, &reply);
 	assert_int_equal(reply.code, 0);
 	assert_int_equal(f->n_asked, 1);
 }
 
-static void request_that_waits_counts_against_the_worker_limit(void **state)
+/* RFC 8656 §7.2: 486 says that the user has enough, 508 that the server has. */
+static void node_limit_is_a_lease_and_its_refusal_508(void **state)
 {
-	struct fixture *f = *state;
 	struct fixture_config config;
 	fixture_defaults(&config);
-	config.turn.subject_allocations = 5;
-	config.turn.max_allocations = 1;
-	struct turn_snapshot *s = fixture_snapshot(f, &config.turn);
-	turn_server_snapshot(f->server, s);
-	turn_snapshot_put(s);
+	config.has_leases = true;
+	config.turn.max_allocations = 7;
+	struct fixture *f = fixture_create(&config);
 	struct client c = new_client(f, 0), d = new_client(f, 1);
+	struct turn_lease_grant full = {.code = STUN_INSUFFICIENT_CAPACITY};
 	struct request r;
 	ask(&c, &r);
-	assert_int_equal(client_allocate(&d, NULL), STUN_INSUFFICIENT_CAPACITY);
+	assert_true(f->asked[0].lease.has_node);
+	assert_false(f->asked[0].lease.has_subject);
+	assert_int_equal(f->asked[0].node_limit, 7);
+	turn_lease_answer(f->server, &f->asked[0], &full);
+	assert_int_equal(take_code(&c, &r), STUN_INSUFFICIENT_CAPACITY);
+	assert_int_equal(f->n_put, 0);
+	granted(&d);
+	assert_int_equal(client_refresh(&d, 0, NULL), 0);
+	assert_int_equal(f->n_put, 1);
+	fixture_destroy(f);
+}
+
+/* ---- rates ---- */
+
+static void shared_rate_asks_for_a_lease_without_a_limit(void **state)
+{
+	struct fixture_config config;
+	fixture_defaults(&config);
+	config.has_leases = true;
+	config.turn.subject_kbps = 10000;
+	struct fixture *f = fixture_create(&config);
+	struct client c = new_client(f, 0);
+	granted(&c);
+	assert_true(f->asked[0].lease.has_subject);
+	assert_int_equal(f->asked[0].subject_limit, 0);
+	fixture_destroy(f);
+}
+
+static void bucket_of_a_lease_cuts_the_allocation(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_bucket *b = flow_bucket_create(8); /* 64 KiB at once */
+	struct turn_lease_grant g = {.subject = b};
+	struct client c = new_client(f, 0);
+	struct request r;
+	uint8_t payload[1200] = {0};
+	ask(&c, &r);
+	turn_lease_answer(f->server, &f->asked[0], &g);
+	assert_int_equal(take_code(&c, &r), 0);
+	assert_int_equal(client_permit(&c, "198.51.100.7"), 0);
+
+	for (unsigned i = 0; i < 100; i++)
+		client_send(&c, "198.51.100.7:5000", payload, sizeof(payload));
+
+	assert_int_equal(f->n_sent, 65536 / sizeof(payload));
+	assert_int_equal(fixture_flow_count(f, FLOW_C_OVER_SUBJECT), 100 - f->n_sent);
+	wire_clear(f);
+	assert_int_equal(client_refresh(&c, 0, NULL), 0);
+	assert_int_equal(f->n_put, 1);
+	flow_bucket_destroy(b);
+}
+
+static void node_bucket_is_asked_while_the_node_has_a_rate(void **state)
+{
+	struct fixture_config config;
+	fixture_defaults(&config);
+	struct flow_bucket *b = flow_bucket_create(8);
+	config.node_bucket = b;
+	struct fixture *f = fixture_create(&config);
+	struct turn_config limited = f->config.turn;
+	struct client c = new_client(f, 0);
+	uint8_t payload[1200] = {0};
+	limited.node_kbps = 8;
+	struct turn_snapshot *with = fixture_snapshot(f, &limited);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	assert_int_equal(client_permit(&c, "198.51.100.7"), 0);
+	for (unsigned i = 0; i < 100; i++)
+		client_send(&c, "198.51.100.7:5000", payload, sizeof(payload));
+	assert_int_equal(f->n_sent, 100);
+	wire_clear(f);
+
+	turn_server_snapshot(f->server, with);
+
+	for (unsigned i = 0; i < 100; i++)
+		client_send(&c, "198.51.100.7:5000", payload, sizeof(payload));
+	assert_int_equal(f->n_sent, 65536 / sizeof(payload));
+	assert_int_equal(fixture_flow_count(f, FLOW_C_OVER_NODE), 100 - f->n_sent);
+	turn_snapshot_put(with);
+	fixture_destroy(f);
+	flow_bucket_destroy(b);
+}
+
+static void packet_rate_is_of_each_allocation(void **state)
+{
+	struct fixture_config config;
+	fixture_defaults(&config);
+	config.turn.allocation_packets = 100;
+	struct fixture *f = fixture_create(&config);
+	struct client c = new_client(f, 0), d = new_client(f, 1);
+	struct client *both[] = {&c, &d};
+	for (unsigned k = 0; k < 2; k++) {
+		assert_int_equal(client_allocate(both[k], NULL), 0);
+		assert_int_equal(client_permit(both[k], "198.51.100.7"), 0);
+		for (unsigned i = 0; i < 100; i++)
+			client_send(both[k], "198.51.100.7:5000", "x", 1);
+		assert_int_equal(f->n_sent, 25);
+		wire_clear(f);
+	}
+	assert_int_equal(fixture_flow_count(f, FLOW_C_OVER_PACKETS), 150);
+	fixture_destroy(f);
 }
 
 static void no_limit_asks_for_no_lease(void **state)
@@ -279,7 +377,7 @@ static void credential_revoked_while_waiting_gets_nothing(void **state)
 	memcpy(revoked.id, claims_of("alice").subject, AUTH_SUBJECT_LEN);
 	fixture_revoke(f, &revoked);
 	assert_int_equal(turn_server_allocations(f->server), 0);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_int_equal(turn_server_allocations(f->server), 0);
 	assert_int_equal(f->n_put, 1);
 }
@@ -293,7 +391,7 @@ static void connection_closed_while_waiting_gets_nothing(void **state)
 	ask(&c, &r);
 	turn_client_closed(f->server, c.where.port, &c.where.addr);
 	assert_int_equal(turn_server_allocations(f->server), 0);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_int_equal(turn_server_allocations(f->server), 0);
 	assert_int_equal(f->n_put, 1);
 	assert_silence(f);
@@ -314,7 +412,11 @@ int main(void)
 		T(late_grant_goes_back_and_late_refusal_is_nothing),
 		T(late_grant_does_not_serve_the_next_request),
 		T(retransmission_does_not_ask_twice),
-		T(request_that_waits_counts_against_the_worker_limit),
+		cmocka_unit_test(node_limit_is_a_lease_and_its_refusal_508),
+		cmocka_unit_test(shared_rate_asks_for_a_lease_without_a_limit),
+		T(bucket_of_a_lease_cuts_the_allocation),
+		cmocka_unit_test(node_bucket_is_asked_while_the_node_has_a_rate),
+		cmocka_unit_test(packet_rate_is_of_each_allocation),
 		cmocka_unit_test(no_limit_asks_for_no_lease),
 		cmocka_unit_test(node_that_counts_nothing_limits_nobody),
 		T(connection_closed_while_waiting_gets_nothing),

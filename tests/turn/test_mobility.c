@@ -803,7 +803,7 @@ static void allocation_that_nobody_takes_gives_everything_back(void **state)
 	stun_write_bytes(&n.r.w, STUN_MOBILITY_TICKET, "", 0);
 	request_sign(&n.r, &n.old);
 	request_send(&n.r, &n.old, &reply);
-	turn_lease_answer(n.w[0]->server, &n.w[0]->asked[0], true);
+	fixture_answer(n.w[0], &n.w[0]->asked[0], true);
 	const struct packet *p = wire_take(n.w[0]);
 	struct stun_msg m;
 	assert_int_equal(stun_msg_decode(p->data, p->len, &m), 0);
@@ -825,11 +825,55 @@ static void allocation_that_nobody_takes_gives_everything_back(void **state)
 		request_begin_allocate(&r);
 		request_sign(&r, &c);
 		request_send(&r, &c, &reply);
-		turn_lease_answer(n.w[0]->server, &n.w[0]->asked[1 + i], true);
+		fixture_answer(n.w[0], &n.w[0]->asked[1 + i], true);
 		wire_clear(n.w[0]);
 	}
 	assert_int_equal(turn_server_allocations(n.w[0]->server), 2);
 	destroy(&n);
+}
+
+/* What an allocation may send is no more after a move, and what was dropped is not forgotten. */
+static void limits_move_with_the_allocation(void **state)
+{
+	struct node n;
+	struct fixture_config config;
+	struct flow_bucket *b = flow_bucket_create(8); /* 64 KiB at once */
+	struct turn_lease_grant g = {.subject = b};
+	uint8_t payload[1200] = {0};
+	struct reply reply;
+	fixture_defaults(&config);
+	config.has_leases = true;
+	config.turn.subject_kbps = 8;
+	config.turn.allocation_kbps = 16;
+	config.turn.allocation_packets = 1000;
+	make_with(&n, 1, &config);
+	client_challenge(&n.old);
+	request_begin_allocate(&n.r);
+	stun_write_bytes(&n.r.w, STUN_MOBILITY_TICKET, "", 0);
+	request_sign(&n.r, &n.old);
+	request_send(&n.r, &n.old, &reply);
+	turn_lease_answer(n.w[0]->server, &n.w[0]->asked[0], &g);
+	const struct packet *p = wire_take(n.w[0]);
+	struct stun_msg m;
+	assert_int_equal(stun_msg_decode(p->data, p->len, &m), 0);
+	keep_ticket(&n, &m);
+	assert_int_equal(client_permit(&n.old, PEER), 0);
+	for (unsigned i = 0; i < 60; i++)
+		client_send(&n.old, PEER, payload, sizeof(payload));
+	assert_int_equal(n.w[0]->n_sent, 65536 / sizeof(payload));
+	wire_clear(n.w[0]);
+	assert_int_equal(show_ticket(&n, &n.new), 0);
+
+	for (unsigned i = 0; i < 10; i++)
+		client_send(&n.new, PEER, payload, sizeof(payload));
+	deliver(&n);
+
+	assert_int_equal(n.w[1]->n_sent, 0);
+	assert_int_equal(fixture_flow_count(n.w[1], FLOW_C_OVER_RATE) +
+				 fixture_flow_count(n.w[1], FLOW_C_OVER_SUBJECT),
+		10);
+	destroy(&n);
+	flow_bucket_destroy(b);
 }
 
 /* A lease belongs to the node, wherever the allocation is. */
@@ -847,7 +891,7 @@ static void lease_goes_back_once_after_a_move(void **state)
 	stun_write_bytes(&n.r.w, STUN_MOBILITY_TICKET, "", 0);
 	request_sign(&n.r, &n.old);
 	request_send(&n.r, &n.old, &reply);
-	turn_lease_answer(n.w[0]->server, &n.w[0]->asked[0], true);
+	fixture_answer(n.w[0], &n.w[0]->asked[0], true);
 	const struct packet *p = wire_take(n.w[0]);
 	struct stun_msg m;
 	assert_int_equal(stun_msg_decode(p->data, p->len, &m), 0);
@@ -945,6 +989,7 @@ int main(void)
 		T(allocation_that_is_not_taken_comes_back),
 		T(allocation_that_came_back_goes_with_the_next_message),
 		T(allocation_that_nobody_takes_gives_everything_back),
+		T(limits_move_with_the_allocation),
 		T(lease_goes_back_once_after_a_move),
 		T(question_without_an_answer_is_508),
 		T(parcel_without_an_arrival_comes_back),

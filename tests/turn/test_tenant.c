@@ -268,7 +268,7 @@ static void lease_counts_for_tenant_and_subject(void **state)
 	assert_int_equal(f->asked[0].tenant_limit, 3);
 	assert_int_equal(f->asked[0].subject_limit, 2);
 
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	wire_clear(f);
 	assert_int_equal(f->n_put, 0);
 	assert_int_equal(client_refresh(&red, 0, NULL), 0);
@@ -285,7 +285,7 @@ static void refused_lease_is_486_and_nothing_to_give_back(void **state)
 	request_begin_allocate(&r);
 	request_sign(&r, &red);
 	request_send(&r, &red, &reply);
-	turn_lease_answer(f->server, &f->asked[0], false);
+	fixture_answer(f, &f->asked[0], false);
 	assert_int_equal(fixture_count(f, TURN_C_REFUSED_486), 1);
 	wire_clear(f);
 	assert_int_equal(f->n_put, 0);
@@ -372,7 +372,7 @@ static void waiting_request_of_a_removed_tenant_gives_its_lease_back(void **stat
 	b->config.n_tenants = 1;
 	reload(b);
 	assert_int_equal(turn_server_allocations(f->server), 0);
-	turn_lease_answer(f->server, &f->asked[0], true);
+	fixture_answer(f, &f->asked[0], true);
 	assert_int_equal(f->n_put, 1);
 	assert_silence(f);
 }

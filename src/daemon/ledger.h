@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The ledger of the node, on the main thread: how many allocations the node, each tenant and each
+ * subject hold, and the buckets of the rates they share. A bucket lives as long as a lease on it:
+ * that is what makes it safe for a worker to draw from.
+ */
+#ifndef DAEMON_LEDGER_H
+#define DAEMON_LEDGER_H
+
+#include <sallyport/turn.h>
+
+struct ledger;
+
+struct ledger *ledger_create(unsigned n_workers); /* NULL when out of memory */
+void ledger_destroy(struct ledger *l);            /* after all who may draw from its buckets */
+
+/*
+ * Counts the allocation of ASK under all that its lease names, or under none: then G has the code
+ * that refuses it. What memory is short for is refused like what is used up.
+ */
+void ledger_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn_lease_grant *g);
+void ledger_put(struct ledger *l, const struct turn_lease *lease);
+
+/* From now on S has the rates, for the allocations that live as well. A count is taken. */
+void ledger_snapshot(struct ledger *l, struct turn_snapshot *s);
+/* The node's; lives as long as the ledger. */
+struct flow_bucket *ledger_node_bucket(const struct ledger *l);
+size_t ledger_entries(const struct ledger *l); /* what anybody holds at least one lease under */
+
+#endif
