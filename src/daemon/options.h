@@ -135,6 +135,8 @@ struct options_tenant_limits {
 	uint64_t allocations;
 	uint64_t subject_allocations;
 	uint64_t allocation_bps;
+	uint64_t subject_bps;
+	uint64_t tenant_bps;
 	uint64_t default_lifetime_s;
 	uint64_t max_lifetime_s;
 };

@@ -35,6 +35,23 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Rate of one allocation, each direction, unless its credential states one; "
 			"what is over is dropped and counted. 0: no limit."},
+	{.name = "subject_rate",
+		.type = CONF_RATE,
+		AT(options_tenant_limits, subject_bps),
+		.max = 1000000000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Rate of all allocations of one identity on this node together, each "
+			"direction. A change reaches the running allocations at once, but for "
+			"those made while there was no limit. 0: no limit."},
+	{.name = "tenant_rate",
+		.type = CONF_RATE,
+		AT(options_tenant_limits, tenant_bps),
+		.max = 1000000000000,
+		.fallback = "0",
+		.flags = CONF_RELOAD,
+		.text = "Rate of all allocations of the tenant on this node together, in the same "
+			"way. 0: no limit."},
 	{.name = "default_lifetime",
 		.type = CONF_DURATION,
 		AT(options_tenant_limits, default_lifetime_s),

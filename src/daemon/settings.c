@@ -177,12 +177,6 @@ static int relay_addresses(struct settings *s, struct turn_config *c)
 	return 0;
 }
 
-/* Rounded up: a limit of less than a kilobit is one. */
-static uint32_t kbps(uint64_t bps)
-{
-	return (uint32_t)((bps + 999) / 1000);
-}
-
 static int fill_turn(struct settings *s, struct turn_config *c)
 {
 	const struct options_edge *e = &s->options->edge;
@@ -203,10 +197,10 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.max_channels = (uint32_t)e->limits.channels,
 		.max_allocations = (uint32_t)e->limits.allocations,
 		.subject_allocations = (uint32_t)e->limits.subject_allocations,
-		.allocation_kbps = kbps(e->limits.allocation_bps),
+		.allocation_kbps = settings_kbps(e->limits.allocation_bps),
 		.allocation_packets = (uint32_t)e->limits.allocation_packets,
-		.subject_kbps = kbps(e->limits.subject_bps),
-		.node_kbps = kbps(e->limits.node_bps),
+		.subject_kbps = settings_kbps(e->limits.subject_bps),
+		.node_kbps = settings_kbps(e->limits.node_bps),
 		.challenge_rate = (uint32_t)e->limits.challenge_rate,
 		.binding_rate = (uint32_t)e->limits.binding_rate,
 		.strict_channels = e->strict_channels,

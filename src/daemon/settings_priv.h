@@ -14,6 +14,12 @@
 /* N zeroed items that live as long as S; NULL when out of memory. */
 void *settings_take(struct settings *s, size_t n, size_t size);
 
+/* Rounded up: a limit of less than a kilobit is one. */
+static inline uint32_t settings_kbps(uint64_t bps)
+{
+	return (uint32_t)((bps + 999) / 1000);
+}
+
 /* settings_auth.c */
 
 /* What a tenant's keys are made from; the other options are those of the sections edge and mras. */
