@@ -73,6 +73,20 @@ struct auth_revocation {
 	uint64_t until_s;             /* in force up to this time and the clock skew */
 };
 
+/*
+ * Third-party authorization (RFC 7635): a key that an authorization server seals access tokens with
+ * for this server. Clients give its KID as their username.
+ */
+#define AUTH_TOKEN_KEYS_MAX   16
+#define AUTH_TOKEN_KID_MAX    127
+#define AUTH_TOKEN_SERVER_MAX 255
+struct auth_token_key {
+	char kid[AUTH_TOKEN_KID_MAX + 1];
+	enum crypto_aead algorithm;
+	uint8_t key[CRYPTO_AEAD_KEY_MAX]; /* crypto_aead_key_len of them count */
+	uint64_t verify_until;            /* Unix seconds; 0 = no end */
+};
+
 #define AUTH_KEYS_MAX         16
 #define AUTH_REST_SECRETS_MAX 16
 #define AUTH_REALM_MAX        127
@@ -92,6 +106,9 @@ struct auth_config {
 	unsigned node;             /* this pool member's number, 0..63 */
 	const struct auth_revocation *revocations;
 	size_t n_revocations;
+	const struct auth_token_key *token_keys; /* copied; at most AUTH_TOKEN_KEYS_MAX */
+	size_t n_token_keys;
+	const char *token_server; /* this server's name in tokens; NULL: the realm */
 };
 
 struct auth_snapshot; /* opaque, counted */
@@ -110,6 +127,8 @@ void auth_snapshot_put(struct auth_snapshot *s); /* NULL is fine; the last one w
 
 const char *auth_snapshot_realm(const struct auth_snapshot *s);
 bool auth_snapshot_sha256(const struct auth_snapshot *s);
+/* The name that clients are to ask for tokens with; NULL when there are no keys to check any. */
+const char *auth_snapshot_token_server(const struct auth_snapshot *s);
 
 /* Key ids for people and for GET /mras/v1/keys; never the secrets. False behind the last one. */
 struct auth_key_info {
@@ -151,17 +170,19 @@ int auth_mint_rest(const struct auth_snapshot *s, uint64_t now_s, uint64_t expir
 
 enum auth_form {
 	AUTH_FORM_M1,
-	AUTH_FORM_REST
+	AUTH_FORM_REST,
+	AUTH_FORM_TOKEN /* RFC 7635 */
 };
 
 struct auth_grant {
 	enum auth_form form;
-	struct auth_claims claims; /* REST form: all zero, relays all ones, subject = first 16 bytes
-				      of the SHA-256 of the name behind the colon */
-	uint64_t expires_s;        /* of the credential */
-	uint64_t refresh_until_s;  /* expires + session_grace */
-	struct stun_key key;       /* what later requests on this 5-tuple are checked with */
-	char kid[AUTH_KID_LEN + 1]; /* "" for a further shared secret */
+	/* REST form: all zero, relays all ones, subject = first 16 bytes of the SHA-256 of the
+	 * name behind the colon; token form: the same of the username, a NUL and the token. */
+	struct auth_claims claims;
+	uint64_t expires_s;         /* of the credential */
+	uint64_t refresh_until_s;   /* expires + session_grace */
+	struct stun_key key;        /* what later requests on this 5-tuple are checked with */
+	char kid[AUTH_KID_LEN + 1]; /* "" for a further shared secret and for a token */
 };
 
 /* Why a check failed; for counters and the log, never told to the client beyond the code. */
@@ -172,6 +193,7 @@ enum auth_reason {
 	AUTH_UNKNOWN_KEY,     /* 401: no such kid, or outside its window */
 	AUTH_BAD_INTEGRITY,   /* 401: wrong password */
 	AUTH_REVOKED,         /* 401 */
+	AUTH_BAD_TOKEN,       /* 401: not sealed with our key for our name, or not a token */
 	AUTH_WRONG_LOCATION,  /* 403 */
 	AUTH_WRONG_TRANSPORT, /* 403 */
 	AUTH_WRONG_RELAY,     /* 403 */
@@ -185,6 +207,8 @@ struct auth_query {
 	enum stun_password_algorithm algorithm; /* of the key */
 	struct bytes username;                  /* bytes, never a C string */
 	const char *realm; /* the client was told, and has in its key; NULL: the snapshot's */
+	bool has_token;    /* an ACCESS-TOKEN is there, and this server takes tokens */
+	struct bytes token;
 	enum auth_location location;   /* of the listener */
 	enum auth_transport transport; /* the client's */
 	bool is_running; /* for an allocation that runs: good until the session grace is over */
@@ -195,6 +219,8 @@ struct auth_query {
  * Checks an Allocate: form, expiry, key, password, integrity, revocation, location, transport,
  * relay, in this order. One HMAC chain for m1; the REST form has no key id and tries the ring's
  * newest first, then the further secrets. Any thread; no heap.
+ *
+ * A query with a token is checked by that instead: key, seal, time, integrity, revocation.
  *
  * *OUT is written when the password was right and not revoked: on AUTH_OK, and on the AUTH_WRONG_*
  * reasons, whose 403 is signed with OUT->key as every answer to an authenticated request is
@@ -217,6 +243,19 @@ unsigned auth_reason_code(enum auth_reason r);
 /* Is a grant given earlier now revoked (by jti, subject or kid)? A jti of zeros is none. */
 bool auth_grant_is_revoked(const struct auth_snapshot *s, const uint8_t subject[AUTH_SUBJECT_LEN],
 	const uint8_t jti[AUTH_JTI_LEN], const char *kid, uint64_t now_s);
+
+/* ---- access tokens (RFC 7635 §6.2) ---- */
+
+#define AUTH_TOKEN_MAC_KEY_MIN 20 /* that of HMAC-SHA1; STUN_KEY_MAX is the longest */
+struct auth_token {
+	struct stun_key key; /* what the holder's messages are signed with */
+	uint64_t made_s;     /* Unix seconds, of 48 bits */
+	uint32_t lifetime_s;
+};
+/* Opens TOKEN, sealed for SERVER with KEY. ERR_MALFORMED, ERR_BAD_KEY (any of the three is another
+ * one, or the token was changed). No state; any thread. */
+int auth_token_decode(enum crypto_aead a, const uint8_t *key, struct bytes server,
+	struct bytes token, struct auth_token *out);
 
 /* ---- nonces: time and client address under the pool's nonce key; nothing is stored ---- */
 

@@ -46,6 +46,25 @@ void crypto_hkdf_extract(
 	const void *salt, size_t salt_len, const void *ikm, size_t ikm_len, uint8_t prk[32]);
 void crypto_hkdf_expand(const uint8_t prk[32], const char *info, uint8_t *out, size_t out_len);
 
+/* AES-GCM with a nonce of 96 bits and a tag of 128 (RFC 5116 §5.1, §5.2). */
+enum crypto_aead {
+	CRYPTO_AES_128_GCM,
+	CRYPTO_AES_256_GCM
+};
+#define CRYPTO_AEAD_KEY_MAX   32
+#define CRYPTO_AEAD_NONCE_LEN 12
+#define CRYPTO_AEAD_TAG_LEN   16
+#define CRYPTO_AEAD_TEXT_MAX  65535
+size_t crypto_aead_key_len(enum crypto_aead a);
+/*
+ * SEALED is the ciphertext with the tag behind it; the text goes to OUT, which has room for it.
+ * Both SEALED (with a tag at least) and AD are at most CRYPTO_AEAD_TEXT_MAX bytes, asserted. False:
+ * it is not what was sealed, or memory is short; OUT is wiped.
+ */
+bool crypto_aead_open(enum crypto_aead a, const uint8_t *key,
+	const uint8_t nonce[CRYPTO_AEAD_NONCE_LEN], struct bytes ad, struct bytes sealed,
+	uint8_t *out);
+
 /* Constant time in LEN. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 void crypto_wipe(void *p, size_t len);

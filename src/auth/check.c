@@ -6,6 +6,7 @@
 #include "claims.h"
 #include "rest.h"
 #include "snapshot.h"
+#include "token.h"
 
 #define EXP_DIGITS_MAX 20
 
@@ -123,17 +124,24 @@ static enum auth_reason check_claims(
 	return AUTH_OK;
 }
 
-enum auth_reason auth_check(
-	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out)
+static enum auth_reason check_password(
+	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *g)
 {
 	struct username u;
 	if (!split(q->username, &u))
 		return AUTH_BAD_FORM;
-	struct auth_grant g = {
+	*g = (struct auth_grant){
 		.expires_s = u.expires_s,
 		.refresh_until_s = auth_time_add(u.expires_s, s->rules.session_grace_s),
 	};
-	enum auth_reason r = (auth_m1_is(u.name) ? check_m1 : check_rest)(s, q, &u, &g);
+	return (auth_m1_is(u.name) ? check_m1 : check_rest)(s, q, &u, g);
+}
+
+enum auth_reason auth_check(
+	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out)
+{
+	struct auth_grant g = {0};
+	enum auth_reason r = (q->has_token ? auth_token_check : check_password)(s, q, &g);
 	if (r == AUTH_OK &&
 		auth_grant_is_revoked(s, g.claims.subject, g.claims.jti, g.kid, q->now_s))
 		r = AUTH_REVOKED;
@@ -205,6 +213,7 @@ const char *auth_reason_text(enum auth_reason r)
 		[AUTH_UNKNOWN_KEY] = "unknown_key",
 		[AUTH_BAD_INTEGRITY] = "bad_integrity",
 		[AUTH_REVOKED] = "revoked",
+		[AUTH_BAD_TOKEN] = "bad_token",
 		[AUTH_WRONG_LOCATION] = "wrong_location",
 		[AUTH_WRONG_TRANSPORT] = "wrong_transport",
 		[AUTH_WRONG_RELAY] = "wrong_relay",

@@ -51,6 +51,34 @@ static int set_rest_secrets(struct auth_rules *rules, const struct auth_config *
 	return 0;
 }
 
+static bool has_token_kid(const struct auth_rules *rules, const char *kid)
+{
+	for (size_t i = 0; i < rules->n_token_keys; i++)
+		if (strcmp(rules->token_keys[i].kid, kid) == 0)
+			return true;
+	return false;
+}
+
+static int set_token_keys(struct auth_rules *rules, const struct auth_config *c, char *why)
+{
+	const char *server = c->token_server ? c->token_server : c->realm;
+	if (c->n_token_keys > AUTH_TOKEN_KEYS_MAX || strlen(server) > AUTH_TOKEN_SERVER_MAX) {
+		snprintf(why, CRYPTO_WHY_LEN, "too many keys of tokens, or too long a server name");
+		return ERR_CONFIG;
+	}
+	strcpy(rules->token_server, server);
+	for (size_t i = 0; i < c->n_token_keys; i++) {
+		const char *kid = c->token_keys[i].kid;
+		if (kid[0] == '\0' || has_token_kid(rules, kid)) {
+			snprintf(why, CRYPTO_WHY_LEN,
+				"the kid \"%s\" of a token's key is empty or there twice", kid);
+			return ERR_CONFIG;
+		}
+		rules->token_keys[rules->n_token_keys++] = c->token_keys[i];
+	}
+	return 0;
+}
+
 static int set_rules(struct auth_rules *rules, const struct auth_config *c, char *why)
 {
 	rules->turn_rest = c->turn_rest;
@@ -67,6 +95,8 @@ static int set_rules(struct auth_rules *rules, const struct auth_config *c, char
 	int rc = set_realm(rules, c, why);
 	if (rc == 0)
 		rc = set_rest_secrets(rules, c, why);
+	if (rc == 0)
+		rc = set_token_keys(rules, c, why);
 	if (rc == 0)
 		rc = auth_ring_load(&rules->ring, c->keys, c->n_keys, why);
 	return rc;
@@ -143,6 +173,11 @@ const char *auth_snapshot_realm(const struct auth_snapshot *s)
 bool auth_snapshot_sha256(const struct auth_snapshot *s)
 {
 	return s->rules.sha256;
+}
+
+const char *auth_snapshot_token_server(const struct auth_snapshot *s)
+{
+	return s->rules.n_token_keys > 0 ? s->rules.token_server : NULL;
 }
 
 bool auth_snapshot_key(

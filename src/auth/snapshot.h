@@ -20,6 +20,9 @@ struct auth_rules {
 	struct auth_ring ring;
 	size_t n_rest_secrets;
 	struct crypto_hmac_key rest_secrets[AUTH_REST_SECRETS_MAX];
+	size_t n_token_keys;
+	struct auth_token_key token_keys[AUTH_TOKEN_KEYS_MAX];
+	char token_server[AUTH_TOKEN_SERVER_MAX + 1];
 };
 
 struct auth_snapshot {

@@ -112,6 +112,7 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	memcpy(a->jti, req->grant.claims.jti, sizeof(a->jti));
 	memcpy(a->kid, req->grant.kid, sizeof(a->kid));
 	a->key = req->origin.key;
+	a->is_by_token = req->grant.form == AUTH_FORM_TOKEN;
 	memcpy(a->tid, req->origin.tid, sizeof(a->tid));
 	return a;
 }

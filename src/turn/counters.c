@@ -62,6 +62,7 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 	AUTH_FAILURE(AUTH_UNKNOWN_KEY, "unknown_key"),
 	AUTH_FAILURE(AUTH_BAD_INTEGRITY, "bad_integrity"),
 	AUTH_FAILURE(AUTH_REVOKED, "revoked"),
+	AUTH_FAILURE(AUTH_BAD_TOKEN, "bad_token"),
 	AUTH_FAILURE(AUTH_WRONG_LOCATION, "wrong_location"),
 	AUTH_FAILURE(AUTH_WRONG_TRANSPORT, "wrong_transport"),
 	AUTH_FAILURE(AUTH_WRONG_RELAY, "wrong_relay"),

@@ -162,6 +162,9 @@ static void write_challenge(
 	stun_write_bytes(w, STUN_NONCE, nonce, AUTH_NONCE_LEN);
 	if (auth_snapshot_sha256(auth))
 		stun_write_password_algorithms(w, algorithms, ARRAY_LEN(algorithms));
+	const char *server = auth_snapshot_token_server(auth);
+	if (server)
+		stun_write_bytes(w, STUN_THIRD_PARTY_AUTHORIZATION, server, strlen(server));
 }
 
 static void answer_refusal(
@@ -228,12 +231,32 @@ static struct stun_refusal read_algorithm(
 	return TURN_GRANTED;
 }
 
+/* Tokens count where there are keys to open them with; elsewhere they are not understood. */
+static bool takes_tokens(const struct turn_request *req)
+{
+	return auth_snapshot_token_server(req->origin.door->auth) != NULL;
+}
+
+static bool find_token(const struct turn_request *req, struct bytes *out)
+{
+	struct stun_attr a;
+
+	if (!takes_tokens(req) || !stun_attr_find(&req->msg, STUN_ACCESS_TOKEN, &a))
+		return false;
+	*out = bytes_of(a.value, a.len);
+	return true;
+}
+
 /* Is the stored key the one this request claims to be signed with? */
 static bool has_stored_key(const struct turn_request *req, enum stun_password_algorithm algorithm)
 {
 	const struct turn_alloc *a = req->alloc;
 	size_t len = algorithm == STUN_PASSWORD_SHA256 ? CRYPTO_SHA256_LEN : CRYPTO_MD5_LEN;
+	struct bytes token;
 
+	/* A token's key is one session's; the name beside it says nothing. */
+	if (a && a->is_by_token)
+		return !find_token(req, &token);
 	return a && a->key.len == len &&
 	       bytes_equal(req->username, bytes_of(a->username, a->username_len));
 }
@@ -282,6 +305,7 @@ static struct stun_refusal check_credential(
 		.now_s = turn_now_s(s),
 	};
 
+	q.has_token = find_token(req, &q.token);
 	req->tenant = turn_tenant_of(req->origin.door, req->username);
 	enum auth_reason why = auth_check(req->tenant->auth, &q, &req->grant);
 	unsigned code = auth_reason_code(why);
@@ -298,12 +322,24 @@ static struct stun_refusal check_credential(
 	return turn_refuse(code);
 }
 
-/* RFC 8656 §5: who has authenticated under another name has no say on a living allocation. */
+/*
+ * RFC 8656 §5: who has authenticated under another name has no say on a living allocation. Behind
+ * tokens there are no names: who has one and the 5-tuple goes on with its key, for as long as it
+ * lasts (RFC 7635 §9).
+ */
 static struct stun_refusal check_owner(const struct turn_request *req)
 {
-	const struct turn_alloc *a = req->alloc;
+	struct turn_alloc *a = req->alloc;
+	bool is_by_token = req->grant.form == AUTH_FORM_TOKEN;
 
-	if (!a || req->msg.method == STUN_ALLOCATE ||
+	if (!a || req->msg.method == STUN_ALLOCATE)
+		return TURN_GRANTED;
+	if (a->is_by_token && is_by_token) {
+		a->key = req->grant.key;
+		a->refresh_until_s = req->grant.refresh_until_s;
+		return TURN_GRANTED;
+	}
+	if (!a->is_by_token && !is_by_token &&
 		bytes_equal(req->username, bytes_of(a->username, a->username_len)))
 		return TURN_GRANTED;
 	return turn_refuse(STUN_WRONG_CREDENTIALS);
@@ -367,7 +403,7 @@ struct stun_refusal turn_request_authenticate(struct turn_request *req)
  * Comprehension-required attributes that the served methods define, in whatever message: those that
  * have no place in a request are ignored there (RFC 8489 §6.3).
  */
-static bool is_understood(uint16_t type)
+static bool is_understood(const struct turn_request *req, uint16_t type)
 {
 	switch (type) {
 	case STUN_MAPPED_ADDRESS:
@@ -392,6 +428,8 @@ static bool is_understood(uint16_t type)
 	case STUN_DONT_FRAGMENT:
 	case STUN_RESERVATION_TOKEN:
 		return true;
+	case STUN_ACCESS_TOKEN:
+		return takes_tokens(req);
 	default:
 		return type >= 0x8000;
 	}
@@ -405,7 +443,7 @@ bool turn_request_is_understood(
 	size_t n = 0;
 
 	while (n < cap && stun_attr_next(&req->msg, &offset, &a)) {
-		if (!is_understood(a.type))
+		if (!is_understood(req, a.type))
 			types[n++] = a.type;
 	}
 	*n_types = n;

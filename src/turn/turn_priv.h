@@ -159,6 +159,7 @@ struct turn_alloc {
 	uint8_t jti[AUTH_JTI_LEN];
 	char kid[AUTH_KID_LEN + 1];
 	struct turn_lease lease; /* held */
+	bool is_by_token; /* its key is a token's; the username was that of the token's key */
 	struct stun_key key;
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate, to know it again */
 	uint8_t token[TURN_TOKEN_LEN];

@@ -52,6 +52,10 @@ struct crypto_hmac_key client_key(const struct client *c)
 {
 	struct stun_key key;
 	struct crypto_hmac_key hmac;
+	if (c->session.len > 0) {
+		crypto_hmac_key_init(&hmac, c->integrity, c->session.bytes, c->session.len);
+		return hmac;
+	}
 	stun_key_long_term(c->algorithm ? c->algorithm : STUN_PASSWORD_MD5,
 		bytes_str(c->credential.username), bytes_str(c->realm),
 		bytes_str(c->credential.password), &key);
@@ -68,6 +72,8 @@ void request_sign(struct request *r, const struct client *c)
 		&r->w, STUN_USERNAME, c->credential.username, strlen(c->credential.username));
 	stun_write_bytes(&r->w, STUN_REALM, c->realm, strlen(c->realm));
 	stun_write_bytes(&r->w, STUN_NONCE, c->nonce, strlen(c->nonce));
+	if (c->token_len > 0)
+		stun_write_bytes(&r->w, STUN_ACCESS_TOKEN, c->token, c->token_len);
 	if (c->algorithm) {
 		stun_write_password_algorithms(&r->w, offered, ARRAY_LEN(offered));
 		stun_write_password_algorithm(&r->w, c->algorithm);

@@ -14,6 +14,9 @@ struct client {
 	bool is_offered;                        /* PASSWORD-ALGORITHMS was in the challenge */
 	enum stun_password_algorithm algorithm; /* 0: says nothing of algorithms, means MD5 */
 	enum crypto_hash integrity;
+	struct stun_key session; /* of an access token, in place of the password's; len 0: none */
+	uint8_t token[256];      /* sent with the next requests */
+	size_t token_len;
 };
 
 /* On the IPv4 or IPv6 listener, as TEXT is, with an m1 credential good for eight hours. */
