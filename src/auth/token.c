@@ -85,6 +85,20 @@ static bool is_signed_with(const struct auth_query *q, const struct stun_key *ke
 	return ok;
 }
 
+/*
+ * With all of the token's key, as RFC 7635 has it; or with as much of it as the key of a password
+ * has, which is what coturn and its clients do. *KEY becomes the one that fits.
+ */
+static bool find_key_length(const struct auth_query *q, struct stun_key *key)
+{
+	if (is_signed_with(q, key))
+		return true;
+	if (q->integrity != CRYPTO_SHA1)
+		return false;
+	key->len = CRYPTO_MD5_LEN;
+	return is_signed_with(q, key);
+}
+
 enum auth_reason auth_token_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *g)
 {
@@ -98,7 +112,7 @@ enum auth_reason auth_token_check(
 	enum auth_reason r = AUTH_OK;
 	if (!is_in_time(s, &t, q->now_s))
 		r = AUTH_EXPIRED;
-	else if (!is_signed_with(q, &t.key))
+	else if (!find_key_length(q, &t.key))
 		r = AUTH_BAD_INTEGRITY;
 	*g = (struct auth_grant){.form = AUTH_FORM_TOKEN, .expires_s = t.made_s + t.lifetime_s};
 	/* No grace: the holder gets the next token before this one ends (RFC 7635 §9). */

@@ -92,6 +92,14 @@ struct options_key {
 	uint64_t verify_until;
 };
 
+struct options_oauth_key {
+	const char *kid;
+	int algorithm; /* index: 0 A256GCM, 1 A128GCM */
+	const char *key;
+	const char *key_file;
+	uint64_t verify_until;
+};
+
 struct options_client {
 	const char *name;
 	const char *tenant;          /* NULL: the default one */
@@ -120,6 +128,8 @@ struct options_mras {
 	uint64_t nonce_lifetime_s;
 	bool turn_rest;
 	struct conf_list turn_rest_secrets; /* const char *: files */
+	struct conf_list oauth_keys;        /* struct options_oauth_key */
+	const char *oauth_server_name;
 	bool bearer_tokens;
 	const char *revocation_file;
 	uint64_t max_connections;
@@ -148,6 +158,8 @@ struct options_tenant {
 	bool by_key;
 	struct conf_list keys;              /* struct options_key */
 	struct conf_list turn_rest_secrets; /* const char *: files */
+	struct conf_list oauth_keys;        /* struct options_oauth_key */
+	const char *oauth_server_name;
 	const char *revocation_file;
 	struct conf_list certificates; /* struct options_certificate */
 	struct options_tenant_limits limits;
@@ -173,6 +185,8 @@ extern const struct conf_option options_key_table[];
 extern const struct conf_option options_peers_table[];
 extern const struct conf_option options_certificate_table[];
 void options_check_keys(struct conf_doc *doc, const struct conf_list *keys);
+extern const struct conf_option options_oauth_key_table[];
+void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys);
 void options_check_tenants(struct conf_doc *doc, const struct options *o);
 
 #define OPTIONS_WORKERS_MAX 128

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The option table of the section "mras", with its rules. */
+#include <string.h>
+
 #include <sallyport/mras.h>
 
 #include "options.h"
@@ -44,6 +46,44 @@ const struct conf_option options_key_table[] = {
 		.example = "2027-01-01T00:00:00Z",
 		.text = "Until when credentials under this key are accepted. In the past: the key "
 			"is revoked."},
+	{.name = NULL},
+};
+
+static const char *const algorithm_names[] = {"A256GCM", "A128GCM", NULL};
+
+const struct conf_option options_oauth_key_table[] = {
+	{.name = "kid",
+		.type = CONF_STRING,
+		AT(options_oauth_key, kid),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = AUTH_TOKEN_KID_MAX,
+		.example = "oauth-2026",
+		.text = "Name of the key, which clients give as their user name."},
+	{.name = "algorithm",
+		.type = CONF_ENUM,
+		AT(options_oauth_key, algorithm),
+		.names = algorithm_names,
+		.fallback = "A256GCM",
+		.flags = CONF_RELOAD,
+		.text = "What tokens are sealed with."},
+	{.name = "key",
+		.type = CONF_STRING,
+		AT(options_oauth_key, key),
+		.flags = CONF_RELOAD | CONF_SECRET,
+		.text = "The key in base64: 32 bytes for A256GCM, 16 for A128GCM."},
+	{.name = "key_file",
+		.type = CONF_PATH,
+		AT(options_oauth_key, key_file),
+		.flags = CONF_RELOAD,
+		.example = "/etc/sallyport/oauth-2026.key",
+		.text = "File with the key as one line of base64, in place of \"key\"."},
+	{.name = "verify_until",
+		.type = CONF_TIME,
+		AT(options_oauth_key, verify_until),
+		.flags = CONF_RELOAD,
+		.example = "2027-01-01T00:00:00Z",
+		.text = "Until when tokens under this key are accepted."},
 	{.name = NULL},
 };
 
@@ -150,6 +190,23 @@ void options_check_keys(struct conf_doc *doc, const struct conf_list *keys)
 	}
 }
 
+void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys)
+{
+	const struct options_oauth_key *k = keys->items;
+
+	for (size_t i = 0; i < keys->n; i++) {
+		if (!k[i].key == !k[i].key_file)
+			conf_fail(doc, &k[i].kid,
+				"a key of tokens needs exactly one of \"key\" and \"key_file\"");
+		for (size_t j = 0; j < i; j++) {
+			if (k[i].kid && k[j].kid && strcmp(k[i].kid, k[j].kid) == 0)
+				conf_fail(doc, &k[i].kid,
+					"two keys of tokens are called \"%s\"; rename one",
+					k[i].kid);
+		}
+	}
+}
+
 static void check_hashes(struct conf_doc *doc, const struct conf_list *l, const char *what)
 {
 	const char *const *text = l->items;
@@ -208,6 +265,7 @@ static void check_mras(struct conf_doc *doc, void *section)
 	const struct options_mras *m = section;
 
 	options_check_keys(doc, &m->keys);
+	options_check_oauth_keys(doc, &m->oauth_keys);
 	check_clients(doc, m);
 	check_listen(doc, m);
 	if (m->max_duration_s < m->default_duration_s)
@@ -331,6 +389,27 @@ const struct conf_option options_mras_table[] = {
 		.text = "Files with shared secrets of existing back ends (coturn's "
 			"static-auth-secret), one line each, accepted beside the one derived from "
 			"the key."},
+	{.name = "oauth_keys",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mras, oauth_keys),
+		.children = options_oauth_key_table,
+		.item_size = sizeof(struct options_oauth_key),
+		.max = AUTH_TOKEN_KEYS_MAX,
+		.flags = CONF_RELOAD,
+		.text = "Keys shared with an authorization server that gives clients access tokens "
+			"(RFC 7635). Their tokens are accepted beside the other credentials. "
+			"Without any, no client is told of tokens."},
+	{.name = "oauth_server_name",
+		.type = CONF_STRING,
+		AT(options_mras, oauth_server_name),
+		.flags = CONF_RELOAD,
+		.min = 1,
+		.max = AUTH_TOKEN_SERVER_MAX,
+		.example = "av.example.com",
+		.text = "Name of this server that clients are told to ask for a token with, and "
+			"that "
+			"tokens are sealed for. Without it, the realm."},
 	{.name = "bearer_tokens",
 		.type = CONF_BOOL,
 		AT(options_mras, bearer_tokens),

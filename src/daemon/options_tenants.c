@@ -126,6 +126,23 @@ const struct conf_option options_tenant_table[] = {
 		.flags = CONF_RELOAD,
 		.example = "[/etc/sallyport/acme-auth-secret]",
 		.text = "Files with shared secrets of its back ends, as in \"mras\"."},
+	{.name = "oauth_keys",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_tenant, oauth_keys),
+		.children = options_oauth_key_table,
+		.item_size = sizeof(struct options_oauth_key),
+		.max = AUTH_TOKEN_KEYS_MAX,
+		.flags = CONF_RELOAD,
+		.text = "Keys of its access tokens (RFC 7635), as in \"mras\"."},
+	{.name = "oauth_server_name",
+		.type = CONF_STRING,
+		AT(options_tenant, oauth_server_name),
+		.flags = CONF_RELOAD,
+		.min = 1,
+		.max = AUTH_TOKEN_SERVER_MAX,
+		.example = "turn.acme.example",
+		.text = "Name of this server in its tokens. Without it, its realm."},
 	{.name = "revocation_file",
 		.type = CONF_PATH,
 		AT(options_tenant, revocation_file),
@@ -220,6 +237,7 @@ static void check_tenant(
 	struct conf_doc *doc, const struct options *o, const struct options_tenant *t)
 {
 	options_check_keys(doc, &t->keys);
+	options_check_oauth_keys(doc, &t->oauth_keys);
 	check_hosts(doc, o, t);
 	if (t->name && strcmp(t->name, "default") == 0)
 		conf_fail(doc, &t->name,

@@ -358,6 +358,8 @@ static int make_auth(struct settings *s)
 		.realm = s->options->edge.realm,
 		.keys = &m->keys,
 		.rest_secrets = &m->turn_rest_secrets,
+		.oauth_keys = &m->oauth_keys,
+		.oauth_server = m->oauth_server_name,
 		.revocation_file = &m->revocation_file,
 	};
 

@@ -66,6 +66,45 @@ static void say_key(struct settings *s, const struct conf_list *keys, int rc, co
 	conf_fail(s->doc, key_field(keys, why), "%s%s", why[0] ? why : err_text(rc), hint);
 }
 
+/* What is wrong is said at the option that has the key. */
+static int read_token_key(
+	struct settings *s, const struct options_oauth_key *o, struct auth_token_key *out)
+{
+	const char *text = o->key ? o->key : read_line(s, o->key_file);
+	const char *const *field = o->key ? &o->key : &o->key_file;
+	uint8_t key[256];
+	size_t len = 0;
+
+	*out = (struct auth_token_key){.verify_until = o->verify_until};
+	out->algorithm = o->algorithm == 0 ? CRYPTO_AES_256_GCM : CRYPTO_AES_128_GCM;
+	strcpy(out->kid, o->kid); /* its length was checked when the file was loaded */
+	size_t want = crypto_aead_key_len(out->algorithm);
+	if (!text || base64_decode(text, strlen(text), key, sizeof(key), &len) != 0)
+		conf_fail(s->doc, field, "the key \"%s\" is no base64", o->kid);
+	else if (len != want)
+		conf_fail(s->doc, field,
+			"the key \"%s\" has %zu bytes, its algorithm takes %zu; servers that take "
+			"longer ones use their first bytes alone",
+			o->kid, len, want);
+	else
+		memcpy(out->key, key, want);
+	crypto_wipe(key, sizeof(key));
+	return len == want ? 0 : ERR_CONFIG;
+}
+
+static int read_token_keys(
+	struct settings *s, const struct conf_list *from, struct auth_token_key *out)
+{
+	const struct options_oauth_key *o = from->items;
+
+	for (size_t i = 0; i < from->n; i++) {
+		int rc = read_token_key(s, &o[i], &out[i]);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
 static int read_revocations(struct settings *s, const char *const *file, struct auth_config *c,
 	struct auth_revocation **out)
 {
@@ -87,6 +126,7 @@ int settings_auth_make(
 	const struct options_mras *m = &s->options->mras;
 	const struct options_key *k = from->keys->items;
 	struct auth_key_config keys[AUTH_KEYS_MAX];
+	struct auth_token_key token_keys[AUTH_TOKEN_KEYS_MAX];
 	struct auth_revocation *revoked;
 	char why[CRYPTO_WHY_LEN] = "";
 	struct auth_config c = {
@@ -99,6 +139,9 @@ int settings_auth_make(
 		.session_grace_s = m->session_grace_s,
 		.sha256 = s->options->edge.sha256,
 		.node = (unsigned)s->options->edge.node,
+		.token_keys = token_keys,
+		.n_token_keys = from->oauth_keys->n,
+		.token_server = from->oauth_server,
 	};
 
 	for (size_t i = 0; i < from->keys->n; i++)
@@ -106,12 +149,15 @@ int settings_auth_make(
 			k[i].secret_file, k[i].derive_from_key, k[i].sign_from, k[i].verify_until};
 	int rc = read_rest_secrets(s, from->rest_secrets, &c);
 	if (rc == 0)
+		rc = read_token_keys(s, from->oauth_keys, token_keys);
+	if (rc == 0)
 		rc = read_revocations(s, from->revocation_file, &c, &revoked);
-	if (rc != 0)
-		return rc;
-	rc = auth_snapshot_create(&c, out, why);
-	free(revoked);
-	if (rc != 0)
-		say_key(s, from->keys, rc, why);
+	if (rc == 0) {
+		rc = auth_snapshot_create(&c, out, why);
+		free(revoked);
+		if (rc != 0)
+			say_key(s, from->keys, rc, why);
+	}
+	crypto_wipe(token_keys, sizeof(token_keys));
 	return rc;
 }

@@ -27,6 +27,8 @@ struct settings_auth_source {
 	const char *realm;
 	const struct conf_list *keys;         /* struct options_key */
 	const struct conf_list *rest_secrets; /* const char *: files */
+	const struct conf_list *oauth_keys;   /* struct options_oauth_key */
+	const char *oauth_server;             /* may be NULL */
 	const char *const *revocation_file;   /* the option */
 };
 /* What is wrong is said at its place. */

@@ -23,6 +23,8 @@ static int make_one(struct settings *s, struct settings_tenant *t)
 		.realm = o->realm,
 		.keys = &o->keys,
 		.rest_secrets = &o->turn_rest_secrets,
+		.oauth_keys = &o->oauth_keys,
+		.oauth_server = o->oauth_server_name,
 		.revocation_file = &o->revocation_file,
 	};
 

@@ -301,6 +301,20 @@ static void what_is_wrong_has_its_reason(void **state)
 	assert_string_equal(auth_reason_text(AUTH_BAD_TOKEN), "bad_token");
 }
 
+/* As coturn signs: with as many bytes as a password's key has. No other part of it will do. */
+static void first_16_bytes_of_the_key_sign_too(void **state)
+{
+	struct box *b = *state;
+	char part[] = MAC_KEY;
+	make_token(b, MADE, 600);
+	for (size_t n = strlen(MAC_KEY); n-- > 0;) {
+		part[n] = '\0';
+		assert_int_equal(check(b, KID, part, NOW), n == 16 ? AUTH_OK : AUTH_BAD_INTEGRITY);
+		if (n == 16)
+			assert_int_equal(b->f->grant.key.len, 16);
+	}
+}
+
 static void revoked_token_is_refused(void **state)
 {
 	struct box *b = *state;
@@ -351,6 +365,7 @@ int main(void)
 		T(two_tokens_are_two_subjects_and_one_is_one),
 		T(token_counts_for_its_lifetime_and_the_skew),
 		T(what_is_wrong_has_its_reason),
+		T(first_16_bytes_of_the_key_sign_too),
 		T(revoked_token_is_refused),
 		T(server_name_is_the_realm_unless_named),
 		T(two_keys_of_one_kid_are_refused),
