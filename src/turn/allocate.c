@@ -93,8 +93,10 @@ static struct stun_refusal read_wish(const struct turn_request *req, struct turn
 	w->is_mobile = stun_attr_find(&req->msg, STUN_MOBILITY_TICKET, &a);
 	if (w->is_mobile && a.len != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
-	/* A port that all allocations of a worker share cannot go to another worker with one. */
-	if (w->is_mobile && (!c->mobility || c->shared_port != 0))
+	/* A port that all allocations of a worker share cannot go to another worker with one; the
+	 * holder of a token has no name by which it could be known again. */
+	if (w->is_mobile &&
+		(!c->mobility || c->shared_port != 0 || req->grant.form == AUTH_FORM_TOKEN))
 		return turn_refuse(STUN_MOBILITY_FORBIDDEN);
 	w->has_lifetime = stun_attr_find(&req->msg, STUN_LIFETIME, &a);
 	if (w->has_lifetime && stun_attr_u32(&a, &w->lifetime_s) != 0)

@@ -500,7 +500,8 @@ static struct stun_refusal read_request(
 	struct turn_server *s = req->server;
 	struct stun_attr ticket, family;
 
-	if (!s->snapshot->config.mobility)
+	/* A token's name is its key's: it does not say whose allocation it may move. */
+	if (!s->snapshot->config.mobility || req->grant.form == AUTH_FORM_TOKEN)
 		return turn_refuse(STUN_MOBILITY_FORBIDDEN);
 	(void)stun_attr_find(&req->msg, STUN_MOBILITY_TICKET, &ticket); /* or we were not here */
 	/* It is the whole allocation that moves. */

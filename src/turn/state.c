@@ -38,7 +38,8 @@ enum field {
 	FIELD_CHANNEL,    /* each */
 	FIELD_TENANT,
 	FIELD_DOOR,
-	FIELD_DROPS, /* by each limit, in their order */
+	FIELD_DROPS,    /* by each limit, in their order */
+	FIELD_BY_TOKEN, /* empty */
 	FIELD_OPTIONAL = 0x8000,
 };
 
@@ -222,6 +223,8 @@ void turn_state_write(struct turn_state_writer *w, const struct turn_state *st)
 	field_bytes(w, FIELD_TID, st->tid, sizeof(st->tid));
 	field_bytes(w, FIELD_TENANT, st->tenant.data, st->tenant.len);
 	field_bytes(w, FIELD_DOOR, st->door.data, st->door.len);
+	if (st->is_by_token)
+		field_bytes(w, FIELD_BY_TOKEN, NULL, 0);
 	if (st->has_node_lease || st->has_tenant_lease || st->has_subject_lease)
 		put_lease(w, st);
 	if (st->has_token)
@@ -364,6 +367,14 @@ static bool get_door(const uint8_t *p, size_t len, struct turn_state *st)
 	return true;
 }
 
+static bool get_by_token(const uint8_t *p, size_t len, struct turn_state *st)
+{
+	(void)p;
+	(void)len;
+	st->is_by_token = true;
+	return true;
+}
+
 static bool get_token(const uint8_t *p, size_t len, struct turn_state *st)
 {
 	memcpy(st->token, p, len);
@@ -456,6 +467,7 @@ static const struct {
 	[FIELD_CHANNEL] = {CHANNEL_LEN, CHANNEL_LEN, false, true, get_channel},
 	[FIELD_TENANT] = {1, NAME_MAX_LEN, true, false, get_tenant},
 	[FIELD_DOOR] = {1, NAME_MAX_LEN, true, false, get_door},
+	[FIELD_BY_TOKEN] = {0, 0, false, false, get_by_token},
 };
 _Static_assert(ARRAY_LEN(fields) <= 64, "read_all keeps what it has seen in 64 bits");
 

@@ -41,6 +41,7 @@ struct turn_state {
 	char kid[AUTH_KID_LEN + 1];
 	bool has_node_lease, has_tenant_lease, has_subject_lease;
 	bool has_token, is_mobile;
+	bool is_by_token; /* made by an access token, RFC 7635 */
 	struct stun_key key;
 	uint8_t tid[STUN_TID_LEN];
 	uint8_t token[8];

@@ -61,6 +61,7 @@ static void describe(const struct turn_alloc *a, struct turn_state *st)
 		.has_tenant_lease = a->lease.has_tenant,
 		.has_subject_lease = a->lease.has_subject,
 		.has_token = a->has_token,
+		.is_by_token = a->is_by_token,
 		.key = a->key,
 		.missing_family = a->missing_family,
 		.missing_code = a->missing_code,
@@ -268,6 +269,7 @@ static int fill(struct turn_alloc *a, const struct turn_state *st)
 	memcpy(a->tid, st->tid, sizeof(a->tid));
 	memcpy(a->token, st->token, sizeof(a->token));
 	a->has_token = st->has_token;
+	a->is_by_token = st->is_by_token;
 	a->key = st->key;
 	a->missing_family = st->missing_family;
 	a->missing_code = st->missing_code;

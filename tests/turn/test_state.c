@@ -33,6 +33,7 @@ static struct turn_state example(void)
 		.has_tenant_lease = true,
 		.has_subject_lease = true,
 		.has_token = true,
+		.is_by_token = true,
 		.is_mobile = true,
 		.key = {.bytes = "0123456789abcdef", .len = 16},
 		.tid = "transaction",
@@ -121,14 +122,14 @@ static void what_is_optional_may_be_absent(void **state)
 	struct turn_state st = example(), got;
 	struct turn_state_writer w = {0};
 	st.has_node_lease = st.has_tenant_lease = st.has_subject_lease = false;
-	st.has_token = st.is_mobile = false;
+	st.has_token = st.is_by_token = st.is_mobile = false;
 	st.missing_family = 0;
 	st.relays[1].is_there = false;
 	turn_state_write(&w, &st);
 	assert_int_equal(turn_state_write_end(&w), 0);
 	assert_int_equal(turn_state_read(bytes_of(w.data, w.len), &got), 0);
 	assert_false(got.has_node_lease || got.has_tenant_lease || got.has_subject_lease);
-	assert_false(got.has_token || got.is_mobile || got.missing_family);
+	assert_false(got.has_token || got.is_by_token || got.is_mobile || got.missing_family);
 	assert_true(got.relays[0].is_there && !got.relays[1].is_there);
 	free(w.data);
 }
@@ -193,8 +194,8 @@ static void every_field_is_checked(void **state)
 	for (size_t at = HEADER_LEN; at < w.len;) {
 		size_t len = be32_get(w.data + at + 2), whole = FIELD_LEN + len;
 		unsigned type = be16_get(w.data + at);
-		bool may_be_absent =
-			type == 10 || type == 11 || type == 12 || type == 14 || type == 19;
+		bool may_be_absent = type == 10 || type == 11 || type == 12 || type == 14 ||
+				     type == 19 || type == 20;
 		bool is_relay = type == 3, has_free_length = type == 6 || type == 7 || type == 8 ||
 							     type == 17 || type == 18;
 		uint8_t *other = malloc(w.len + whole + 1);

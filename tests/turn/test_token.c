@@ -190,6 +190,30 @@ static void token_and_password_do_not_share_an_allocation(void **state)
 	assert_int_equal(client_refresh(&by_password, 600, NULL), 0);
 }
 
+/* RFC 8016 §3.1.2: a ticket is shown by whoever made the allocation, and a token has no name. */
+static void token_gets_no_ticket(void **state)
+{
+	struct fixture_config config;
+	struct request r;
+	struct reply reply;
+	fixture_defaults(&config);
+	memset(keys, 0, sizeof(keys));
+	strcpy(keys[0].kid, "north");
+	keys[0].algorithm = CRYPTO_AES_256_GCM;
+	config.auth.token_keys = keys;
+	config.auth.n_token_keys = 1;
+	config.auth.token_server = SERVER;
+	config.turn.mobility = true;
+	struct fixture *f = fixture_create(&config);
+	void *box = f;
+	struct client c = holder(&box, 3600);
+	request_begin_allocate(&r);
+	stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, "", 0);
+	assert_int_equal(client_ask(&c, &r, &reply), STUN_MOBILITY_FORBIDDEN);
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	fixture_destroy(f);
+}
+
 /* RFC 8489 §6.3: an attribute that must be understood and is not */
 static void token_is_not_understood_without_keys(void **state)
 {
@@ -218,6 +242,7 @@ int main(void)
 		T(bad_token_does_not_harm_the_allocation),
 		T(other_credentials_serve_beside_tokens),
 		T(token_and_password_do_not_share_an_allocation),
+		cmocka_unit_test(token_gets_no_ticket),
 		cmocka_unit_test(token_is_not_understood_without_keys),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
