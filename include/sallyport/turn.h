@@ -134,6 +134,7 @@ enum turn_counter {
 	TURN_C_TENANT_REMOVED,
 	TURN_C_CHALLENGE, /* 401 to a request without credentials */
 	TURN_C_STALE_NONCE,
+	TURN_C_REDIRECTED, /* 300 */
 	TURN_C_REFUSED_400,
 	TURN_C_REFUSED_401,
 	TURN_C_REFUSED_403,

@@ -375,6 +375,8 @@ void turn_handle_allocate(struct turn_request *req)
 		turn_request_refuse(req, r);
 		return;
 	}
+	if (turn_request_redirect(req, &w))
+		return;
 	struct turn_alloc *a = turn_alloc_create(req);
 	if (!a) {
 		turn_request_refuse(req, turn_refuse(STUN_INSUFFICIENT_CAPACITY));

@@ -41,6 +41,8 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		"or with a fresh nonce."},
 	[TURN_C_STALE_NONCE] = {"sallyport_turn_challenges_total", "reason=\"stale_nonce\"",
 		METRICS_COUNTER, NULL},
+	[TURN_C_REDIRECTED] = {"sallyport_turn_redirects_total", NULL, METRICS_COUNTER,
+		"Allocate requests told to try another server (300)."},
 	[TURN_C_REFUSED_400] = {"sallyport_turn_refusals_total", "code=\"400\"", METRICS_COUNTER,
 		"Requests refused, by STUN error code."},
 	REFUSED(401),

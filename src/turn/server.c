@@ -91,6 +91,7 @@ void turn_server_destroy(struct turn_server *s)
 	hash_table_fini(&s->arrivals_by_name);
 	hash_table_fini(&s->arrivals_by_tuple);
 	crypto_wipe(&s->config.ticket_key, sizeof(s->config.ticket_key));
+	free(s->redirect);
 	turn_snapshot_put(s->snapshot);
 	free(s);
 }

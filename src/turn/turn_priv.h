@@ -10,7 +10,7 @@
  *   reserve.c    reserved relay ports        peers.c      who may be sent to
  *   shared.c     one port for all            snapshot.c   what a reload replaces
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
- *   bursts.c     two log lines for many events
+ *   bursts.c     two log lines for many      redirect.c   new clients sent elsewhere
  *   mobility.h   allocations that travel, and its files
  */
 #ifndef TURN_PRIV_H
@@ -218,7 +218,8 @@ struct turn_server {
 	struct loop *const *loops;
 	struct turn_replies *replies;
 	struct turn_bursts bursts;
-	bool is_ending; /* other workers are not written to any more */
+	struct turn_redirect *redirect; /* owned; NULL: new clients are welcome */
+	bool is_ending;                 /* other workers are not written to any more */
 };
 
 static inline bool turn_lease_is_held(const struct turn_lease *l)
@@ -287,6 +288,10 @@ void turn_allocate_fail(struct turn_alloc *alloc, struct stun_refusal r);
 void turn_allocate_reserved(struct turn_alloc *alloc, struct turn_relay relay);
 /* Seconds to grant for a wish; RFC 8656 §7.2, and never past the credential's end. */
 uint32_t turn_lifetime(const struct turn_alloc *a, bool has_wish, uint32_t wish_s);
+
+/* redirect.c */
+/* True: new allocations go elsewhere at this time, and REQ has been told so. */
+bool turn_request_redirect(struct turn_request *req, const struct turn_wish *w);
 
 /* refresh.c, bind.c, data.c */
 void turn_handle_refresh(struct turn_request *req);

@@ -182,6 +182,13 @@ static void print_attr(const struct stun_msg *m, const struct stun_attr *a)
 		if (stun_attr_address(a, &addr) == 0)
 			print_address("plain_mapped", &addr);
 		break;
+	case STUN_ALTERNATE_SERVER:
+		if (stun_attr_address(a, &addr) == 0)
+			print_address("alternate", &addr);
+		break;
+	case STUN_ALTERNATE_DOMAIN:
+		print_text("domain", a->value, a->len);
+		break;
 	case STUN_XOR_MAPPED_ADDRESS:
 		if (stun_attr_xor_address(m, a, &addr) == 0)
 			print_address("mapped", &addr);
