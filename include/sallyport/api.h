@@ -15,6 +15,7 @@
 #include <sallyport/metrics.h>
 #include <sallyport/mras.h>
 #include <sallyport/turn/inspect.h>
+#include <sallyport/turn/redirect.h>
 
 /* Counters of this folder, for one thread: the one of the servers' loop. */
 enum api_counter {
@@ -73,6 +74,22 @@ struct api_allocations {
 /* ANSWER NULL: out of memory. */
 typedef void (*api_allocations_fn)(void *arg, const struct api_allocations *answer);
 
+#define API_ALTERNATES_MAX 16
+struct api_drain_order {
+	bool is_on;
+	bool exits;          /* ends the daemon with its last allocation */
+	size_t n_alternates; /* 0: those of the configuration */
+	struct turn_alternate alternates[API_ALTERNATES_MAX];
+};
+struct api_drain {
+	bool is_on, exits;
+	uint64_t n_allocations;
+	uint64_t above; /* redirects by load from here on; 0: none */
+	const struct turn_alternate *alternates;
+	size_t n_alternates;
+	bool is_up[API_ALTERNATES_MAX];
+};
+
 /* Called with the ARG of struct api_config, on the servers' thread. */
 struct api_operator {
 	/* Pointers are borrowed until the next turn of the loop. */
@@ -80,6 +97,8 @@ struct api_operator {
 	/* As SIGHUP does; what is wrong goes to SAY as well as to the log. A negative code: the
 	 * old configuration stays in force. */
 	int (*reload)(void *arg, api_say_fn say, void *say_arg);
+	void (*drain_show)(void *arg, struct api_drain *out); /* as status */
+	int (*drain)(void *arg, const struct api_drain_order *o);
 	/* Asks every worker. FN is called once, later; not when a negative code is returned. */
 	int (*allocations)(
 		void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg);

@@ -141,6 +141,8 @@ static const struct {
 	{API_OPERATOR, HTTP_GET, "/admin/v1/allocations", api_on_allocations},
 	{API_OPERATOR, HTTP_GET, "/admin/v1/allocation", api_on_allocation},
 	{API_OPERATOR, HTTP_POST, "/admin/v1/kill", api_on_kill},
+	{API_OPERATOR, HTTP_GET, "/admin/v1/drain", api_on_drain_show},
+	{API_OPERATOR, HTTP_POST, "/admin/v1/drain", api_on_drain},
 	{API_OPERATOR, HTTP_POST, "/admin/v1/decode", api_on_decode},
 };
 

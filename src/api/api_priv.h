@@ -62,6 +62,9 @@ void api_caller_find(struct api_call *c);
 /* The keys of the snapshot as GET /mras/v1/keys lists them; an empty list without one. */
 json_t *api_keys_json(const struct auth_snapshot *auth, uint64_t now_s);
 
+/* The state of draining, as GET /admin/v1/drain shows it. */
+json_t *api_drain_json(const struct api *a);
+
 /* Handlers; ARG is a struct api_server. */
 void api_on_credentials(struct http_request *r, void *arg);
 void api_on_turn(struct http_request *r, void *arg);
@@ -74,5 +77,7 @@ void api_on_decode(struct http_request *r, void *arg);
 void api_on_allocations(struct http_request *r, void *arg);
 void api_on_allocation(struct http_request *r, void *arg);
 void api_on_kill(struct http_request *r, void *arg);
+void api_on_drain_show(struct http_request *r, void *arg);
+void api_on_drain(struct http_request *r, void *arg);
 
 #endif

@@ -59,12 +59,14 @@ void api_on_status(struct http_request *r, void *arg)
 	config->admin->status(config->arg, &s);
 	bool is_ready = config->is_ready(config->arg, &why);
 	api_reply_json(&c, 200,
-		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:o}", "version",
-			s.version, "now", (json_int_t)now_s, "started", (json_int_t)s.started_s,
-			"workers", (int)s.n_workers, "ready", is_ready, "notReady", why, "realm",
+		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:o, s:o}",
+			"version", s.version, "now", (json_int_t)now_s, "started",
+			(json_int_t)s.started_s, "workers", (int)s.n_workers, "ready", is_ready,
+			"notReady", why, "realm",
 			c.auth != NULL ? auth_snapshot_realm(c.auth) : NULL, "listeners",
 			listeners_json(&s), "keys", api_keys_json(c.auth, now_s), "certificates",
-			certificates_json(&s), "counters", counters_json(config->metrics)));
+			certificates_json(&s), "drain", api_drain_json(c.api), "counters",
+			counters_json(config->metrics)));
 }
 
 /* ---- POST /admin/v1/reload ---- */

@@ -20,6 +20,8 @@ const struct ctl_command ctl_commands[] = {
 		"revoke credentials and end what they run", ctl_credentials_revoke},
 	{"keys", "", "the pool's keys: which one signs, which ones count", ctl_keys},
 	{"reload", "", "read the configuration, keys and certificates again", ctl_reload},
+	{"drain", "[--to HOST[:PORT]]... [--tls-port PORT] [--exit] | --off | --show",
+		"send new clients elsewhere, let the running ones finish", ctl_drain},
 	{"dns", "[--domain DOMAIN]", "the DNS records to publish, from the configuration", ctl_dns},
 	{"import-coturn", "FILE [--output DIRECTORY]",
 		"turn a turnserver.conf into a configuration, with a report", ctl_import_coturn},

@@ -13,8 +13,12 @@ int ctl_credentials_issue(struct ctl *c, int argc, char **argv);
 int ctl_credentials_revoke(struct ctl *c, int argc, char **argv);
 int ctl_status(struct ctl *c, int argc, char **argv);
 int ctl_dns(struct ctl *c, int argc, char **argv);
+int ctl_drain(struct ctl *c, int argc, char **argv);
 int ctl_keys(struct ctl *c, int argc, char **argv);
 int ctl_reload(struct ctl *c, int argc, char **argv);
 int ctl_import_coturn(struct ctl *c, int argc, char **argv);
+
+/* The answer of /admin/v1/drain, which is also a part of the status. */
+void ctl_print_drain(const json_t *d);
 
 #endif

@@ -179,6 +179,7 @@ int ctl_status(struct ctl *c, int argc, char **argv)
 		return ctl_print_json(root);
 	int64_t now = ctl_number(root, "now");
 	print_summary(root, now);
+	ctl_print_drain(json_object_get(root, "drain"));
 	print_listeners(root);
 	print_keys(json_object_get(root, "keys"), now, "keys");
 	print_certificates(root, now);

@@ -12,6 +12,7 @@
 #include <sallyport/net.h>
 
 #include "control.h"
+#include "drain.h"
 #include "inspect.h"
 #include "process.h"
 #include "revocations.h"
@@ -44,6 +45,7 @@ struct control {
 	struct http_server *admin_tcp;    /* NULL unless configured */
 	struct status *status;
 	struct inspect *inspect;
+	struct drain *drain;
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
@@ -96,6 +98,10 @@ static bool is_ready(void *arg, const char **why)
 
 	if (!c->is_running) {
 		*why = "starting or stopping";
+		return false;
+	}
+	if (drain_is_on(c->drain)) {
+		*why = "draining";
 		return false;
 	}
 	for (unsigned t = 0; t <= c->settings->n_tenants; t++) {
@@ -233,6 +239,13 @@ static void swap_tls(struct control *c)
 	c->settings->tls = NULL;
 }
 
+static void set_alternates(struct control *c)
+{
+	if (drain_options(c->drain, &c->settings->options->edge) != 0)
+		log_error(LOG_DAEMON, "alternates not taken",
+			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
+}
+
 static int reload(struct control *c, struct asker *asker)
 {
 	struct settings *s, *old = c->settings;
@@ -250,6 +263,7 @@ static int reload(struct control *c, struct asker *asker)
 	c->settings = s;
 	hand_out(c);
 	workers_tls(c->workers, &s->faces_tls);
+	set_alternates(c);
 	swap_tls(c);
 	settings_destroy(old);
 	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
@@ -277,8 +291,37 @@ static int on_ask(void *arg, const struct turn_question *q, api_allocations_fn f
 	return inspect_ask(c->inspect, q, fn, fn_arg);
 }
 
-static const struct api_operator admin_calls = {
-	.status = on_status, .reload = on_reload, .allocations = on_ask};
+static void on_drain_show(void *arg, struct api_drain *out)
+{
+	struct control *c = arg;
+
+	drain_show(c->drain, out);
+}
+
+static int on_drain(void *arg, const struct api_drain_order *o)
+{
+	struct control *c = arg;
+
+	return drain_order(c->drain, o);
+}
+
+static const struct api_operator admin_calls = {.status = on_status,
+	.reload = on_reload,
+	.drain_show = on_drain_show,
+	.drain = on_drain,
+	.allocations = on_ask};
+
+static void end(struct control *c)
+{
+	process_notify("STOPPING=1");
+	c->is_running = false;
+	loop_stop(c->loop);
+}
+
+static void on_drained(void *arg)
+{
+	end(arg);
+}
 
 static void on_signal(int signo, void *arg)
 {
@@ -288,10 +331,12 @@ static void on_signal(int signo, void *arg)
 		(void)reload(c, &(struct asker){NULL, NULL}); /* it has logged what was wrong */
 		return;
 	}
+	if (signo == SIGUSR1) {
+		(void)drain_order(c->drain, &(struct api_drain_order){.is_on = true}); /* logged */
+		return;
+	}
 	log_notice(LOG_DAEMON, "stopping", "signal=%d", signo);
-	process_notify("STOPPING=1");
-	c->is_running = false;
-	loop_stop(c->loop);
+	end(c);
 }
 
 /* ---- making ---- */
@@ -369,7 +414,7 @@ static int make_api(struct control *c)
 
 static int add_signals(struct control *c)
 {
-	static const int signals[] = {SIGHUP, SIGTERM, SIGINT};
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
 		int rc = loop_signal_add(c->loop, signals[i], on_signal, c);
@@ -377,6 +422,16 @@ static int add_signals(struct control *c)
 			return rc;
 	}
 	return 0;
+}
+
+/* What the operator's requests are answered with. */
+static int make_operator(struct control *c)
+{
+	struct drain_config d = {c->loop, c->workers, c->metrics, on_drained, c};
+
+	c->inspect = inspect_create(c->loop, c->workers);
+	c->drain = drain_create(&d);
+	return c->inspect && c->drain ? 0 : -ENOMEM;
 }
 
 static int make_all(struct control *c, char why[256])
@@ -393,10 +448,10 @@ static int make_all(struct control *c, char why[256])
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
 	rc = workers_create(c->loop, c->settings, c->metrics, c->n_workers, &c->workers, why);
-	if (rc == 0) {
-		c->inspect = inspect_create(c->loop, c->workers);
-		rc = c->inspect ? make_api(c) : -ENOMEM;
-	}
+	if (rc == 0)
+		rc = make_operator(c);
+	if (rc == 0)
+		rc = make_api(c);
 	if (rc == 0)
 		rc = serve_admin(c, why);
 	if (rc == 0)
@@ -460,6 +515,7 @@ int control_run(struct control *c)
 		return rc;
 	}
 	c->is_running = true;
+	set_alternates(c);
 	log_start(c);
 	process_ready();
 	rc = loop_run(c->loop);
@@ -473,6 +529,7 @@ void control_destroy(struct control *c)
 {
 	if (!c)
 		return;
+	drain_destroy(c->drain);
 	workers_destroy(c->workers);
 	inspect_destroy(c->inspect);
 	http_server_destroy(c->api_server);

@@ -70,6 +70,13 @@ struct options_limits {
 	uint64_t connection_buffer;
 };
 
+struct options_alternate {
+	struct addr address;
+	uint64_t tls_port;
+	const char *domain;
+	int location; /* index: 0 internet, 1 intranet */
+};
+
 struct options_edge {
 	const char *realm;
 	uint64_t node;
@@ -83,6 +90,8 @@ struct options_edge {
 	bool sha256;
 	bool software;
 	uint64_t receive_buffer;
+	struct conf_list alternates; /* struct options_alternate */
+	const char *redirect_above;
 };
 
 struct options_key {
@@ -188,6 +197,10 @@ void options_check_keys(struct conf_doc *doc, const struct conf_list *keys);
 extern const struct conf_option options_oauth_key_table[];
 void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys);
 void options_check_tenants(struct conf_doc *doc, const struct options *o);
+
+/* options_alternates.c */
+extern const struct conf_option options_alternates_table[];
+void options_alternates_check(struct conf_doc *doc, const struct options_edge *e);
 
 #define OPTIONS_WORKERS_MAX 128
 /* "auto": the cores this process may run on. Checked when loaded, so it cannot fail. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The option table of the section "edge", with its rules. */
+#include <sallyport/api.h>
 #include <sallyport/net.h>
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
@@ -485,6 +486,7 @@ static void check_edge(struct conf_doc *doc, void *section)
 
 	check_faces(doc, e);
 	check_relay(doc, e);
+	options_alternates_check(doc, e);
 	if (e->limits.max_lifetime_s < e->limits.default_lifetime_s)
 		conf_fail(doc, &e->limits.max_lifetime_s,
 			"\"max_lifetime\" is shorter than \"default_lifetime\"; raise one or lower "
@@ -580,5 +582,26 @@ const struct conf_option options_edge_table[] = {
 		.text = "Kernel receive buffer of each listening socket: what a burst may fill "
 			"before packets are lost. Without the right to pass net.core.rmem_max, the "
 			"kernel gives what that allows."},
+	{.name = "alternates",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_edge, alternates),
+		.children = options_alternates_table,
+		.item_size = sizeof(struct options_alternate),
+		.max = API_ALTERNATES_MAX,
+		.flags = CONF_RELOAD,
+		.text = "Servers that new clients are sent to while this node drains (see "
+			"sallyportctl(8)) or has more than \"redirect_above\" to do: those that "
+			"answer. They must take this node's credentials."},
+	{.name = "redirect_above",
+		.type = CONF_STRING,
+		AT(options_edge, redirect_above),
+		.fallback = "0",
+		.example = "80%",
+		.flags = CONF_RELOAD,
+		.text = "From this many allocations on, a number or a percentage of "
+			"\"limits.allocations\", new clients are sent to an alternate that "
+			"answers; without one they are served here. 0: never. An alternate should "
+			"not send them on: clients follow one redirect."},
 	{.name = NULL},
 };

@@ -230,8 +230,29 @@ static int on_allocations(void *arg, const struct turn_question *q, api_allocati
 	return 0;
 }
 
-static const struct api_operator admin = {
-	.status = on_status, .reload = on_reload, .allocations = on_allocations};
+static void on_drain_show(void *arg, struct api_drain *out)
+{
+	struct rig *rig = arg;
+	*out = (struct api_drain){.is_on = rig->order.is_on,
+		.exits = rig->order.exits,
+		.n_allocations = 5,
+		.alternates = rig->order.alternates,
+		.n_alternates = rig->order.n_alternates,
+		.is_up = {true}};
+}
+
+static int on_drain(void *arg, const struct api_drain_order *o)
+{
+	struct rig *rig = arg;
+	rig->order = *o;
+	return 0;
+}
+
+static const struct api_operator admin = {.drain_show = on_drain_show,
+	.drain = on_drain,
+	.status = on_status,
+	.reload = on_reload,
+	.allocations = on_allocations};
 
 static void api_make(struct rig *rig)
 {

@@ -55,6 +55,7 @@ struct rig {
 	struct mras_config config;
 	atomic_bool is_ready, is_revoking_broken, is_reload_broken, is_asking_broken;
 	struct api_listener listener;
+	struct api_drain_order order;
 	struct turn_question question; /* the last one; read it when its answer is there */
 	int log_fd;
 	char log_path[PKI_PATH_LEN];

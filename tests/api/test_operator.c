@@ -209,6 +209,54 @@ static void workers_that_cannot_be_asked_are_a_503(void **state)
 	json_decref(ask(rig, "GET /admin/v1/allocations", NULL, 503));
 }
 
+static void drain_takes_alternates_and_shows_them(void **state)
+{
+	struct rig *rig = *state;
+	json_t *a = ask(rig, "POST /admin/v1/drain",
+		"{\"on\":true,\"exit\":true,\"to\":[{\"address\":\"192.0.2.9\",\"tlsPort\":443,"
+		"\"domain\":\"av2.example.com\",\"location\":\"intranet\"},"
+		"{\"address\":\"[2001:db8::9]:3479\"}]}",
+		200);
+	const json_t *first = json_array_get(json_object_get(a, "alternates"), 0);
+
+	assert_true(json_is_true(json_object_get(a, "draining")));
+	assert_string_equal(text(first, "address"), "192.0.2.9:3478");
+	assert_string_equal(text(first, "domain"), "av2.example.com");
+	assert_true(json_is_true(json_object_get(first, "up")));
+	json_decref(a);
+	assert_true(rig->order.is_on && rig->order.exits);
+	assert_int_equal(rig->order.n_alternates, 2);
+	assert_int_equal(rig->order.alternates[0].tls_port, 443);
+	assert_int_equal(rig->order.alternates[0].locations, AUTH_INTRANET);
+	assert_int_equal(rig->order.alternates[1].address.port, 3479);
+	assert_int_equal(rig->order.alternates[1].locations, 0);
+	a = ask(rig, "GET /admin/v1/drain", NULL, 200);
+	assert_int_equal(json_integer_value(json_object_get(a, "allocations")), 5);
+	json_decref(a);
+}
+
+static void malformed_drain_orders_change_nothing(void **state)
+{
+	static const char *const bodies[] = {"{}", "[]", "{\"on\":1}", "{\"on\":true,\"exit\":1}",
+		"{\"on\":true,\"to\":{}}", "{\"on\":true,\"to\":[{}]}", "{\"on\":true,\"to\":[1]}",
+		"{\"on\":true,\"to\":[{\"address\":\"moon\"}]}",
+		"{\"on\":true,\"to\":[{\"address\":\"0.0.0.0\"}]}",
+		"{\"on\":true,\"to\":[{\"address\":\"192.0.2.9:0\"}]}",
+		"{\"on\":true,\"to\":[{\"address\":\"192.0.2.9\",\"tlsPort\":65536}]}",
+		"{\"on\":true,\"to\":[{\"address\":\"192.0.2.9\",\"domain\":\"a b\"}]}",
+		"{\"on\":true,\"to\":[{\"address\":\"192.0.2.9\",\"location\":\"moon\"}]}"};
+	struct rig *rig = *state;
+	char many[1024] = "{\"on\":true,\"to\":[{}";
+
+	for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
+		json_decref(ask(rig, "POST /admin/v1/drain", bodies[i], 400));
+	for (unsigned i = 0; i < API_ALTERNATES_MAX; i++)
+		strcat(many, ",{}");
+	strcat(many, "]}");
+	refused(rig, "POST /admin/v1/drain", many, "more than 16");
+	assert_false(rig->order.is_on);
+}
+
 #define WITH_RIG(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -223,6 +271,8 @@ int main(void)
 		WITH_RIG(malformed_filters_are_refused),
 		WITH_RIG(one_allocation_comes_with_its_peers),
 		WITH_RIG(killing_needs_a_choice),
+		WITH_RIG(drain_takes_alternates_and_shows_them),
+		WITH_RIG(malformed_drain_orders_change_nothing),
 		WITH_RIG(workers_that_cannot_be_asked_are_a_503),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
