@@ -130,6 +130,7 @@ struct crypto_tls_config {
 	/* ALPN of RFC 7443: takes "stun.turn" and "stun.nat-discovery". A client that offers
 	 * neither, or no ALPN at all, gets in without. */
 	bool has_stun_alpn;
+	bool is_datagram; /* for DTLS 1.2 and nothing else; without client_ca */
 };
 
 /*
@@ -175,6 +176,45 @@ void crypto_tls_conn_destroy(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n);
 enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n);
+
+/* ---- DTLS 1.2 (RFC 6347) ---- */
+
+struct bio_method_st; /* BIO_METHOD */
+
+/*
+ * Where a connection's datagrams come from and go to. Embedded in the connection's owner; it
+ * outlives the connection.
+ */
+struct crypto_dtls_wire {
+	struct bytes in; /* the datagram that came; the next call reads it and leaves it empty */
+	/* DATAGRAM is the callee's until it returns. There is no failing: it may be lost. */
+	void (*send)(struct crypto_dtls_wire *w, struct bytes datagram);
+};
+
+/* What connections share; one is enough for any number of them, and goes after them. NULL: out of
+ * memory. */
+struct bio_method_st *crypto_dtls_method_create(void);
+void crypto_dtls_method_destroy(struct bio_method_st *m); /* NULL is fine */
+
+/*
+ * A server's connection that begins with wire->in: a ClientHello whose cookie the caller has found
+ * good (RFC 6347 §4.2.1). What the handshake sends comes in datagrams of at most MTU bytes. CTX is
+ * one with is_datagram. Then the functions for TLS do their work, and none of them ever wants to
+ * write; a record is one datagram, longer ones than CRYPTO_TLS_RECORD_MAX are not taken. -ENOMEM,
+ * ERR_MALFORMED.
+ */
+#define CRYPTO_DTLS_OVERHEAD 64 /* at most what a record is longer than what is in it */
+int crypto_dtls_conn_create(struct ssl_ctx_st *ctx, struct bio_method_st *method,
+	struct crypto_dtls_wire *wire, size_t mtu, struct ssl_st **out);
+/* In how many milliseconds the last flight is due again; false when none is. By the system's
+ * clock. */
+bool crypto_dtls_resend_in_ms(struct ssl_st *ssl, uint64_t *ms);
+/* Sends the flight again, if it is due. False: it has been sent too often. */
+bool crypto_dtls_resend(struct ssl_st *ssl);
+/* Gives the record buffers back, 33 KiB; and takes them again, which must be before anything else
+ * is done with SSL. False: out of memory; then SSL may only be destroyed, or asked again. */
+void crypto_dtls_rest(struct ssl_st *ssl);
+bool crypto_dtls_wake(struct ssl_st *ssl);
 
 /*
  * What a peer's verified certificate says. Names are dNSName and URI SANs as they stand in it, case

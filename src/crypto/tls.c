@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sallyport/crypto.h>
+#include "dtls.h"
 #include "identity.h"
 #include "pem.h"
 
@@ -30,7 +31,7 @@ int tls_refuse(char *why, const char *path, const char *what)
 	return ERR_TLS;
 }
 
-static int set_protocol(SSL_CTX *ctx, char *why)
+static int set_protocol(SSL_CTX *ctx, bool is_datagram, char *why)
 {
 	SSL_CTX_set_options(ctx, OPTIONS);
 	SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
@@ -42,7 +43,8 @@ static int set_protocol(SSL_CTX *ctx, char *why)
 	/* No finite-field groups: a client could make us compute with 8192 bits. */
 	int groups[] = {NID_X25519, NID_X9_62_prime256v1, NID_secp384r1};
 	if (SSL_CTX_set_num_tickets(ctx, 0) != 1 ||
-		SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1 ||
+		SSL_CTX_set_min_proto_version(
+			ctx, is_datagram ? DTLS1_2_VERSION : TLS1_2_VERSION) != 1 ||
 		SSL_CTX_set_cipher_list(ctx, TLS12_CIPHERS) != 1 ||
 		SSL_CTX_set1_groups(ctx, groups, ARRAY_LEN(groups)) != 1)
 		return tls_refuse(why, "TLS", "OpenSSL does not know our protocol settings");
@@ -110,14 +112,16 @@ int crypto_tls_server_create(
 		return ERR_CONFIG;
 	}
 	ERR_clear_error();
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	SSL_CTX *ctx = SSL_CTX_new(c->is_datagram ? DTLS_server_method() : TLS_server_method());
 	if (ctx == NULL)
 		return tls_refuse(why, "TLS", "no context can be made");
-	int rc = set_protocol(ctx, why);
+	int rc = set_protocol(ctx, c->is_datagram, why);
 	if (rc == 0)
 		rc = tls_identities_set(ctx, c, why);
 	if (rc == 0 && c->client_ca)
 		rc = set_client_ca(ctx, c, why);
+	if (rc == 0 && c->is_datagram)
+		dtls_context_set(ctx);
 	if (rc == 0 && c->has_stun_alpn)
 		SSL_CTX_set_alpn_select_cb(ctx, choose_alpn, NULL);
 	if (rc < 0)
