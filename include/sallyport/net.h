@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * net: packet buffers, UDP sockets that receive and send in batches, listeners for TCP and TLS, and
- * the pool of relay ports. Everything here belongs to one worker thread, but for the functions that
- * make a socket.
+ * net: packet buffers, UDP sockets that receive and send in batches, listeners for TCP and TLS,
+ * DTLS sessions, and the pool of relay ports. Everything here belongs to one worker thread, but for
+ * the functions that make a socket.
  */
 #ifndef SALLYPORT_NET_H
 #define SALLYPORT_NET_H
@@ -101,6 +101,7 @@ enum net_counter {
 	NET_C_CONNECTIONS, /* gauge */
 	NET_C_ACCEPTED_TCP,
 	NET_C_ACCEPTED_TLS,
+	NET_C_ACCEPTED_DTLS,
 	NET_C_ACCEPTED_UDP,   /* sessions of balancers */
 	NET_C_REFUSED_LIMIT,  /* over max_connections, or out of memory */
 	NET_C_REFUSED_CLIENT, /* over per_client */
@@ -113,13 +114,17 @@ enum net_counter {
 	NET_C_END_PROXY,  /* a balancer's, without a right header in time */
 	NET_C_END_SILENT, /* no handshake or no message in time */
 	NET_C_END_IDLE,
-	NET_C_END_REPLACED, /* a session whose port or place another client has got */
+	/* A session whose port or place another client has got, or the same client anew. */
+	NET_C_END_REPLACED,
 	NET_C_PROXY_DROPPED,
 	NET_C_RX_MESSAGES,
 	NET_C_TX_MESSAGES,
 	NET_C_RX_MESSAGE_BYTES,
 	NET_C_TX_MESSAGE_BYTES,
 	NET_C_STREAM_FULL,
+	NET_C_DTLS_COOKIES,
+	NET_C_DTLS_MALFORMED,
+	NET_C_DTLS_NO_SESSION,
 	NET_C_COUNT,
 };
 extern const struct metrics_group net_counters;
@@ -194,7 +199,7 @@ struct net_listener_config {
 	struct ssl_ctx_st *tls; /* a count is taken; NULL: plain TCP */
 	struct wheel *wheel;
 	const struct clock *clock;
-	uint32_t max_connections; /* of all listeners of this net; further ones are closed */
+	uint32_t max_connections; /* of this net, DTLS included; further ones are closed */
 	uint32_t per_client;      /* of them; 0: no limit. See NET_C_REFUSED_CLIENT */
 	uint32_t buffer_bytes;    /* at least NET_BUFFER_MIN; the kernel's buffer is as large */
 	/* Who begins each connection with a header of the PROXY protocol, before TLS: the client
@@ -246,6 +251,43 @@ int net_proxy_open(struct net *n, const struct net_proxy_config *c, const struct
 void net_proxy_close(struct net_proxy *x);
 /* The socket's own port. */
 struct net_port *net_proxy_port(struct net_proxy *x);
+
+/* ---- DTLS (RFC 7350) ---- */
+
+/*
+ * Sessions over a UDP port that its opener keeps and may use for other things as well. Each is a
+ * port, whose packets are what its records hold, and has the times of a connection. Nothing is kept
+ * of a client before it has shown by a cookie that it receives at its address (RFC 6347 §4.2.1),
+ * and nothing it is sent until then is longer than what it sent.
+ */
+#define NET_DTLS_MTU 1200 /* longest datagram of a handshake */
+
+struct net_dtls_config {
+	struct net_port *port;  /* UDP; not owned, closed after this */
+	struct ssl_ctx_st *tls; /* with is_datagram; a count is taken */
+	struct wheel *wheel;
+	const struct clock *clock;
+	/* As in net_listener_config; a client over them gets no answer. */
+	uint32_t max_connections, per_client;
+};
+
+struct net_dtls;
+
+/* Is it DTLS, by a datagram's first byte (RFC 7983 §7)? */
+static inline bool net_is_dtls(uint8_t first)
+{
+	return first >= 20 && first <= 63;
+}
+
+/* OWNER becomes that of every session. -ENOMEM. */
+int net_dtls_create(struct net *n, const struct net_dtls_config *c, const struct net_handler *h,
+	void *owner, struct net_dtls **out);
+/* Ends its sessions too. */
+void net_dtls_destroy(struct net_dtls *d);
+/* A datagram that came to the port; B is taken. */
+void net_dtls_receive(struct net_dtls *d, struct net_buf *b);
+/* As net_listener_tls_set. */
+void net_dtls_tls_set(struct net_dtls *d, struct ssl_ctx_st *tls);
 
 /* ---- relay ports ---- */
 

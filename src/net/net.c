@@ -36,11 +36,13 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 	[NET_C_ICMP] = {"sallyport_net_icmp_errors_total", NULL, METRICS_COUNTER,
 		"ICMP errors that relayed datagrams met."},
 	[NET_C_CONNECTIONS] = {"sallyport_net_connections", NULL, METRICS_GAUGE,
-		"Connections of clients that are open, sessions of load balancers on UDP among "
-		"them."},
+		"Connections of clients that are open, DTLS sessions and those of load balancers "
+		"on UDP among them."},
 	[NET_C_ACCEPTED_TCP] = {"sallyport_net_connections_total", "transport=\"tcp\"",
 		METRICS_COUNTER, "Connections accepted."},
 	[NET_C_ACCEPTED_TLS] = {"sallyport_net_connections_total", "transport=\"tls\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_ACCEPTED_DTLS] = {"sallyport_net_connections_total", "transport=\"dtls\"",
 		METRICS_COUNTER, NULL},
 	[NET_C_ACCEPTED_UDP] = {"sallyport_net_connections_total", "transport=\"udp\"",
 		METRICS_COUNTER, NULL},
@@ -82,6 +84,12 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[NET_C_STREAM_FULL] = {"sallyport_net_stream_drops_total", NULL, METRICS_COUNTER,
 		"Messages for connections whose reader was too slow."},
+	[NET_C_DTLS_COOKIES] = {"sallyport_net_dtls_cookies_total", NULL, METRICS_COUNTER,
+		"Hellos of DTLS clients answered by a cookie; nothing is kept of them."},
+	[NET_C_DTLS_MALFORMED] = {"sallyport_net_dtls_drops_total", "reason=\"malformed\"",
+		METRICS_COUNTER, "Datagrams that look like DTLS and belong to no session."},
+	[NET_C_DTLS_NO_SESSION] = {"sallyport_net_dtls_drops_total", "reason=\"no_session\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group net_counters = {rows, NET_C_COUNT};
 
