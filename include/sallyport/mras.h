@@ -71,7 +71,7 @@ struct mras_relay {
 	const char *host_name;        /* NULL: answers carry the addresses only */
 	const struct addr *addresses; /* their ports are not looked at */
 	size_t n_addresses;
-	uint16_t udp_port, tcp_port, tls_port;
+	uint16_t udp_port, tcp_port, tls_port, dtls_port;
 	unsigned tenant;
 };
 

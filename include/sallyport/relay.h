@@ -22,13 +22,15 @@ extern const struct metrics_group relay_counters;
 
 /* One listening socket of this worker. */
 struct relay_listener {
-	int fd; /* bound UDP or TCP socket; taken */
+	/* Bound UDP or TCP socket; taken. -1: DTLS on the socket of an earlier AUTH_UDP listener
+	 * of the same address. */
+	int fd;
 	struct addr local;
 	enum auth_location location;
-	enum auth_transport transport; /* AUTH_UDP, AUTH_TCP or AUTH_TLS */
-	struct ssl_ctx_st *tls;        /* AUTH_TLS; a count is taken */
-	uint32_t tenant;               /* id; the default one: or whom the server name chooses */
-	unsigned face;                 /* which of a relay_tls TLS comes from later */
+	enum auth_transport transport;
+	struct ssl_ctx_st *tls; /* AUTH_TLS, AUTH_DTLS; a count is taken */
+	uint32_t tenant;        /* id; the default one: or whom the server name chooses */
+	unsigned face;          /* which of a relay_tls TLS comes from later */
 	/* Balancers that speak the PROXY protocol here; copied. */
 	const struct prefix *balancers;
 	size_t n_balancers;
@@ -42,7 +44,7 @@ struct relay_config {
 	const uint8_t *ticket_key; /* CRYPTO_SEAL_KEY_LEN bytes, copied; the same for all workers */
 	const struct relay_listener *listeners;
 	size_t n_listeners;
-	uint32_t max_connections;        /* of this worker, TCP and TLS together */
+	uint32_t max_connections;        /* of this worker, TCP, TLS and DTLS together */
 	uint32_t connections_per_client; /* of them; 0: no limit */
 	uint32_t connection_buffer;      /* as in struct net_listener_config */
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
@@ -75,10 +77,11 @@ struct relay_lease_answer {
 };
 extern const struct msg_type relay_lease_msg; /* struct relay_lease_answer */
 /* New contexts for new connections, by the faces' numbers; a count of each goes with it. NULL where
- * a face has no TLS. */
+ * a face has no TLS, or no DTLS. */
 #define RELAY_FACES_MAX 16
 struct relay_tls {
 	struct ssl_ctx_st *by_face[RELAY_FACES_MAX];
+	struct ssl_ctx_st *dtls_by_face[RELAY_FACES_MAX];
 };
 extern const struct msg_type relay_tls_msg; /* struct relay_tls */
 

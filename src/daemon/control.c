@@ -486,6 +486,21 @@ int control_create(const char *path, struct settings *s, struct control **out, c
 	return 0;
 }
 
+static const char *transport_name(enum auth_transport t)
+{
+	switch (t) {
+	case AUTH_UDP:
+		return "udp";
+	case AUTH_TCP:
+		return "tcp";
+	case AUTH_TLS:
+		return "tls";
+	case AUTH_DTLS:
+	default:
+		return "dtls";
+	}
+}
+
 static void log_start(const struct control *c)
 {
 	const struct settings *s = c->settings;
@@ -493,11 +508,8 @@ static void log_start(const struct control *c)
 
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct settings_listener *l = &s->listeners[i];
-		const char *transport = l->transport == AUTH_UDP   ? "udp"
-					: l->transport == AUTH_TCP ? "tcp"
-								   : "tls";
 		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=%s", l->face,
-			addr_format(&l->local, a), transport);
+			addr_format(&l->local, a), transport_name(l->transport));
 	}
 	const struct addr *api = s->options->mras.listen.items;
 	for (size_t i = 0; i < s->options->mras.listen.n; i++)

@@ -26,6 +26,7 @@ struct options_face {
 	struct conf_list listen;         /* struct addr */
 	struct conf_list tcp;            /* struct addr */
 	struct conf_list tls;            /* struct addr */
+	struct conf_list dtls;           /* struct addr */
 	struct conf_list proxy_protocol; /* struct prefix */
 	int proxy_protocol_udp;          /* index: 0 each, 1 first */
 	const char *certificate;

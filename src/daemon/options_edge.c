@@ -7,7 +7,7 @@
 
 #include "options.h"
 
-#define STUNS_PORT      5349 /* of STUN over TLS */
+#define STUNS_PORT      5349 /* of STUN over TLS and DTLS */
 #define AT(type, field) .offset = offsetof(struct type, field)
 
 static const char *const proxy_udp_names[] = {"each", "first", NULL};
@@ -80,12 +80,24 @@ static const struct conf_option face_table[] = {
 		.text = "Addresses to take TLS connections on, port 5349 unless given; 443 gets "
 			"through most firewalls. The API hands out the port of the first. Without "
 			"any there is no TLS."},
+	{.name = "dtls",
+		.type = CONF_LIST,
+		.item = CONF_ADDR,
+		AT(options_face, dtls),
+		.max = 16,
+		.example = "[192.0.2.10, \"2001:db8::10\"]",
+		.children = &tls_item,
+		.text = "Addresses to take DTLS 1.2 on, over UDP, port 5349 unless given. One that "
+			"is in \"listen\" too serves both from one socket; what load balancers of "
+			"\"proxy_protocol\" bring there is not DTLS. The API hands out the port of "
+			"the first. Without any there is no DTLS."},
 	{.name = "certificate",
 		.type = CONF_PATH,
 		AT(options_face, certificate),
 		.flags = CONF_RELOAD,
 		.example = "/etc/sallyport/tls/edge.pem",
-		.text = "Certificate for \"tls\", with its chain, in PEM. It should bear the "
+		.text = "Certificate for \"tls\" and \"dtls\", with its chain, in PEM. It should "
+			"bear the "
 			"name in \"host\". Read again on SIGHUP, for new connections."},
 	{.name = "private_key",
 		.type = CONF_PATH,
@@ -338,8 +350,8 @@ static const struct conf_option limits_table[] = {
 		.min = 1,
 		.max = 1000000,
 		.fallback = "10000",
-		.text = "TCP and TLS connections of clients on this node at once; further ones "
-			"are closed."},
+		.text = "TCP and TLS connections and DTLS sessions of clients on this node at "
+			"once; further ones are closed, or get no answer."},
 	{.name = "connections_per_client",
 		.type = CONF_UINT,
 		AT(options_limits, connections_per_client),
@@ -390,10 +402,12 @@ static void check_tls(struct conf_doc *doc, const struct options_face *f)
 					"port");
 		}
 	}
-	if (f->tls.n > 0 && !f->certificate)
-		conf_fail(doc, &f->tls,
-			"\"tls\" needs a certificate; name it in \"certificate\" and its key in "
-			"\"private_key\"");
+	const struct conf_list *user = f->tls.n > 0 ? &f->tls : &f->dtls;
+	if (user->n > 0 && !f->certificate)
+		conf_fail(doc, user,
+			"\"%s\" needs a certificate; name it in \"certificate\" and its key in "
+			"\"private_key\"",
+			user == &f->tls ? "tls" : "dtls");
 	else if (f->certificate && !f->private_key)
 		conf_fail(doc, &f->certificate,
 			"the certificate needs its key; name it in \"private_key\"");
@@ -404,9 +418,10 @@ static void check_tls(struct conf_doc *doc, const struct options_face *f)
 		conf_fail(doc, &f->certificates,
 			"which certificate do clients get that ask for no name? Name it in "
 			"\"certificate\" and its key in \"private_key\"");
-	else if (f->certificate && f->tls.n == 0)
+	else if (f->certificate && user->n == 0)
 		conf_warn(doc, &f->certificate,
-			"nothing uses this certificate; name addresses in \"tls\", or remove it");
+			"nothing uses this certificate; name addresses in \"tls\" or \"dtls\", "
+			"or remove it");
 }
 
 /* Nothing is said against one's own networks: they can be as large as they like. */
@@ -430,6 +445,7 @@ static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 		check_addresses(doc, &f[i].listen);
 		check_addresses(doc, &f[i].tcp);
 		check_addresses(doc, &f[i].tls);
+		check_addresses(doc, &f[i].dtls);
 		check_tls(doc, &f[i]);
 		check_balancers(doc, &f[i].proxy_protocol);
 		for (size_t k = 0; k < i; k++) {

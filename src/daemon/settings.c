@@ -27,6 +27,17 @@ void *settings_take(struct settings *s, size_t n, size_t size)
 
 /* ---- listeners ---- */
 
+static bool has_address(const struct conf_list *l, const struct addr *a)
+{
+	const struct addr *list = l->items;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (addr_equal(&list[i], a))
+			return true;
+	}
+	return false;
+}
+
 static void add_listeners(
 	struct settings *s, unsigned face, const struct conf_list *l, enum auth_transport transport)
 {
@@ -38,9 +49,13 @@ static void add_listeners(
 	uint32_t tenant = number ? s->tenants[number - 1].id : TURN_TENANT_DEFAULT;
 
 	for (size_t k = 0; k < l->n; k++)
-		s->listeners[s->n_listeners++] = (struct settings_listener){a[k],
-			f->location ? AUTH_INTRANET : AUTH_INTERNET, transport, tenant, f->name,
-			face};
+		s->listeners[s->n_listeners++] = (struct settings_listener){.local = a[k],
+			.location = f->location ? AUTH_INTRANET : AUTH_INTERNET,
+			.transport = transport,
+			.tenant = tenant,
+			.face = f->name,
+			.face_index = face,
+			.shares_socket = transport == AUTH_DTLS && has_address(&f->listen, &a[k])};
 }
 
 static int make_listeners(struct settings *s)
@@ -49,7 +64,7 @@ static int make_listeners(struct settings *s)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->options->edge.faces.n; i++)
-		n += f[i].listen.n + f[i].tcp.n + f[i].tls.n;
+		n += f[i].listen.n + f[i].tcp.n + f[i].tls.n + f[i].dtls.n;
 	s->listeners = settings_take(s, n, sizeof(*s->listeners));
 	if (!s->listeners)
 		return -ENOMEM;
@@ -57,6 +72,7 @@ static int make_listeners(struct settings *s)
 		add_listeners(s, i, &f[i].listen, AUTH_UDP);
 		add_listeners(s, i, &f[i].tcp, AUTH_TCP);
 		add_listeners(s, i, &f[i].tls, AUTH_TLS);
+		add_listeners(s, i, &f[i].dtls, AUTH_DTLS);
 	}
 	return 0;
 }
@@ -74,7 +90,8 @@ static const void *certificate_field(const struct options_face *f,
 	return &f->certificate;
 }
 
-static int make_face_tls(struct settings *s, const struct options_face *f, struct ssl_ctx_st **out)
+static int make_face_tls(
+	struct settings *s, const struct options_face *f, bool is_datagram, struct ssl_ctx_st **out)
 {
 	const struct options_certificate **from;
 	size_t n;
@@ -92,6 +109,7 @@ static int make_face_tls(struct settings *s, const struct options_face *f, struc
 		.more = more,
 		.n_more = n,
 		.has_stun_alpn = true,
+		.is_datagram = is_datagram,
 	};
 	rc = crypto_tls_server_create(&c, out, why);
 	if (rc != 0)
@@ -107,7 +125,10 @@ static int make_faces_tls(struct settings *s)
 	int first = 0;
 
 	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
-		int rc = f[i].tls.n ? make_face_tls(s, &f[i], &s->faces_tls.by_face[i]) : 0;
+		int rc = f[i].tls.n ? make_face_tls(s, &f[i], false, &s->faces_tls.by_face[i]) : 0;
+		/* What is wrong with the files has been said once. */
+		if (rc == 0 && f[i].dtls.n)
+			rc = make_face_tls(s, &f[i], true, &s->faces_tls.dtls_by_face[i]);
 		if (first == 0)
 			first = rc;
 	}
@@ -294,7 +315,7 @@ static int make_relays(struct settings *s)
 	for (size_t i = 0; i < e->faces.n; i++) {
 		const struct conf_list *l = f[i].advertise.n ? &f[i].advertise : &f[i].listen;
 		const struct addr *listen = f[i].listen.items, *tcp = f[i].tcp.items,
-				  *tls = f[i].tls.items;
+				  *tls = f[i].tls.items, *dtls = f[i].dtls.items;
 		struct mras_relay one = {
 			.location = f[i].location ? AUTH_INTRANET : AUTH_INTERNET,
 			.host_name = f[i].host,
@@ -303,6 +324,7 @@ static int make_relays(struct settings *s)
 			.udp_port = listen[0].port,
 			.tcp_port = f[i].tcp.n ? tcp[0].port : 0,
 			.tls_port = f[i].tls.n ? tls[0].port : 0,
+			.dtls_port = f[i].dtls.n ? dtls[0].port : 0,
 		};
 		n += settings_tenants_relays(s, &f[i], &one, r + n);
 	}
@@ -429,8 +451,10 @@ void settings_destroy(struct settings *s)
 	settings_tenants_fini(s);
 	auth_snapshot_put(s->auth);
 	crypto_tls_destroy(s->tls);
-	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++) {
 		crypto_tls_destroy(s->faces_tls.by_face[i]);
+		crypto_tls_destroy(s->faces_tls.dtls_by_face[i]);
+	}
 	list_for_each_safe (it, &s->arena) {
 		list_remove(it);
 		free(CONTAINER_OF(it, struct block, link));

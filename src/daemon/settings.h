@@ -28,6 +28,7 @@ struct settings_listener {
 	uint32_t tenant;     /* id; the default one: or whom the client chooses */
 	const char *face;    /* its name */
 	unsigned face_index; /* in the configuration */
+	bool shares_socket;  /* DTLS on an address where the same face listens for UDP */
 };
 
 struct settings {
@@ -42,7 +43,7 @@ struct settings {
 	struct ssl_ctx_st *tls;     /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
 	size_t n_listeners;
-	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS. Counted */
+	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
 	struct list arena;          /* blocks that live as long as this */
 };
 

@@ -189,12 +189,12 @@ static bool relay_for(
 {
 	if (face->tenant || t->by_key)
 		return serves(face, t);
-	/* Only the name leads to it, and only TLS has one. */
+	/* Only the name leads to it, and only TLS and DTLS have one. */
 	r->host_name = plain_host(t);
 	r->n_addresses = 0;
 	r->udp_port = 0;
 	r->tcp_port = 0;
-	return r->host_name && r->tls_port != 0;
+	return r->host_name && (r->tls_port != 0 || r->dtls_port != 0);
 }
 
 size_t settings_tenants_relays(const struct settings *s, const struct options_face *face,

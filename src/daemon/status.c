@@ -75,6 +75,8 @@ static size_t fill_certificates(
 	for (size_t i = 0; i < o->edge.faces.n; i++) {
 		const struct ssl_ctx_st *ctx = from->faces_tls.by_face[i];
 		if (!ctx)
+			ctx = from->faces_tls.dtls_by_face[i]; /* the same certificate */
+		if (!ctx)
 			continue;
 		snprintf(s->used_by[n], USED_BY_LEN, "face %s", f[i].name);
 		s->certificates[n] = (struct api_certificate){

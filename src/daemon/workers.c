@@ -40,10 +40,15 @@ struct workers {
 
 /* ---- sockets ---- */
 
+static bool is_udp(const struct settings_listener *l)
+{
+	return l->transport == AUTH_UDP || l->transport == AUTH_DTLS;
+}
+
 static int make_socket(
 	const struct settings_listener *l, bool reuseport, uint32_t rcvbuf_bytes, int *fd)
 {
-	if (l->transport == AUTH_UDP)
+	if (is_udp(l))
 		return net_udp_socket(&l->local, reuseport, rcvbuf_bytes, fd);
 	return net_tcp_socket(&l->local, reuseport, fd);
 }
@@ -68,24 +73,25 @@ static void say_bind(const struct settings_listener *l, int rc, char why[WORKERS
 	const char *hint = "";
 
 	if (rc == -EADDRINUSE)
-		hint = l->transport == AUTH_UDP
-			       ? "; another program holds it: ss -lunp shows which"
-			       : "; another program holds it: ss -ltnp shows which";
+		hint = is_udp(l) ? "; another program holds it: ss -lunp shows which"
+				 : "; another program holds it: ss -ltnp shows which";
 	else if (rc == -EADDRNOTAVAIL)
 		hint = "; this host has no such address: ip addr shows those it has";
 	else if (rc == -EACCES)
 		hint = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	snprintf(why, WORKERS_WHY_LEN, "cannot listen on %s%s for face \"%s\": %s%s",
-		addr_format(&l->local, a), l->transport == AUTH_UDP ? "" : " (TCP)", l->face,
-		err_text(rc), hint);
+		addr_format(&l->local, a), is_udp(l) ? "" : " (TCP)", l->face, err_text(rc), hint);
 }
 
-/* One socket per listener and worker; FDS is n_listeners * n, worker by worker. */
+/* One socket per listener and worker, but for those that share another's; FDS is n_listeners * n,
+ * worker by worker. */
 static int bind_all(const struct settings *s, unsigned n, int *fds, char why[WORKERS_WHY_LEN])
 {
 	uint32_t rcvbuf = (uint32_t)s->options->edge.receive_buffer;
 
 	for (size_t i = 0; i < s->n_listeners; i++) {
+		if (s->listeners[i].shares_socket)
+			continue;
 		int rc = probe(&s->listeners[i]);
 		for (unsigned w = 0; w < n && rc == 0; w++)
 			rc = make_socket(
@@ -126,6 +132,8 @@ static int make_relay(
 		};
 		if (from->transport == AUTH_TLS)
 			l[k].tls = s->faces_tls.by_face[from->face_index];
+		if (from->transport == AUTH_DTLS)
+			l[k].tls = s->faces_tls.dtls_by_face[from->face_index];
 		fds[k] = -1; /* relay_create takes it */
 	}
 	struct relay_config c = {
@@ -267,15 +275,19 @@ static struct relay_tls tls_get(const struct relay_tls *from)
 {
 	struct relay_tls t;
 
-	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++) {
 		t.by_face[i] = crypto_tls_get(from->by_face[i]);
+		t.dtls_by_face[i] = crypto_tls_get(from->dtls_by_face[i]);
+	}
 	return t;
 }
 
 static void tls_put(struct relay_tls *t)
 {
-	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++) {
 		crypto_tls_destroy(t->by_face[i]);
+		crypto_tls_destroy(t->dtls_by_face[i]);
+	}
 }
 
 static bool tell_tls(struct workers *ws, struct worker *w)

@@ -59,11 +59,11 @@ static json_t *port_json(uint16_t port)
 static json_t *relay_json(const struct mras_relay *r, const struct mras_view *v)
 {
 	/* 'o*' and 's*' leave a member out when its value is NULL. */
-	return json_pack("{s:s, s:s*, s:o, s:o*, s:o*, s:o*}", "location",
+	return json_pack("{s:s, s:s*, s:o, s:o*, s:o*, s:o*, s:o*}", "location",
 		r->location == AUTH_INTERNET ? "internet" : "intranet", "hostName",
 		mras_relay_is_named(r, v) ? r->host_name : NULL, "addresses", addresses_json(r, v),
 		"udpPort", port_json(r->udp_port), "tcpPort", port_json(r->tcp_port), "tlsPort",
-		port_json(r->tls_port));
+		port_json(r->tls_port), "dtlsPort", port_json(r->dtls_port));
 }
 
 static json_t *relays_json(const struct mras_config *c, const struct mras_view *v)

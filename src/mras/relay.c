@@ -25,7 +25,7 @@ bool mras_relay_is_offered(const struct mras_relay *r, const struct mras_view *v
 	size_t i = 0;
 	if (r->tenant != v->tenant || (r->location & v->locations) == 0)
 		return false;
-	if (r->udp_port == 0 && r->tcp_port == 0 && r->tls_port == 0)
+	if (r->udp_port == 0 && r->tcp_port == 0 && r->tls_port == 0 && r->dtls_port == 0)
 		return false;
 	return mras_relay_is_named(r, v) || mras_relay_next_address(r, v, &i) != NULL;
 }
@@ -36,7 +36,7 @@ static int host_urls(const struct mras_relay *r, const char *host, mras_url_fn f
 		const char *scheme, *transport;
 		uint16_t port;
 	} ways[] = {{"turn", "udp", r->udp_port}, {"turn", "tcp", r->tcp_port},
-		{"turns", "tcp", r->tls_port}};
+		{"turns", "tcp", r->tls_port}, {"turns", "udp", r->dtls_port}};
 	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
 		char url[HOST_LEN + 40];
 		if (ways[i].port == 0)

@@ -19,9 +19,10 @@ const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
 
 struct listener {
 	struct relay *relay;           /* not owned */
-	struct net_port *port;         /* UDP, without balancers */
+	struct net_port *port;         /* UDP without balancers; DTLS with a socket of its own */
 	struct net_proxy *proxy;       /* UDP with them */
 	struct net_listener *listener; /* TCP and TLS */
+	struct net_dtls *dtls;         /* DTLS: owned. UDP: that of its socket, not owned */
 	struct prefix_set *balancers;  /* owned; NULL: none */
 	enum auth_location location;
 	enum auth_transport transport;
@@ -36,6 +37,7 @@ struct relay {
 	struct turn_server *turn;
 	metrics_cell *cells;
 	struct net_handler listener_handler;
+	struct net_handler dtls_handler;
 	struct net_handler relay_port_handler;
 	struct listener *listeners;
 	size_t n_listeners;
@@ -54,6 +56,18 @@ static uint32_t tenant_of(const struct listener *l, const struct net_port *p)
 	return turn_server_tenant(l->relay->turn, p->host);
 }
 
+static void not_turn(struct relay *r, struct net_buf *b)
+{
+	metrics_add(r->cells, RELAY_C_NOT_TURN, 1);
+	net_buf_put(r->net, b);
+}
+
+/* The socket itself, not a balancer's session on it. */
+static struct net_port *udp_port(const struct listener *l)
+{
+	return l->proxy ? net_proxy_port(l->proxy) : l->port;
+}
+
 static void from_client(struct listener *l, struct net_port *p, struct net_buf *b)
 {
 	struct relay *r = l->relay;
@@ -62,13 +76,17 @@ static void from_client(struct listener *l, struct net_port *p, struct net_buf *
 		flow_from_client(r->flows, p, b);
 		return;
 	}
+	/* Before STUN, whose first byte is any below 64 where there is no DTLS (RFC 7983 §7). */
+	if (b->len > 0 && l->dtls && p == udp_port(l) && net_is_dtls(b->data[0])) {
+		net_dtls_receive(l->dtls, b);
+		return;
+	}
 	if (b->len > 0 && stun_is_message(b->data[0])) {
 		struct turn_client c = {p, b->addr, l->location, l->transport, tenant_of(l, p)};
 		turn_from_client(r->turn, &c, b);
 		return;
 	}
-	metrics_add(r->cells, RELAY_C_NOT_TURN, 1);
-	net_buf_put(r->net, b);
+	not_turn(r, b);
 }
 
 static void on_client_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
@@ -76,6 +94,19 @@ static void on_client_packets(void *arg, struct net_port *p, struct net_buf **bu
 	(void)arg;
 	for (size_t i = 0; i < n; i++)
 		from_client(p->owner, p, bufs[i]);
+}
+
+/* At a socket that has nothing but DTLS. */
+static void on_dtls_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	struct listener *l = p->owner;
+
+	for (size_t i = 0; i < n; i++) {
+		if (bufs[i]->len > 0 && net_is_dtls(bufs[i]->data[0]))
+			net_dtls_receive(l->dtls, bufs[i]);
+		else
+			not_turn(arg, bufs[i]);
+	}
 }
 
 static void on_closed(void *arg, struct net_port *p, const struct addr *client)
@@ -137,7 +168,7 @@ static struct net_port *find_listener(void *arg, const struct addr *local)
 
 	for (size_t i = 0; i < r->n_listeners; i++) {
 		struct net_port *p = r->listeners[i].port;
-		if (p && addr_equal(&p->local, local))
+		if (p && r->listeners[i].transport == AUTH_UDP && addr_equal(&p->local, local))
 			return p;
 	}
 	return NULL;
@@ -193,6 +224,40 @@ static int open_udp(struct relay *r, const struct relay_config *c,
 	return net_proxy_open(r->net, &n, &r->listener_handler, l, &l->proxy);
 }
 
+static struct listener *find_udp(struct relay *r, const struct addr *local)
+{
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		struct listener *l = &r->listeners[i];
+		if (l->transport == AUTH_UDP && addr_equal(&udp_port(l)->local, local))
+			return l;
+	}
+	return NULL;
+}
+
+static int open_dtls(struct relay *r, const struct relay_config *c,
+	const struct relay_listener *from, struct listener *l)
+{
+	bool is_shared = from->fd < 0;
+	struct listener *udp = is_shared ? find_udp(r, &from->local) : l;
+	int rc = 0;
+
+	assert(udp); /* whoever gives no socket names one of ours */
+	if (!is_shared)
+		rc = net_udp_open(r->net, from->fd, &from->local, &r->dtls_handler, l, &l->port);
+	if (rc != 0)
+		return rc;
+	struct net_dtls_config n = {.port = udp_port(udp),
+		.tls = from->tls,
+		.wheel = loop_wheel(c->loop),
+		.clock = loop_clock(c->loop),
+		.max_connections = c->max_connections,
+		.per_client = c->connections_per_client};
+	rc = net_dtls_create(r->net, &n, &r->listener_handler, l, &l->dtls);
+	if (rc == 0)
+		udp->dtls = l->dtls;
+	return rc;
+}
+
 static int open_listener(struct relay *r, const struct relay_config *c, size_t i)
 {
 	const struct relay_listener *from = &c->listeners[i];
@@ -203,6 +268,8 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		.transport = from->transport,
 		.tenant = from->tenant,
 		.face = from->face};
+	if (from->transport == AUTH_DTLS)
+		return open_dtls(r, c, from, l);
 	int rc = name_balancers(l, from);
 	if (rc != 0) {
 		close(from->fd);
@@ -224,16 +291,25 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 	return net_listener_open(r->net, &n, &r->listener_handler, l, &l->listener);
 }
 
+/* Those from FIRST on. */
+static void close_sockets(const struct relay_config *c, size_t first)
+{
+	for (size_t i = first; i < c->n_listeners; i++) {
+		if (c->listeners[i].fd >= 0)
+			close(c->listeners[i].fd);
+	}
+}
+
 static int open_listeners(struct relay *r, const struct relay_config *c)
 {
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		int rc = open_listener(r, c, i);
 		r->n_listeners++;
 		/* It has taken this descriptor; those behind it are still ours. */
-		for (size_t k = i + 1; rc != 0 && k < c->n_listeners; k++)
-			close(c->listeners[k].fd);
-		if (rc != 0)
+		if (rc != 0) {
+			close_sockets(c, i + 1);
 			return rc;
+		}
 	}
 	return 0;
 }
@@ -279,6 +355,7 @@ static struct relay *make(const struct relay_config *c)
 	r->lease_arg = c->arg;
 	r->listener_handler =
 		(struct net_handler){.packets = on_client_packets, .arg = r, .closed = on_closed};
+	r->dtls_handler = (struct net_handler){.packets = on_dtls_packets, .arg = r};
 	r->relay_port_handler =
 		(struct net_handler){.packets = on_peer_packets, .icmp = on_icmp, .arg = r};
 	r->listeners = calloc(c->n_listeners ? c->n_listeners : 1, sizeof(*r->listeners));
@@ -297,8 +374,7 @@ int relay_create(const struct relay_config *c, struct relay **out)
 	int rc = r ? create_turn(r, c) : -ENOMEM;
 
 	if (rc != 0) {
-		for (size_t i = 0; i < c->n_listeners; i++)
-			close(c->listeners[i].fd);
+		close_sockets(c, 0);
 		relay_destroy(r);
 		return rc;
 	}
@@ -311,11 +387,14 @@ int relay_create(const struct relay_config *c, struct relay **out)
 	return 0;
 }
 
-void relay_destroy(struct relay *r)
+/* DTLS first: its sessions say good-bye through the sockets. */
+static void close_listeners(struct relay *r)
 {
-	if (!r)
-		return;
-	turn_server_destroy(r->turn);
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		struct listener *l = &r->listeners[i];
+		if (l->transport == AUTH_DTLS && l->dtls)
+			net_dtls_destroy(l->dtls);
+	}
 	for (size_t i = 0; i < r->n_listeners; i++) {
 		struct listener *l = &r->listeners[i];
 		if (l->port)
@@ -326,6 +405,14 @@ void relay_destroy(struct relay *r)
 			net_listener_close(l->listener);
 		prefix_set_destroy(l->balancers);
 	}
+}
+
+void relay_destroy(struct relay *r)
+{
+	if (!r)
+		return;
+	turn_server_destroy(r->turn);
+	close_listeners(r);
 	free(r->listeners);
 	flow_table_destroy(r->flows);
 	net_destroy(r->net);
@@ -383,8 +470,10 @@ static void discard_tls(void *payload)
 {
 	struct relay_tls *t = payload;
 
-	for (size_t i = 0; i < RELAY_FACES_MAX; i++)
+	for (size_t i = 0; i < RELAY_FACES_MAX; i++) {
 		crypto_tls_destroy(t->by_face[i]);
+		crypto_tls_destroy(t->dtls_by_face[i]);
+	}
 }
 
 static void on_tls(void *ctx, void *payload)
@@ -397,6 +486,8 @@ static void on_tls(void *ctx, void *payload)
 		assert(l->face < RELAY_FACES_MAX);
 		if (l->transport == AUTH_TLS && t->by_face[l->face])
 			net_listener_tls_set(l->listener, t->by_face[l->face]);
+		if (l->transport == AUTH_DTLS && t->dtls_by_face[l->face])
+			net_dtls_tls_set(l->dtls, t->dtls_by_face[l->face]);
 	}
 	discard_tls(t);
 }

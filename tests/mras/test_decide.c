@@ -255,6 +255,22 @@ static void caller_of_one_location_gives_no_other(void **state)
 	assert_item(f, ALICE ",\"location\":\"intranet\"", "forbidden");
 }
 
+/* "turns" over UDP is what a client reads as DTLS. Few do, so it stands behind the others. */
+static void dtls_comes_last(void **state)
+{
+	struct fixture *f = *state;
+	f->relays[0].tcp_port = 0;
+	f->relays[0].dtls_port = 5349;
+	json_t *item = ask_item(f, ALICE ",\"location\":\"internet\"");
+	const json_t *relay = json_array_get(json_object_get(item, "relays"), 0);
+	assert_int_equal(number_of(relay, "dtlsPort"), 5349);
+	const json_t *ice = json_array_get(json_object_get(item, "iceServers"), 0);
+	assert_json(json_object_get(ice, "urls"), "[\"turn:av.example.com:3478?transport=udp\","
+						  "\"turns:av.example.com:443?transport=tcp\","
+						  "\"turns:av.example.com:5349?transport=udp\"]");
+	json_decref(item);
+}
+
 static void location_without_relay_is_not_supported(void **state)
 {
 	struct fixture *f = *state;
@@ -655,6 +671,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		WITH_FIXTURE(granted_item_has_all_a_client_needs),
 		WITH_FIXTURE(direct_route_gives_addresses_instead_of_the_name),
+		WITH_FIXTURE(dtls_comes_last),
 		WITH_FIXTURE(ipv4_family_leaves_ipv6_out_and_says_so_in_the_claims),
 		WITH_FIXTURE(relay_without_a_name_is_given_by_address),
 		WITH_FIXTURE(location_selects_relays_and_the_claim),

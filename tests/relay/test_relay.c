@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <sallyport/relay.h>
+#include "../crypto/pki.h"
 #include "../tools/turnclient.h"
 
 #define WORKERS     2
@@ -372,6 +373,93 @@ static void first_byte_decides(void **state)
 	turnclient_close(&c);
 }
 
+/* ---- DTLS ---- */
+
+static struct ssl_ctx_st *make_dtls(void)
+{
+	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
+	struct ssl_ctx_st *ctx = NULL;
+	struct pki_issuer ca;
+	struct pki_dir dir;
+	pki_dir_create(&dir);
+	pki_issuer_init(&ca, "edge");
+	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
+		.private_key = pki_path(&dir, "key.pem", key_path),
+		.is_datagram = true};
+	pki_write_cert(c.certificate, ca.cert);
+	pki_write_pkcs8(c.private_key, ca.key);
+	assert_int_equal(crypto_tls_server_create(&c, &ctx, why), 0);
+	pki_issuer_fini(&ca);
+	pki_dir_remove(&dir);
+	return ctx;
+}
+
+/* A worker with three listeners: UDP, DTLS on the same socket, DTLS alone at DTLS_ONLY. */
+static void start_dtls(struct worker *w, struct addr *dtls_only)
+{
+	struct relay_listener l[3] = {{.transport = AUTH_UDP, .location = AUTH_INTERNET},
+		{.transport = AUTH_DTLS, .location = AUTH_INTERNET, .fd = -1},
+		{.transport = AUTH_DTLS, .location = AUTH_INTERNET}};
+	struct relay_config c = config_of(w, 0);
+	l[0].fd = make_socket(&l[0].local);
+	l[1].local = w->listener = l[0].local;
+	l[2].fd = make_socket(&l[2].local);
+	*dtls_only = l[2].local;
+	l[1].tls = l[2].tls = make_dtls();
+	c.listeners = l;
+	c.n_listeners = 3;
+	c.n_workers = 1;
+	assert_int_equal(relay_create(&c, &w->relay), 0);
+	crypto_tls_destroy(l[1].tls);
+	assert_int_equal(loop_thread_start(w->loop, &w->thread), 0);
+}
+
+static void stop_dtls(struct worker *w)
+{
+	assert_int_equal(loop_post(w->loop, &relay_stop_msg, w->relay, NULL), 0);
+	assert_int_equal(loop_thread_join(w->thread), 0);
+	relay_destroy(w->relay);
+	loop_destroy(w->loop);
+}
+
+/* What comes back for LEN bytes at TO: its first byte. */
+static int ask(int fd, const struct addr *to, const void *data, size_t len)
+{
+	struct sockaddr_storage ss;
+	socklen_t ss_len = addr_to_sockaddr(to, &ss);
+	char text[256];
+	assert_int_equal(sendto(fd, data, len, 0, (struct sockaddr *)&ss, ss_len), len);
+	receive(fd, text, sizeof(text));
+	return text[0];
+}
+
+/* RFC 7983 §7: 20..63 is DTLS where there is a listener for it */
+static void dtls_has_bytes_of_its_own(void **state)
+{
+	static const char hello[] = "\x16\xfe\xff\0\0\0\0\0\0\0\0\0\x36"
+				    "\1\0\0\x2a\0\0\0\0\0\0\0\x2a"
+				    "\xfe\xfd"
+				    "0123456789abcdefghijklmnopqrstuv"
+				    "\0\0\0\2\xc0\x2b\1\0";
+	static const char binding[] = "\0\1\0\0\x21\x12\xa4\x42"
+				      "abcdefghijkl";
+	struct worker w = {.fixture = *state, .loop = loop_create("dtls", 64)};
+	struct addr own, dtls_only;
+	start_dtls(&w, &dtls_only);
+	int fd = make_socket(&own);
+
+	assert_int_equal(ask(fd, &w.listener, hello, sizeof(hello) - 1), 22);
+	assert_int_equal(ask(fd, &w.listener, binding, sizeof(binding) - 1), 1);
+	send_to(fd, &dtls_only, "\1 like STUN");
+	assert_int_equal(ask(fd, &dtls_only, hello, sizeof(hello) - 1), 22);
+
+	assert_int_equal(metrics_get(w.net, NET_C_DTLS_COOKIES), 2);
+	assert_int_equal(metrics_get(w.relay_cells, RELAY_C_NOT_TURN), 1);
+	assert_int_equal(metrics_get(w.turn, TURN_C_BINDING), 1);
+	close(fd);
+	stop_dtls(&w);
+}
+
 static void packet_goes_from_client_to_peer_and_back(void **state)
 {
 	struct turnclient c = client_open(*state, 0);
@@ -540,6 +628,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(first_byte_decides),
+		T(dtls_has_bytes_of_its_own),
 		T(packet_goes_from_client_to_peer_and_back),
 		T(packet_without_a_channel_comes_in_an_indication),
 		T(unreachable_peer_is_told_to_the_client),
