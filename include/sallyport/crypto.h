@@ -171,6 +171,8 @@ struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd); /* NULL: 
 /* The name the client asked for, whether or not a certificate bears it, and as it wrote it; NULL:
  * none. Good after the handshake, as long as SSL. */
 const char *crypto_tls_name(const struct ssl_st *ssl);
+/* Says that no more comes. What the peer still sends can be read. */
+enum crypto_tls_io crypto_tls_end(struct ssl_st *ssl);
 /* Says good-bye if that can be done at once. NULL is fine. */
 void crypto_tls_conn_destroy(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);

@@ -15,6 +15,7 @@
 #include <sallyport/metrics.h>
 
 struct ssl_ctx_st;
+struct ssl_st;
 
 /* ---- packet buffers ---- */
 
@@ -288,6 +289,100 @@ void net_dtls_destroy(struct net_dtls *d);
 void net_dtls_receive(struct net_dtls *d, struct net_buf *b);
 /* As net_listener_tls_set. */
 void net_dtls_tls_set(struct net_dtls *d, struct ssl_ctx_st *tls);
+
+/* ---- a connection between two owners ---- */
+
+/* Bytes on their way out; private to net. */
+struct net_ring {
+	uint8_t *data; /* owned */
+	uint32_t start, len, cap;
+};
+
+/*
+ * A connection that no port holds: on its way to another listener, which may be another thread's,
+ * or into a pipe. Plain data; whoever has it owns what it names.
+ */
+struct net_parcel {
+	int fd;
+	struct ssl_st *tls; /* NULL on plain TCP */
+	struct addr peer;
+	struct net_ring out; /* not written yet */
+	uint8_t *in;         /* read, and to be handed up; owned */
+	uint32_t in_len;
+};
+
+/*
+ * Takes the connection out of its port, which is gone when this returns 0; nobody is told. May be
+ * called while its messages are handed up: of those AGAIN comes first in the parcel, then what was
+ * read behind them. -ENOMEM: nothing has changed.
+ */
+int net_conn_detach(struct net_port *p, struct bytes again, struct net_parcel *out);
+/* P becomes a connection of L and its bytes are handed up, unless L is full, which is counted. A
+ * TLS connection goes to a TLS listener. P is used up. */
+void net_listener_adopt(struct net_listener *l, struct net_parcel *p);
+/* Ends the connection. */
+void net_parcel_drop(struct net_parcel *p);
+
+/* ---- pipes: two connections, and what one says goes to the other (RFC 6062) ---- */
+
+/*
+ * A pipe begins as a connection with a peer, dialled or accepted, that is not read: what the peer
+ * sends waits in the kernel. With net_pipe_join a client's connection becomes the other side, and
+ * bytes go both ways as they come: none is dropped, because a side is read only while the other's
+ * ring and the rate have room. The end of one direction is passed on and leaves the other be. When
+ * a side fails, what was read from it is still written, for NET_LINGER_MS at most.
+ */
+#define NET_LINGER_MS (10 * 1000)
+
+struct net_pipe;
+
+enum net_end {
+	NET_CLIENT,
+	NET_PEER
+};
+
+/* One for all pipes and acceptors of a worker; outlives them. */
+struct net_pipe_config {
+	struct net *net;
+	struct wheel *wheel;
+	const struct clock *clock;
+	uint32_t buffer_bytes; /* per side; at least NET_BUFFER_MIN; the kernel's is as large */
+	/* A connection at the acceptor P: FD is the callee's. It may close P. */
+	void (*accepted)(void *arg, struct net_port *p, int fd, const struct addr *peer);
+	/* What was dialled is connected; or it has failed with -errno, and the pipe goes when this
+	 * returns. OWNER as it was given. */
+	void (*opened)(void *arg, void *owner, int rc);
+	/* Both sides are closed, and the pipe goes when this returns. */
+	void (*ended)(void *arg, void *owner);
+	/* How many bytes may be read from END now; 0: none for a while. */
+	size_t (*room)(void *arg, void *owner, enum net_end end);
+	/* N bytes were read from END. */
+	void (*passed)(void *arg, void *owner, enum net_end end, size_t n);
+	void *arg;
+};
+
+/*
+ * A port that listens on FD, of net_tcp_socket, which is taken. Nothing can be sent from it.
+ * -ENOMEM, -errno.
+ */
+int net_acceptor_open(
+	const struct net_pipe_config *c, int fd, const struct addr *local, struct net_port **out);
+
+/*
+ * Connects from LOCAL, which must have been bound with REUSEPORT where it is in use, to PEER. What
+ * comes of it is told by OPENED, never before this returns. -ENOMEM, -errno.
+ */
+int net_pipe_dial(const struct net_pipe_config *c, const struct addr *local,
+	const struct addr *peer, void *owner, struct net_pipe **out);
+/* Around the accepted FD, which is taken. -ENOMEM. */
+int net_pipe_take(const struct net_pipe_config *c, int fd, void *owner, struct net_pipe **out);
+/*
+ * CLIENT, a connection's port, is gone when this returns. What was queued on it goes out first,
+ * what it has sent behind the message that is handed up goes to the peer first. -ENOMEM: close P.
+ */
+int net_pipe_join(struct net_pipe *p, struct net_port *client);
+/* Closes both sides; nobody is told. */
+void net_pipe_close(struct net_pipe *p);
 
 /* ---- relay ports ---- */
 

@@ -53,6 +53,15 @@ static enum crypto_tls_io result(SSL *ssl, int rc)
 	}
 }
 
+enum crypto_tls_io crypto_tls_end(struct ssl_st *ssl)
+{
+	ERR_clear_error();
+	int rc = SSL_shutdown(ssl);
+
+	/* 0: ours is sent, theirs is still to come. */
+	return rc >= 0 ? CRYPTO_TLS_DONE : result(ssl, rc);
+}
+
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl)
 {
 	ERR_clear_error();

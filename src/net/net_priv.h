@@ -19,6 +19,7 @@
 /* What one read of a connection may bring: four full TLS records' worth. */
 #define NET_SCRATCH 65536
 
+struct net_acceptor;
 struct net_conn;
 struct net_rx; /* prepared receive batch: headers, vectors, control space */
 struct net_tx; /* scratch for one sendmmsg */
@@ -49,6 +50,8 @@ struct net {
 	uint8_t *scratch; /* NET_SCRATCH bytes that connections are read into; NULL without any */
 	struct list dirty_conns;
 	const struct net_port *serving; /* as RECEIVING, of clients' connections */
+	struct bytes unread; /* of the connection that is served: behind what was handed up */
+	struct net_acceptor *accepting; /* as RECEIVING, of listening relay ports */
 	uint32_t n_conns;
 	struct net_clients clients;
 	struct net_rx *rx;

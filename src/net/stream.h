@@ -6,6 +6,7 @@
  *   stream_conn.c    a connection: opening, handshake, end
  *   stream_proxy.c   the header that a balancer puts in front
  *   stream_rx.c      bytes to messages        stream_tx.c    messages to bytes
+ *   stream_io.c      one read, one write      parcel.c       from one owner to another
  *   ring.c           what a slow reader has not taken yet
  */
 #ifndef NET_STREAM_H
@@ -14,17 +15,14 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <sallyport/crypto.h>
+
 #include "frame.h"
 #include "life.h"
 
 struct ssl_st;
 
-/* Bytes on their way out, at most LIMIT; no memory while there are none. */
-struct net_ring {
-	uint8_t *data; /* owned */
-	uint32_t start, len, cap;
-};
-/* All of it or nothing: false when it does not fit. */
+/* All of it or nothing: false when it does not fit into LIMIT bytes. */
 bool net_ring_put(struct net_ring *r, const uint8_t *data, size_t len, size_t limit);
 /* The first bytes, as many as stand together. */
 struct bytes net_ring_view(const struct net_ring *r);
@@ -72,6 +70,14 @@ void net_conn_close(struct net_conn *c);
 bool net_conn_read_proxy(struct net_conn *c);
 /* Reads what there is, once. C may be gone after it. */
 void net_conn_receive(struct net_conn *c);
+/* Cuts IN into messages and hands them up. C may be gone after it. */
+void net_conn_hand_up(struct net_conn *c, struct bytes in);
+/* The connection in P becomes one of L. NULL: refused and counted. What it takes is no longer in P.
+ */
+struct net_conn *net_conn_adopt(struct net_listener *l, struct net_parcel *p);
+/* Sends what can be sent and takes C out of everything that knows it; its descriptor, TLS and ring
+ * stay. */
+void net_conn_take_out(struct net_conn *c);
 
 void net_conn_send(struct net_port *p, struct net_buf *b);
 /* Bytes of our own, past the queue; what is not taken is lost. */
@@ -80,5 +86,11 @@ void net_conn_say(struct net_conn *c, struct bytes text);
 void net_conn_flush(struct net_conn *c);
 /* What is in the ring goes to the kernel. */
 void net_conn_drain(struct net_conn *c);
+
+/* One read or write; TLS may be NULL. *N bytes were moved when the result is CRYPTO_TLS_DONE. */
+enum crypto_tls_io net_stream_read(int fd, struct ssl_st *tls, void *out, size_t cap, size_t *n);
+enum crypto_tls_io net_stream_write(int fd, struct ssl_st *tls, struct bytes text, size_t *n);
+/* Finds out within two minutes that nobody is there any more. -errno. */
+int net_stream_keep_alive(int fd);
 
 #endif

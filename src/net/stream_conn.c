@@ -22,8 +22,7 @@ static void free_conn(struct net_conn *c)
 	free(c);
 }
 
-/* Sends what can be sent, then takes C out of everything that knows it. */
-static void take_out(struct net_conn *c)
+void net_conn_take_out(struct net_conn *c)
 {
 	struct net *n = c->net;
 
@@ -41,7 +40,7 @@ static void take_out(struct net_conn *c)
 
 void net_conn_close(struct net_conn *c)
 {
-	take_out(c);
+	net_conn_take_out(c);
 	free_conn(c);
 }
 
@@ -50,7 +49,7 @@ void net_conn_end(struct net_conn *c, enum net_counter why)
 	const struct net_handler *h = c->listener->handler;
 
 	metrics_add(c->net->cells, why, 1);
-	take_out(c);
+	net_conn_take_out(c);
 	if (h->closed)
 		h->closed(h->arg, &c->port, &c->peer);
 	free_conn(c);
@@ -132,7 +131,7 @@ static bool start(struct net_conn *c)
 	if (event_assign(&c->read_event, base, c->fd, EV_READ | EV_PERSIST, on_readable, c) != 0 ||
 		event_assign(&c->write_event, base, c->fd, EV_WRITE, on_writable, c) != 0)
 		return false;
-	if (tls) {
+	if (tls && !c->tls) {
 		c->tls = crypto_tls_conn_create(tls, c->fd);
 		if (!c->tls)
 			return false;
@@ -179,26 +178,55 @@ static bool admit(struct net_conn *c)
 	       net_life_admit(&c->life, &c->peer, c->listener->config.per_client);
 }
 
+/* Starts C, which may be NULL. False: refused, counted, and no longer counted as its client's. */
+static bool begin(struct net_listener *l, struct net_conn *c, bool is_admitted)
+{
+	if (is_admitted && start(c)) {
+		list_append(&l->conns, &c->link);
+		return true;
+	}
+	metrics_add(
+		l->net->cells, c && !is_admitted ? NET_C_REFUSED_CLIENT : NET_C_REFUSED_LIMIT, 1);
+	if (c) {
+		net_life_dismiss(&c->life);
+		free_conn(c);
+	}
+	return false;
+}
+
 bool net_conn_open(struct net_listener *l, int fd, const struct addr *peer)
 {
 	struct net *n = l->net;
 	struct net_conn *c =
 		net_life_has_room(n, l->config.max_connections) ? make(l, fd, peer) : NULL;
-	bool is_admitted = c && admit(c);
 
-	if (!is_admitted || !start(c)) {
-		metrics_add(n->cells,
-			c && !is_admitted ? NET_C_REFUSED_CLIENT : NET_C_REFUSED_LIMIT, 1);
-		if (c)
-			net_life_dismiss(&c->life);
-		if (c)
-			free_conn(c);
-		else
+	if (!begin(l, c, c && admit(c))) {
+		if (!c)
 			close(fd);
 		return false;
 	}
-	list_append(&l->conns, &c->link);
 	metrics_add(n->cells, l->config.tls ? NET_C_ACCEPTED_TLS : NET_C_ACCEPTED_TCP, 1);
 	net_life_begin(&c->life, first_stage(l, &c->peer));
 	return true;
+}
+
+/* Its balancer, if it has one, has named the client before. */
+struct net_conn *net_conn_adopt(struct net_listener *l, struct net_parcel *p)
+{
+	struct net_conn *c = net_life_has_room(l->net, l->config.max_connections)
+				     ? make(l, p->fd, &p->peer)
+				     : NULL;
+
+	if (c) {
+		c->tls = p->tls;
+		c->out = p->out;
+		c->port.host = c->tls ? crypto_tls_name(c->tls) : NULL;
+		p->fd = -1;
+		p->tls = NULL;
+		p->out = (struct net_ring){0};
+	}
+	if (!begin(l, c, c && net_life_admit(&c->life, &c->peer, l->config.per_client)))
+		return NULL;
+	net_life_begin(&c->life, NET_STAGE_SILENT);
+	return c;
 }

@@ -1,52 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Bytes from a connection: one read, cut into messages, handed up in batches. */
-#include <errno.h>
-#include <sys/socket.h>
-
 #include <sallyport/crypto.h>
 
 #include "stream.h"
 
 _Static_assert(NET_SCRATCH >= CRYPTO_TLS_RECORD_MAX, "a TLS record must be read whole");
 _Static_assert(NET_FRAME_MAX <= NET_DATAGRAM_MAX + NET_TAILROOM, "a message must fit a buffer");
-
-enum reading {
-	READ_SOME,
-	READ_LATER,
-	READ_END,
-	READ_ERROR
-};
-
-static enum reading read_tls(struct net_conn *c, size_t *n)
-{
-	switch (crypto_tls_read(c->tls, c->net->scratch, NET_SCRATCH, n)) {
-	case CRYPTO_TLS_DONE:
-		return READ_SOME;
-	case CRYPTO_TLS_CLOSED:
-		return READ_END;
-	case CRYPTO_TLS_FAILED:
-		return READ_ERROR;
-	case CRYPTO_TLS_WANT_WRITE:
-		/* It wants to answer something of TLS's own; the next readable event goes on. */
-	case CRYPTO_TLS_WANT_READ:
-	default:
-		return READ_LATER;
-	}
-}
-
-static enum reading read_some(struct net_conn *c, size_t *n)
-{
-	if (c->tls)
-		return read_tls(c, n);
-	ssize_t got = recv(c->fd, c->net->scratch, NET_SCRATCH, 0);
-	if (got > 0) {
-		*n = (size_t)got;
-		return READ_SOME;
-	}
-	if (got == 0)
-		return READ_END;
-	return errno == EAGAIN || errno == EINTR ? READ_LATER : READ_ERROR;
-}
 
 static struct net_buf *message(struct net_conn *c, struct bytes text)
 {
@@ -96,7 +55,16 @@ static void refuse(struct net_conn *c, enum net_frame what)
 	}
 }
 
-static void hand_up(struct net_conn *c, struct bytes in)
+/*
+ * A batch ends behind each STUN message: what it asks for may change what the bytes behind it are,
+ * and whose.
+ */
+static bool ends_batch(struct bytes text, size_t n)
+{
+	return n == NET_BATCH || text.data[0] >> 6 == 0;
+}
+
+void net_conn_hand_up(struct net_conn *c, struct bytes in)
 {
 	struct net_buf *bufs[NET_BATCH];
 	size_t n = 0, limit = c->port.n_holds > 0 ? NET_FRAME_MAX : NET_UNHELD_MAX;
@@ -107,12 +75,14 @@ static void hand_up(struct net_conn *c, struct bytes in)
 		bufs[n] = message(c, text);
 		if (bufs[n])
 			n++;
-		if (n < NET_BATCH)
+		if (!ends_batch(text, n))
 			continue;
+		c->net->unread = in;
 		if (!deliver(c, bufs, n))
 			return;
 		n = 0;
 	}
+	c->net->unread = bytes_of(NULL, 0);
 	if (deliver(c, bufs, n) && what != NET_FRAME_MORE)
 		refuse(c, what);
 }
@@ -121,16 +91,18 @@ void net_conn_receive(struct net_conn *c)
 {
 	size_t n = 0;
 
-	switch (read_some(c, &n)) {
-	case READ_SOME:
-		hand_up(c, bytes_of(c->net->scratch, n));
+	switch (net_stream_read(c->fd, c->tls, c->net->scratch, NET_SCRATCH, &n)) {
+	case CRYPTO_TLS_DONE:
+		net_conn_hand_up(c, bytes_of(c->net->scratch, n));
 		break;
-	case READ_LATER:
+	case CRYPTO_TLS_WANT_WRITE:
+		/* TLS wants to answer something of its own; the next readable event goes on. */
+	case CRYPTO_TLS_WANT_READ:
 		break;
-	case READ_END:
+	case CRYPTO_TLS_CLOSED:
 		net_conn_end(c, NET_C_END_CLIENT);
 		break;
-	case READ_ERROR:
+	case CRYPTO_TLS_FAILED:
 	default:
 		net_conn_end(c, NET_C_END_ERROR);
 		break;

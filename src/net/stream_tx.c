@@ -98,24 +98,11 @@ static bool take_off(struct net_conn *c, size_t sent)
 /* Part of TEXT; *N 0 and false when it has to wait. */
 static bool write_some(struct net_conn *c, struct bytes text, size_t *n)
 {
-	ssize_t sent;
+	enum crypto_tls_io io = net_stream_write(c->fd, c->tls, text, n);
 
-	*n = 0;
-	if (c->tls) {
-		enum crypto_tls_io io = crypto_tls_write(c->tls, text.data, text.len, n);
-		if (io == CRYPTO_TLS_CLOSED || io == CRYPTO_TLS_FAILED)
-			break_off(c);
-		return io == CRYPTO_TLS_DONE;
-	}
-	do
-		sent = send(c->fd, text.data, text.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	while (sent < 0 && errno == EINTR);
-	if (sent < 0 && errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM)
+	if (io == CRYPTO_TLS_CLOSED || io == CRYPTO_TLS_FAILED)
 		break_off(c);
-	if (sent < 0)
-		return false;
-	*n = (size_t)sent;
-	return true;
+	return io == CRYPTO_TLS_DONE;
 }
 
 /* True: the front message is cut, or TLS has made a record of it that must be the next. */
