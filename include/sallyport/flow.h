@@ -31,6 +31,8 @@ enum flow_counter {
 	FLOW_C_OVER_SUBJECT,
 	FLOW_C_OVER_TENANT,
 	FLOW_C_OVER_NODE,
+	FLOW_C_STREAM_UP_BYTES, /* client to peer */
+	FLOW_C_STREAM_DOWN_BYTES,
 	FLOW_C_COUNT,
 };
 extern const struct metrics_group flow_counters;
@@ -150,6 +152,14 @@ struct flow *flow_find_down(
  * indication.
  */
 bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n);
+
+/*
+ * The same for a stream, of which nothing may be dropped: how many bytes may be read now, SIZE_MAX
+ * without a limit; and N bytes have been read, counted in A as bytes without a packet.
+ */
+size_t flow_stream_room(struct flow_table *t, struct flow_account *a, enum flow_direction d);
+void flow_stream_passed(
+	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n);
 
 /* A ChannelData message from a client, B taken in any case: sent on, or dropped and counted. */
 void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b);

@@ -170,3 +170,46 @@ bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flo
 	}
 	return true;
 }
+
+/* ---- streams: they ask before they read ---- */
+
+/* So much is drawn from a shared bucket at once, if it is there: a full record of TLS. */
+#define STREAM_DRAW 16384
+
+size_t flow_account_room(
+	struct flow_account *a, struct flow_share *node, enum flow_direction d, uint64_t now_ms)
+{
+	size_t room = SIZE_MAX;
+
+	if (a->rate_bytes_s != 0) {
+		if (now_ms != a->filled_ms)
+			refill(a, now_ms);
+		room = a->tokens[d];
+	}
+	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS && room > 0; l++) {
+		struct flow_share *s = share_of(a, node, l);
+		if (!s)
+			continue;
+		(void)flow_share_covers(s, d, STREAM_DRAW, now_ms);
+		if (s->credit[d] < room)
+			room = s->credit[d];
+	}
+	return room;
+}
+
+static void charge(uint32_t *tokens, size_t n)
+{
+	*tokens -= *tokens < n ? *tokens : (uint32_t)n;
+}
+
+void flow_account_charge(
+	struct flow_account *a, struct flow_share *node, enum flow_direction d, size_t n)
+{
+	if (a->rate_bytes_s != 0)
+		charge(&a->tokens[d], n);
+	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {
+		struct flow_share *s = share_of(a, node, l);
+		if (s)
+			charge(&s->credit[d], n);
+	}
+}

@@ -32,6 +32,10 @@ static const struct metrics_row rows[FLOW_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[FLOW_C_OVER_NODE] = {"sallyport_relay_drops_total", "reason=\"over_node_rate\"",
 		METRICS_COUNTER, NULL},
+	[FLOW_C_STREAM_UP_BYTES] = {"sallyport_relay_stream_bytes_total", "direction=\"to_peer\"",
+		METRICS_COUNTER, "Bytes relayed between TCP connections (RFC 6062)."},
+	[FLOW_C_STREAM_DOWN_BYTES] = {"sallyport_relay_stream_bytes_total",
+		"direction=\"to_client\"", METRICS_COUNTER, NULL},
 };
 _Static_assert(FLOW_C_OVER_NODE - FLOW_C_OVER_PACKETS == FLOW_LIMIT_NODE, "a row for each limit");
 const struct metrics_group flow_counters = {rows, FLOW_C_COUNT};
@@ -185,6 +189,25 @@ bool flow_pass(struct flow_table *t, struct flow_account *a, enum flow_direction
 		return pass_limited(t, a, d, n);
 	count_passed(t, a, d, n);
 	return true;
+}
+
+size_t flow_stream_room(struct flow_table *t, struct flow_account *a, enum flow_direction d)
+{
+	if (!a->is_limited && !t->node.bucket)
+		return SIZE_MAX;
+	return flow_account_room(a, &t->node, d, t->clock->mono_ms);
+}
+
+void flow_stream_passed(
+	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
+{
+	static const enum flow_counter bytes[2] = {
+		FLOW_C_STREAM_UP_BYTES, FLOW_C_STREAM_DOWN_BYTES};
+
+	if (a->is_limited || t->node.bucket)
+		flow_account_charge(a, &t->node, d, n);
+	a->bytes[d] += n;
+	metrics_add(t->cells, bytes[d], n);
 }
 
 static void drop(struct flow_table *t, struct net_buf *b, enum flow_counter why)
