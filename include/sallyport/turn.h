@@ -83,12 +83,14 @@ struct turn_config {
 	uint32_t allocation_packets;  /* per second and direction; 0 = no limit */
 	uint32_t subject_kbps;        /* all allocations of a subject together; 0 = no limit */
 	uint32_t node_kbps;           /* all allocations of the node; 0 = no limit */
-	uint32_t challenge_rate; /* challenges/s of the node for one source prefix; 0 = no limit */
-	uint32_t binding_rate;   /* Binding answers, the same */
-	bool strict_channels;    /* channel numbers of RFC 8656 only */
-	bool mobility;           /* clients may ask for tickets (RFC 8016) */
-	bool icmp_errors;        /* clients are told of those, RFC 8656 §11.5 */
-	const char *software;    /* SOFTWARE attribute, NULL: none */
+	uint32_t challenge_rate;  /* challenges/s of the node for one source prefix; 0 = no limit */
+	uint32_t binding_rate;    /* Binding answers, the same */
+	uint32_t max_connections; /* with peers, per TCP allocation */
+	bool tcp_relay;           /* TCP may be relayed (RFC 6062) */
+	bool strict_channels;     /* channel numbers of RFC 8656 only */
+	bool mobility;            /* clients may ask for tickets (RFC 8016) */
+	bool icmp_errors;         /* clients are told of those, RFC 8656 §11.5 */
+	const char *software;     /* SOFTWARE attribute, NULL: none */
 	struct turn_peer_config peers;
 	const struct turn_tenant_config *tenants; /* beside the default one */
 	size_t n_tenants;
@@ -126,6 +128,8 @@ enum turn_counter {
 	TURN_C_REFRESH_OK,
 	TURN_C_PERMISSION_OK,
 	TURN_C_CHANNEL_OK,
+	TURN_C_CONNECT_OK,
+	TURN_C_CONNECTION_BIND_OK,
 	TURN_C_EXPIRED,
 	TURN_C_DELETED,
 	TURN_C_REVOKED,
@@ -145,6 +149,8 @@ enum turn_counter {
 	TURN_C_REFUSED_441,
 	TURN_C_REFUSED_442,
 	TURN_C_REFUSED_443,
+	TURN_C_REFUSED_446,
+	TURN_C_REFUSED_447,
 	TURN_C_REFUSED_486,
 	TURN_C_REFUSED_500,
 	TURN_C_REFUSED_508,
@@ -165,6 +171,14 @@ enum turn_counter {
 	TURN_C_MOVE_LOST,    /* it could not be taken back either, and has ended */
 	TURN_C_NO_CLIENT,    /* datagram for a client whose connection has ended */
 	TURN_C_HELD_DROPPED, /* message that was to wait for an allocation */
+	TURN_C_CONNECTIONS,  /* gauge: with peers, RFC 6062 */
+	TURN_C_CONNECTION_ATTEMPT,
+	TURN_C_CONNECTION_NOT_PERMITTED,
+	TURN_C_CONNECTION_LIMIT,
+	TURN_C_CONNECTION_NO_MEMORY,
+	TURN_C_CONNECTION_UNBOUND,
+	TURN_C_CONNECTION_MOVED,
+	TURN_C_CONNECTION_LOST,
 	TURN_C_COUNT,
 };
 extern const struct metrics_group turn_counters;
@@ -203,6 +217,31 @@ struct turn_lease_grant {
 	struct flow_bucket *tenant, *subject; /* NULL: no rate limit */
 };
 
+/*
+ * TCP towards peers (RFC 6062): acceptors and pipes as in net.h, whose events are brought to
+ * turn_tcp_*. A pipe's owner is the connection it is made for.
+ */
+struct turn_connection;
+struct turn_moved {
+	struct net_parcel parcel;
+	unsigned listener; /* which one it came in on; the same on all workers */
+};
+struct turn_tcp_wire {
+	/* A port that listens on LOCAL. -EADDRINUSE makes the server try another one. */
+	int (*listen)(void *arg, const struct addr *local, struct net_port **out);
+	int (*dial)(void *arg, const struct addr *local, const struct addr *peer,
+		struct turn_connection *owner, struct net_pipe **out);
+	int (*take)(void *arg, int fd, struct turn_connection *owner, struct net_pipe **out);
+	int (*join)(void *arg, struct net_pipe *p, struct net_port *client);
+	void (*close)(void *arg, struct net_pipe *p);
+	/* A client's connection on its way to another worker, with the message AGAIN; and what came
+	 * from another, whose message is then brought to turn_from_client. */
+	int (*detach)(
+		void *arg, struct net_port *client, struct bytes again, struct turn_moved *out);
+	void (*adopt)(void *arg, struct turn_moved *m);
+	void *arg;
+};
+
 struct turn_server_config {
 	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN]; /* one for all workers */
 	const struct clock *clock;
@@ -227,6 +266,8 @@ struct turn_server_config {
 	int (*relay_copy)(void *arg, struct net_port *p);
 	/* The UDP listener on LOCAL, or NULL. */
 	struct net_port *(*listener_find)(void *arg, const struct addr *local);
+
+	const struct turn_tcp_wire *tcp; /* NULL: TCP is not relayed, whatever the snapshot says */
 
 	/*
 	 * Leases. ASK returns 0 and answers later with turn_lease_answer, or a negative code. PUT
@@ -265,6 +306,13 @@ void turn_client_closed(struct turn_server *s, struct net_port *p, const struct 
 /* A datagram for which there is no flow, at a relay port the server has opened; B is taken. */
 void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b);
 void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp *e);
+/* A connection at a listening relay port; FD is taken. */
+void turn_tcp_accepted(struct turn_server *s, struct net_port *p, int fd, const struct addr *peer);
+/* What a pipe tells, as in net.h. */
+void turn_tcp_opened(struct turn_connection *c, int rc);
+void turn_tcp_ended(struct turn_connection *c);
+size_t turn_tcp_room(struct turn_connection *c, enum net_end from);
+void turn_tcp_passed(struct turn_connection *c, enum net_end from, size_t n);
 /* ASK as it was asked. */
 void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
 	const struct turn_lease_grant *grant);

@@ -46,6 +46,7 @@ struct options_relay {
 	struct conf_list addresses; /* struct options_relay_address */
 	struct conf_ports ports;
 	uint64_t shared_port; /* 0: none */
+	bool tcp;
 };
 
 struct options_peers {
@@ -64,6 +65,7 @@ struct options_limits {
 	uint64_t binding_rate;
 	uint64_t permissions;
 	uint64_t channels;
+	uint64_t peer_connections;
 	uint64_t default_lifetime_s;
 	uint64_t max_lifetime_s;
 	uint64_t max_connections;

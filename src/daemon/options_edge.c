@@ -197,8 +197,8 @@ static const struct conf_option relay_table[] = {
 		.type = CONF_PORTS,
 		AT(options_relay, ports),
 		.fallback = "50000-59999",
-		.text = "Range of the relay ports; open it for UDP in the firewall. The workers "
-			"share it evenly."},
+		.text = "Range of the relay ports; open it in the firewall for UDP, and for TCP "
+			"with \"tcp\" below. The workers share it evenly."},
 	{.name = "shared_port",
 		.type = CONF_UINT,
 		AT(options_relay, shared_port),
@@ -216,6 +216,15 @@ static const struct conf_option relay_table[] = {
 			"conference servers; two clients of one worker cannot reach each other "
 			"through "
 			"it. A client that asks for an even port gets one of \"ports\". 0: off."},
+	{.name = "tcp",
+		.type = CONF_BOOL,
+		AT(options_relay, tcp),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Relays TCP as well (RFC 6062): clients on TCP or TLS may have connections "
+			"with peers, under the same peer rules and limits. Credentials of the API "
+			"say that they permit it as long as this is on; those of the TURN REST "
+			"form and access tokens always do. Off, such an Allocate gets 442."},
 	{.name = NULL},
 };
 
@@ -328,6 +337,16 @@ static const struct conf_option limits_table[] = {
 		.fallback = "128",
 		.flags = CONF_RELOAD,
 		.text = "Channels an allocation may hold at once; more get 508."},
+	{.name = "peer_connections",
+		.type = CONF_UINT,
+		AT(options_limits, peer_connections),
+		.min = 1,
+		.max = 4096,
+		.fallback = "32",
+		.flags = CONF_RELOAD,
+		.text = "TCP connections with peers an allocation may have at once, those that "
+			"wait "
+			"for the client included; more get 508, and peers that come are closed."},
 	{.name = "default_lifetime",
 		.type = CONF_DURATION,
 		AT(options_limits, default_lifetime_s),

@@ -224,6 +224,8 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.node_kbps = settings_kbps(e->limits.node_bps),
 		.challenge_rate = (uint32_t)e->limits.challenge_rate,
 		.binding_rate = (uint32_t)e->limits.binding_rate,
+		.max_connections = (uint32_t)e->limits.peer_connections,
+		.tcp_relay = e->relay.tcp,
 		.strict_channels = e->strict_channels,
 		.mobility = e->mobility,
 		.icmp_errors = e->icmp_errors,
@@ -347,6 +349,7 @@ static int make_mras(struct settings *s)
 	s->mras.tenants = names;
 	s->mras.n_tenants = s->n_tenants;
 	s->mras.default_duration_min = (uint32_t)(m->default_duration_s / 60);
+	s->mras.tcp_relay = s->options->edge.relay.tcp;
 	s->mras.max_duration_min = (uint32_t)(m->max_duration_s / 60);
 	return rc == 0 ? make_relays(s) : rc;
 }

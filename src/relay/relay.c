@@ -11,6 +11,8 @@
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
 
+#include "tcp.h"
+
 static const struct metrics_row rows[RELAY_C_COUNT] = {
 	[RELAY_C_NOT_TURN] = {"sallyport_relay_unknown_datagrams_total", NULL, METRICS_COUNTER,
 		"Datagrams at a listener that are neither STUN nor ChannelData; dropped."},
@@ -35,6 +37,7 @@ struct relay {
 	struct net *net;
 	struct flow_table *flows;
 	struct turn_server *turn;
+	struct relay_tcp tcp;
 	metrics_cell *cells;
 	struct net_handler listener_handler;
 	struct net_handler dtls_handler;
@@ -316,6 +319,7 @@ static int open_listeners(struct relay *r, const struct relay_config *c)
 
 static int create_turn(struct relay *r, const struct relay_config *c)
 {
+	relay_tcp_init(&r->tcp, r, r->net, c->loop, c->connection_buffer);
 	struct turn_server_config t = {
 		.clock = loop_clock(c->loop),
 		.wheel = loop_wheel(c->loop),
@@ -330,6 +334,7 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.relay_adopt = adopt_port,
 		.relay_copy = copy_port,
 		.listener_find = find_listener,
+		.tcp = &r->tcp.wire,
 		.lease_ask = c->lease_ask ? ask_lease : NULL,
 		.lease_put = c->lease_put ? put_lease : NULL,
 		.arg = r,
@@ -422,6 +427,19 @@ void relay_destroy(struct relay *r)
 struct turn_server *relay_turn(struct relay *r)
 {
 	return r->turn;
+}
+
+unsigned relay_listener_number(struct relay *r, const struct net_port *p)
+{
+	const struct listener *l = p->owner;
+
+	return (unsigned)(l - r->listeners);
+}
+
+struct net_listener *relay_listener_at(struct relay *r, unsigned number)
+{
+	assert(number < r->n_listeners); /* all workers have the same ones */
+	return r->listeners[number].listener;
 }
 
 /* ---- messages ---- */

@@ -84,6 +84,7 @@ struct turn_alloc *turn_alloc_make(
 	list_init(&a->permissions);
 	list_init(&a->channels);
 	list_init(&a->meetings);
+	list_init(&a->connections);
 	wheel_timer_init(&a->timer, expire);
 	a->username_len = (uint16_t)username.len;
 	memcpy(a->username, username.data, username.len);
@@ -175,6 +176,7 @@ static void take_apart(struct turn_alloc *a)
 	a->client.port->n_holds--;
 	wheel_cancel(s->config.wheel, &a->timer);
 	turn_alloc_settle(a);
+	turn_connections_close(a, ADDR_NONE);
 	list_for_each_safe (it, &a->channels)
 		turn_channel_destroy(CONTAINER_OF(it, struct turn_channel, link));
 	list_for_each_safe (it, &a->permissions)
@@ -250,6 +252,7 @@ void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r)
 {
 	uint8_t family = r->port->local.family;
 
+	turn_connections_close(a, family);
 	list_for_each_safe (it, &a->channels) {
 		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
 		if (c->flow.peer.family == family)

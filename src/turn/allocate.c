@@ -18,17 +18,38 @@ enum {
 
 /* ---- what is asked for ---- */
 
-static struct stun_refusal read_transport(const struct stun_msg *m)
+/* RFC 6062 §5.1. Ports in pairs and DF have no meaning for TCP. */
+static struct stun_refusal judge_tcp(const struct turn_request *req)
+{
+	static const uint16_t udp_only[] = {
+		STUN_DONT_FRAGMENT, STUN_EVEN_PORT, STUN_RESERVATION_TOKEN};
+	const struct turn_server *s = req->server;
+	enum auth_transport transport = req->origin.client.transport;
+	struct stun_attr a;
+
+	if (!s->snapshot->config.tcp_relay || !s->config.tcp)
+		return turn_refuse(STUN_TRANSPORT_NOT_SUPPORTED);
+	if (transport != AUTH_TCP && transport != AUTH_TLS)
+		return turn_refuse(STUN_BAD_REQUEST);
+	for (size_t i = 0; i < ARRAY_LEN(udp_only); i++) {
+		if (stun_attr_find(&req->msg, udp_only[i], &a))
+			return turn_refuse(STUN_BAD_REQUEST);
+	}
+	return TURN_GRANTED;
+}
+
+static struct stun_refusal read_transport(const struct turn_request *req, struct turn_wish *w)
 {
 	struct stun_attr a;
 	uint8_t protocol;
 
-	if (!stun_attr_find(m, STUN_REQUESTED_TRANSPORT, &a) ||
+	if (!stun_attr_find(&req->msg, STUN_REQUESTED_TRANSPORT, &a) ||
 		stun_attr_transport(&a, &protocol) != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
-	if (protocol != IPPROTO_UDP)
-		return turn_refuse(STUN_TRANSPORT_NOT_SUPPORTED);
-	return TURN_GRANTED;
+	w->is_tcp = protocol == IPPROTO_TCP;
+	if (w->is_tcp)
+		return judge_tcp(req);
+	return protocol == IPPROTO_UDP ? TURN_GRANTED : turn_refuse(STUN_TRANSPORT_NOT_SUPPORTED);
 }
 
 static struct stun_refusal read_families(const struct stun_msg *m, struct turn_wish *w)
@@ -77,7 +98,7 @@ static struct stun_refusal read_wish(const struct turn_request *req, struct turn
 {
 	const struct turn_config *c = &req->server->snapshot->config;
 	struct stun_attr a;
-	struct stun_refusal r = read_transport(&req->msg);
+	struct stun_refusal r = read_transport(req, w);
 
 	if (r.code == 0)
 		r = read_ports(&req->msg, w);
@@ -94,9 +115,10 @@ static struct stun_refusal read_wish(const struct turn_request *req, struct turn
 	if (w->is_mobile && a.len != 0)
 		return turn_refuse(STUN_BAD_REQUEST);
 	/* A port that all allocations of a worker share cannot go to another worker with one; the
-	 * holder of a token has no name by which it could be known again. */
-	if (w->is_mobile &&
-		(!c->mobility || c->shared_port != 0 || req->grant.form == AUTH_FORM_TOKEN))
+	 * ids of TCP connections name the worker; the holder of a token has no name by which it
+	 * could be known again. */
+	if (w->is_mobile && (!c->mobility || c->shared_port != 0 || w->is_tcp ||
+				    req->grant.form == AUTH_FORM_TOKEN))
 		return turn_refuse(STUN_MOBILITY_FORBIDDEN);
 	w->has_lifetime = stun_attr_find(&req->msg, STUN_LIFETIME, &a);
 	if (w->has_lifetime && stun_attr_u32(&a, &w->lifetime_s) != 0)
@@ -205,6 +227,7 @@ static unsigned open_relays(struct turn_alloc *a, const struct turn_wish *w)
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		if (!(w->families & (1u << i)))
 			continue;
+		a->relays[i].is_tcp = w->is_tcp;
 		int rc = turn_relay_open(a->server, family[i], want_of(w), &a->relays[i], a->token);
 		if (rc == 0) {
 			opened++;
@@ -349,9 +372,12 @@ static void answer_again(struct turn_request *req)
 		answer_success(a, &req->origin);
 }
 
-/* A credential may keep its holder off IPv6 relay addresses. */
+/* A credential may keep its holder off IPv6 relay addresses, and off TCP; the other forms say
+ * nothing of either. */
 static struct stun_refusal apply_claims(const struct auth_grant *g, struct turn_wish *w)
 {
+	if (w->is_tcp && g->form == AUTH_FORM_M1 && !(g->claims.flags & AUTH_TCP_RELAY))
+		return turn_refuse(STUN_FORBIDDEN);
 	if (!(g->claims.flags & AUTH_NO_IPV6) || !(w->families & TURN_V6))
 		return TURN_GRANTED;
 	if (!w->is_additional)
@@ -386,5 +412,6 @@ void turn_handle_allocate(struct turn_request *req)
 		a->missing_family = RAW_IPV6;
 		a->missing_code = STUN_FAMILY_NOT_SUPPORTED;
 	}
+	a->is_tcp = w.is_tcp;
 	start(a, req, &w);
 }

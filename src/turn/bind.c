@@ -123,8 +123,7 @@ static bool decode_peer(const struct turn_request *req, const struct stun_attr *
 	return true;
 }
 
-/* Reads it and judges it. */
-static struct stun_refusal read_peer(
+struct stun_refusal turn_peer_read(
 	struct turn_request *req, const struct stun_attr *attr, bool with_port, struct addr *wire)
 {
 	const struct turn_tenant *tenant = req->alloc->tenant;
@@ -143,7 +142,7 @@ static struct stun_refusal read_peer(
 	return TURN_GRANTED;
 }
 
-static bool is_usable(struct turn_request *req)
+bool turn_request_is_usable(struct turn_request *req)
 {
 	struct turn_alloc *a = req->alloc;
 
@@ -187,7 +186,7 @@ static struct stun_refusal judge_all(struct turn_request *req)
 	bool is_empty = true;
 
 	while (next_peer(req, &offset, &attr)) {
-		struct stun_refusal r = read_peer(req, &attr, false, &wire);
+		struct stun_refusal r = turn_peer_read(req, &attr, false, &wire);
 		if (r.code != 0)
 			return r;
 		is_empty = false;
@@ -233,7 +232,7 @@ static void refresh_all(struct turn_request *req)
 
 void turn_handle_create_permission(struct turn_request *req)
 {
-	if (!is_usable(req))
+	if (!turn_request_is_usable(req))
 		return;
 	struct stun_refusal r = judge_all(req);
 	if (r.code == 0 && !create_missing(req))
@@ -373,7 +372,7 @@ void turn_handle_channel_bind(struct turn_request *req)
 	struct addr peer;
 	uint16_t number;
 
-	if (!is_usable(req))
+	if (!turn_request_is_usable(req))
 		return;
 	if (!stun_attr_find(&req->msg, STUN_CHANNEL_NUMBER, &number_attr) ||
 		stun_attr_channel(&number_attr, &number) != 0 ||
@@ -382,7 +381,11 @@ void turn_handle_channel_bind(struct turn_request *req)
 		turn_request_refuse(req, turn_refuse(STUN_BAD_REQUEST));
 		return;
 	}
-	struct stun_refusal r = read_peer(req, &peer_attr, true, &peer);
+	/* A channel belongs to an allocation of the other kind (RFC 6062 §3). */
+	struct stun_refusal r =
+		req->alloc->is_tcp ? turn_refuse(STUN_ALLOCATION_MISMATCH) : TURN_GRANTED;
+	if (r.code == 0)
+		r = turn_peer_read(req, &peer_attr, true, &peer);
 	if (r.code == 0)
 		r = bind_channel(req, number, &peer);
 	if (r.code != 0) {

@@ -8,6 +8,9 @@
 #define AUTH_FAILURE(reason, label)                                                                \
 	[TURN_C_AUTH_FAILURE + (reason)-1] = {"sallyport_turn_auth_failures_total",                \
 		"reason=\"" label "\"", METRICS_COUNTER, NULL}
+#define PEER_REFUSED(row, reason, text)                                                            \
+	[row] = {"sallyport_turn_peer_connections_refused_total", "reason=\"" reason "\"",         \
+		METRICS_COUNTER, text}
 #define DONE(row, method)                                                                          \
 	[row] = {"sallyport_turn_requests_total", "method=\"" method "\"", METRICS_COUNTER, NULL}
 
@@ -23,6 +26,8 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 	DONE(TURN_C_REFRESH_OK, "refresh"),
 	DONE(TURN_C_PERMISSION_OK, "create_permission"),
 	DONE(TURN_C_CHANNEL_OK, "channel_bind"),
+	DONE(TURN_C_CONNECT_OK, "connect"),
+	DONE(TURN_C_CONNECTION_BIND_OK, "connection_bind"),
 	[TURN_C_EXPIRED] = {"sallyport_turn_allocations_ended_total", "reason=\"expired\"",
 		METRICS_COUNTER, "Allocations ended."},
 	[TURN_C_DELETED] = {"sallyport_turn_allocations_ended_total", "reason=\"deleted\"",
@@ -54,6 +59,8 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 	REFUSED(441),
 	REFUSED(442),
 	REFUSED(443),
+	REFUSED(446),
+	REFUSED(447),
 	REFUSED(486),
 	REFUSED(500),
 	REFUSED(508),
@@ -102,5 +109,19 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		NULL},
 	[TURN_C_MOVE_LOST] = {"sallyport_turn_moves_total", "result=\"lost\"", METRICS_COUNTER,
 		NULL},
+	[TURN_C_CONNECTIONS] = {"sallyport_turn_peer_connections", NULL, METRICS_GAUGE,
+		"TCP connections with peers that are open or being opened (RFC 6062)."},
+	[TURN_C_CONNECTION_ATTEMPT] = {"sallyport_turn_connection_attempts_total", NULL,
+		METRICS_COUNTER, "Connections of peers that clients were told of."},
+	PEER_REFUSED(TURN_C_CONNECTION_NOT_PERMITTED, "not_permitted",
+		"TCP connections of peers that were closed before a client could bind them."),
+	PEER_REFUSED(TURN_C_CONNECTION_LIMIT, "limit", NULL),
+	PEER_REFUSED(TURN_C_CONNECTION_NO_MEMORY, "memory", NULL),
+	PEER_REFUSED(TURN_C_CONNECTION_UNBOUND, "not_bound", NULL),
+	[TURN_C_CONNECTION_MOVED] = {"sallyport_turn_connections_moved_total", "result=\"sent\"",
+		METRICS_COUNTER,
+		"Clients' data connections that came to one worker and belong to another."},
+	[TURN_C_CONNECTION_LOST] = {"sallyport_turn_connections_moved_total", "result=\"lost\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group turn_counters = {rows, TURN_C_COUNT};

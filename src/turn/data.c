@@ -44,7 +44,7 @@ void turn_handle_send(struct turn_server *s, const struct turn_client *c, const 
 	struct addr wire;
 	bool dont_fragment;
 
-	if (!a || a->pending || !read_send(s, m, &wire, &data, &dont_fragment))
+	if (!a || a->pending || a->is_tcp || !read_send(s, m, &wire, &data, &dont_fragment))
 		goto drop;
 	if (!turn_permission_find(a, &wire) || !turn_peer_port_is_allowed(a->tenant, &wire))
 		goto drop;
@@ -72,7 +72,7 @@ drop:
  * Indications need an id that differs, not one that cannot be guessed: nobody answers them. A
  * counter on a random start saves a call to the generator for each packet.
  */
-static const uint8_t *next_tid(struct turn_server *s)
+const uint8_t *turn_next_tid(struct turn_server *s)
 {
 	be64_put(s->indication_tid + 4, be64_get(s->indication_tid + 4) + 1);
 	return s->indication_tid;
@@ -89,7 +89,7 @@ void turn_from_peer(struct turn_server *s, struct net_port *p, struct net_buf *b
 		return;
 	}
 	struct addr peer = turn_peer_from_wire(s->snapshot, &b->addr);
-	size_t prefix = stun_data_indication_wrap(b->data, b->len, &peer, next_tid(s), &total);
+	size_t prefix = stun_data_indication_wrap(b->data, b->len, &peer, turn_next_tid(s), &total);
 	if (prefix == 0) /* longer than an indication can say */
 		turn_count(s, TURN_C_PEER_DROPPED);
 	if (prefix == 0 || !flow_pass(s->config.flows, &a->account, FLOW_DOWN, b->len)) {
@@ -128,7 +128,8 @@ void turn_icmp(struct turn_server *s, struct net_port *p, const struct net_icmp 
 		turn_count(s, TURN_C_NO_BUFFER);
 		return;
 	}
-	stun_write_begin(&w, b->data, TURN_MTU_ANSWER, STUN_INDICATION, STUN_DATA, next_tid(s));
+	stun_write_begin(
+		&w, b->data, TURN_MTU_ANSWER, STUN_INDICATION, STUN_DATA, turn_next_tid(s));
 	stun_write_xor_address(&w, STUN_XOR_PEER_ADDRESS, &peer);
 	stun_write_icmp(&w, e->type, e->code, e->info);
 	if (stun_write_end(&w, &len) != 0) {

@@ -20,13 +20,16 @@ int turn_relay_open_number(
 	struct net_port *port;
 
 	local.port = number;
-	int rc = s->config.relay_open(s->config.arg, &local, &port);
+	bool is_tcp = out->is_tcp;
+	int rc = is_tcp ? s->config.tcp->listen(s->config.tcp->arg, &local, &port)
+			: s->config.relay_open(s->config.arg, &local, &port);
 	if (rc != 0)
 		return rc;
 	port->owner = NULL;
 	*out = (struct turn_relay){.port = port, .advertise = r->advertise, .pool = (uint8_t)pool};
 	out->advertise.port = number;
 	out->ports_worker = (uint8_t)s->config.worker;
+	out->is_tcp = is_tcp;
 	return 0;
 }
 
@@ -87,7 +90,7 @@ int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_por
 		size_t pool = (start + i) % n;
 		if (s->snapshot->config.relays[pool].local.family != family)
 			continue;
-		if (s->shared && want == NET_PORT_ANY) {
+		if (s->shared && want == NET_PORT_ANY && !out->is_tcp) {
 			turn_shared_attach(s, pool, out);
 			return 0;
 		}

@@ -81,6 +81,10 @@ static unsigned counter_of(unsigned code)
 		return TURN_C_REFUSED_442;
 	case STUN_FAMILY_MISMATCH:
 		return TURN_C_REFUSED_443;
+	case STUN_CONNECTION_EXISTS:
+		return TURN_C_REFUSED_446;
+	case STUN_CONNECTION_TIMEOUT:
+		return TURN_C_REFUSED_447;
 	case STUN_QUOTA_REACHED:
 		return TURN_C_REFUSED_486;
 	case STUN_INSUFFICIENT_CAPACITY:
@@ -301,7 +305,8 @@ static struct stun_refusal check_credential(
 		.realm = auth_snapshot_realm(req->origin.door->auth),
 		.location = req->origin.client.location,
 		.transport = req->origin.client.transport,
-		.is_running = turn_request_has_ticket(&req->msg),
+		.is_running = turn_request_has_ticket(&req->msg) ||
+			      req->msg.method == STUN_CONNECTION_BIND,
 		.now_s = turn_now_s(s),
 	};
 
@@ -427,6 +432,7 @@ static bool is_understood(const struct turn_request *req, uint16_t type)
 	case STUN_REQUESTED_TRANSPORT:
 	case STUN_DONT_FRAGMENT:
 	case STUN_RESERVATION_TOKEN:
+	case STUN_CONNECTION_ID:
 		return true;
 	case STUN_ACCESS_TOKEN:
 		return takes_tokens(req);

@@ -48,6 +48,7 @@ int turn_server_create(const struct turn_server_config *c, struct turn_server **
 	hash_table_init(&s->mobiles);
 	hash_table_init(&s->arrivals_by_name);
 	hash_table_init(&s->arrivals_by_tuple);
+	hash_table_init(&s->connections);
 	list_init(&s->reservations);
 	turn_bursts_init(&s->bursts, c->clock, c->wheel, c->worker);
 	s->replies = turn_replies_create();
@@ -92,6 +93,7 @@ void turn_server_destroy(struct turn_server *s)
 	hash_table_fini(&s->arrivals_by_tuple);
 	crypto_wipe(&s->config.ticket_key, sizeof(s->config.ticket_key));
 	free(s->redirect);
+	hash_table_fini(&s->connections);
 	turn_snapshot_put(s->snapshot);
 	free(s);
 }
@@ -113,6 +115,7 @@ static void carry_over(struct hash_node *n, void *arg)
 	a->door = turn_tenant_find(s->snapshot, a->door->id);
 	if (a->pending)
 		a->pending->origin.door = a->door;
+	turn_connections_carry_over(a);
 	if (!a->tenant || !a->door) {
 		turn_count(s, TURN_C_TENANT_REMOVED);
 		turn_alloc_destroy(a, "tenant_removed");
@@ -199,6 +202,10 @@ static void (*handler_of(unsigned method))(struct turn_request *)
 		return turn_handle_create_permission;
 	case STUN_CHANNEL_BIND:
 		return turn_handle_channel_bind;
+	case STUN_CONNECT:
+		return turn_handle_connect;
+	case STUN_CONNECTION_BIND:
+		return turn_handle_connection_bind;
 	default:
 		return NULL;
 	}

@@ -12,6 +12,7 @@
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
  *   bursts.c     two log lines for many      redirect.c   new clients sent elsewhere
  *   mobility.h   allocations that travel, and its files
+ *   tcp.h        TCP relaying, and its files
  */
 #ifndef TURN_PRIV_H
 #define TURN_PRIV_H
@@ -94,6 +95,7 @@ struct turn_wish {
 	bool has_lifetime;
 	uint32_t lifetime_s;
 	bool is_mobile; /* wants tickets (RFC 8016) */
+	bool is_tcp;    /* RFC 6062 */
 };
 enum {
 	TURN_V4 = 1,
@@ -107,6 +109,7 @@ struct turn_relay {
 	uint64_t expires_ms;   /* each has its own lifetime (RFC 8656 §6) */
 	uint8_t pool;          /* index of the relay address */
 	uint8_t ports_worker;  /* whose port pool the number goes back to */
+	bool is_tcp;           /* PORT listens for peers */
 	bool is_shared;        /* PORT is the worker's, for all; not owned then */
 	struct net_port *own;  /* owned, of a shared relay: for peers that are met by another too;
 				  NULL until wanted */
@@ -146,8 +149,10 @@ struct turn_alloc {
 	struct turn_relay relays[TURN_RELAYS_MAX]; /* IPv4, IPv6 */
 	struct list permissions;
 	struct list channels;
-	struct list meetings; /* on shared ports only */
-	uint32_t n_permissions, n_channels, n_meetings;
+	struct list meetings;    /* on shared ports only */
+	struct list connections; /* with peers, of a TCP allocation */
+	uint32_t n_permissions, n_channels, n_meetings, n_connections;
+	bool is_tcp;
 	struct wheel_timer timer; /* the first end of a relay's lifetime */
 	struct flow_account account;
 	struct turn_pending *pending; /* owned; NULL once granted */
@@ -212,6 +217,7 @@ struct turn_server {
 	size_t held_bytes; /* of all arrivals */
 	struct list reservations;
 	size_t n_reservations;
+	struct hash_table connections; /* with peers, by id */
 	uint64_t next_id;
 	uint8_t indication_tid[STUN_TID_LEN];
 	struct turn_server *const *servers; /* all workers', see turn_server_join */
@@ -302,6 +308,19 @@ void turn_handle_channel_bind(struct turn_request *req);
 void turn_handle_send(struct turn_server *s, const struct turn_client *c, const struct stun_msg *m,
 	struct net_buf *b);
 
+const uint8_t *turn_next_tid(struct turn_server *s);
+
+/* tcp.c, tcp_bind.c */
+struct turn_connection;
+void turn_handle_connect(struct turn_request *req);
+void turn_handle_connection_bind(struct turn_request *req);
+/* WHY is for the log. */
+void turn_connection_destroy(struct turn_connection *c, const char *why);
+/* The Connects of A that wait come under A's door. */
+void turn_connections_carry_over(struct turn_alloc *a);
+/* All connections of A, or those with peers of FAMILY when that is not ADDR_NONE. */
+void turn_connections_close(struct turn_alloc *a, uint8_t family);
+
 /* alloc.c */
 struct turn_alloc *turn_alloc_find(struct turn_server *s, const struct turn_client *c);
 struct turn_alloc *turn_alloc_create(struct turn_request *req);
@@ -325,6 +344,11 @@ struct turn_relay *turn_alloc_relay(struct turn_alloc *a, uint8_t family);
 void turn_alloc_relay_close(struct turn_alloc *a, struct turn_relay *r);
 
 /* bind.c */
+/* Has the request an allocation that is granted and may go on? False: it is refused. */
+bool turn_request_is_usable(struct turn_request *req);
+/* Reads an XOR-PEER-ADDRESS and judges it; *WIRE is the address to send to. */
+struct stun_refusal turn_peer_read(
+	struct turn_request *req, const struct stun_attr *attr, bool with_port, struct addr *wire);
 struct turn_permission *turn_permission_find(struct turn_alloc *a, const struct addr *peer);
 void turn_permission_destroy(struct turn_permission *p);
 void turn_channel_destroy(struct turn_channel *c);
@@ -339,13 +363,14 @@ struct turn_channel *turn_channel_restore(
 	struct turn_alloc *a, uint16_t number, const struct addr *peer, uint32_t left_ms);
 
 /* relays.c */
-/* Opens a port of FAMILY. With RESERVE its successor is kept under a token. 0, ERR_UNSUPPORTED (no
- * such family), ERR_FULL. */
+/* Opens a port of FAMILY, for UDP unless OUT says TCP. With RESERVE its successor is kept under a
+ * token. 0, ERR_UNSUPPORTED (no such family), ERR_FULL. */
 int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
 	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN]);
 /* On the relay address POOL alone. ERR_FULL, -errno. TOKEN is for NET_PORT_EVEN_PAIR. */
 int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want want,
 	struct turn_relay *out, uint8_t *token);
+/* The port NUMBER of POOL, of the kind that OUT says. */
 int turn_relay_open_number(
 	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out);
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);

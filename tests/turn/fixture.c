@@ -114,6 +114,113 @@ static struct net_port *listener_find(void *arg, const struct addr *local)
 	return wire_find(arg, local);
 }
 
+/* ---- TCP towards peers ---- */
+
+static int fake_take(void *arg, int fd, struct turn_connection *owner, struct net_pipe **out)
+{
+	struct fixture *f = arg;
+	struct fake_pipe *p =
+		f->n_pipes == PIPES_MAX || f->fail_take ? NULL : calloc(1, sizeof(*p));
+	if (!p) {
+		close(fd);
+		return -ENOMEM;
+	}
+	p->owner = owner;
+	p->fd = fd;
+	f->pipes[f->n_pipes++] = p;
+	*out = (struct net_pipe *)p;
+	return 0;
+}
+
+static int fake_dial(void *arg, const struct addr *local, const struct addr *peer,
+	struct turn_connection *owner, struct net_pipe **out)
+{
+	struct fixture *f = arg;
+	int rc = f->dial_code ? f->dial_code : fake_take(f, -1, owner, out);
+	if (rc != 0)
+		return rc;
+	((struct fake_pipe *)*out)->local = *local;
+	((struct fake_pipe *)*out)->peer = *peer;
+	return 0;
+}
+
+/* On the wire all clients of a listener share its port, so it stays. */
+static int fake_join(void *arg, struct net_pipe *pipe, struct net_port *client)
+{
+	(void)arg;
+	(void)client;
+	((struct fake_pipe *)pipe)->is_joined = true;
+	return 0;
+}
+
+static void fake_pipe_close(void *arg, struct net_pipe *pipe)
+{
+	struct fixture *f = arg;
+	for (size_t i = 0; i < f->n_pipes; i++) {
+		if (f->pipes[i] != (struct fake_pipe *)pipe)
+			continue;
+		memmove(f->pipes + i, f->pipes + i + 1,
+			(--f->n_pipes - i) * sizeof(struct fake_pipe *));
+		if (((struct fake_pipe *)pipe)->fd >= 0)
+			close(((struct fake_pipe *)pipe)->fd);
+		free(pipe);
+		return;
+	}
+	abort(); /* closed twice */
+}
+
+static int fake_detach(
+	void *arg, struct net_port *client, struct bytes again, struct turn_moved *out)
+{
+	(void)arg;
+	(void)client;
+	*out = (struct turn_moved){.parcel = {.fd = -1, .in_len = (uint32_t)again.len}};
+	out->parcel.in = malloc(again.len);
+	if (!out->parcel.in)
+		return -ENOMEM;
+	memcpy(out->parcel.in, again.data, again.len);
+	return 0;
+}
+
+static void fake_adopt(void *arg, struct turn_moved *m)
+{
+	struct fixture *f = arg;
+	f->n_adopted++;
+	wire_from_client(f, &f->mover, m->parcel.in, m->parcel.in_len);
+	net_parcel_drop(&m->parcel);
+}
+
+void wire_peer_connects(struct fixture *f, const struct addr *relayed, const struct addr *peer)
+{
+	struct net_port *p = wire_find(f, relayed);
+	int fds[2];
+	assert_non_null(p);
+	assert_int_equal(pipe(fds), 0);
+	close(fds[1]);
+	turn_tcp_accepted(f->server, p, fds[0], peer);
+}
+
+static struct fake_pipe *newest(struct fixture *f)
+{
+	assert_true(f->n_pipes > 0);
+	return f->pipes[f->n_pipes - 1];
+}
+
+void wire_opened(struct fixture *f, int rc)
+{
+	struct fake_pipe *p = newest(f);
+	turn_tcp_opened(p->owner, rc);
+	if (rc != 0)
+		fake_pipe_close(f, (struct net_pipe *)p);
+}
+
+void wire_ended(struct fixture *f)
+{
+	struct fake_pipe *p = newest(f);
+	turn_tcp_ended(p->owner);
+	fake_pipe_close(f, (struct net_pipe *)p);
+}
+
 struct net_port *wire_find(struct fixture *f, const struct addr *local)
 {
 	for (size_t i = 0; i < f->n_ports; i++) {
@@ -219,6 +326,8 @@ void fixture_defaults(struct fixture_config *c)
 			.max_channels = 8,
 			.mobility = true,
 			.icmp_errors = true,
+			.max_connections = 4,
+			.tcp_relay = true,
 			.software = "box",
 			.relays = c->relays,
 			.n_relays = ARRAY_LEN(c->relays),
@@ -332,6 +441,14 @@ void fixture_revoke(struct fixture *f, const struct auth_revocation *r)
 
 static void make_server(struct fixture *f, const struct fixture_config *c)
 {
+	f->tcp = (struct turn_tcp_wire){.listen = relay_open,
+		.dial = fake_dial,
+		.take = fake_take,
+		.join = fake_join,
+		.close = fake_pipe_close,
+		.detach = fake_detach,
+		.adopt = fake_adopt,
+		.arg = f};
 	struct turn_server_config t = {
 		.clock = &f->clock,
 		.wheel = &f->wheel,
@@ -347,6 +464,7 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.relay_copy = relay_copy,
 		.listener_find = listener_find,
 		.ticket_key = {1, 2, 3}, /* the same for all workers */
+		.tcp = &f->tcp,
 		.arg = f,
 		.node_bucket = c->node_bucket,
 	};
@@ -418,10 +536,12 @@ void fixture_destroy(struct fixture *f)
 	turn_server_destroy(f->server);
 	assert_int_equal(f->n_sent, 0); /* it ends without a word */
 	assert_int_equal(f->n_ports, 3);
+	assert_int_equal(f->n_pipes, 0);
 	for (size_t i = 0; i < f->n_ports; i++)
 		assert_int_equal(f->ports[i]->n_holds, 0);
 	assert_int_equal(f->wheel.count, 0);
 	assert_int_equal(fixture_count(f, TURN_C_ALLOCATIONS), 0);
+	assert_int_equal(fixture_count(f, TURN_C_CONNECTIONS), 0);
 	assert_int_equal(count_bufs(f->net), f->n_bufs);
 	while (f->n_ports > 0)
 		net_port_close(f->ports[0]);

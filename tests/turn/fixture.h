@@ -19,6 +19,15 @@
 #define FIXTURES_MAX   4
 #define START_WALL_S   1800000000u
 
+/* A connection with a peer, as the fake wire has it. */
+struct fake_pipe {
+	struct turn_connection *owner;
+	struct addr local, peer; /* of one that was dialled */
+	int fd;                  /* of one that was accepted */
+	bool is_joined;
+};
+#define PIPES_MAX 64
+
 /* A packet the server has sent. */
 struct packet {
 	struct net_port *port; /* where it left; only to compare, it may be closed since */
@@ -77,6 +86,15 @@ struct fixture {
 	unsigned fail_skip, fail_n;
 	unsigned n_opened; /* calls so far */
 	bool fail_adopt, fail_copy;
+
+	/* TCP towards peers. */
+	struct turn_tcp_wire tcp;
+	struct fake_pipe *pipes[PIPES_MAX]; /* oldest first */
+	size_t n_pipes;
+	int dial_code;  /* what dialling answers */
+	bool fail_take; /* and taking */
+	size_t n_adopted;
+	struct turn_client mover; /* as whom a moved connection arrives */
 
 	/* Leases as the daemon would count them. */
 	struct turn_lease_ask asked[LEASES_MAX];
@@ -146,6 +164,12 @@ void wire_from_client(struct fixture *f, const struct turn_client *c, const void
 void wire_from_peer(struct fixture *f, const struct addr *relayed, const struct addr *peer,
 	const void *data, size_t len);
 struct net_port *wire_find(struct fixture *f, const struct addr *local); /* NULL: not open */
+
+/* Connections come to a relayed address; asserts that it listens. */
+void wire_peer_connects(struct fixture *f, const struct addr *relayed, const struct addr *peer);
+/* The newest pipe is connected, or not; it ends. */
+void wire_opened(struct fixture *f, int rc);
+void wire_ended(struct fixture *f);
 
 /* The oldest packet sent and not taken yet, or NULL; good until the next call. */
 const struct packet *wire_take(struct fixture *f);

@@ -94,12 +94,14 @@ static void malformed_or_contradictory_requests_are_400(void **state)
 	assert_int_equal(fixture_count(f, TURN_C_REFUSED_400), ARRAY_LEN(cases));
 }
 
-static void transport_other_than_udp_is_442(void **state)
+/* TCP has rules of its own: test_tcp.c */
+static void transport_other_than_udp_and_tcp_is_442(void **state)
 {
-	static const struct raw tcp[] = {{STUN_REQUESTED_TRANSPORT, 4, "\6\0\0\0"}, {0, 0, NULL}};
+	static const struct raw sctp[] = {
+		{STUN_REQUESTED_TRANSPORT, 4, "\204\0\0\0"}, {0, 0, NULL}};
 	struct client c = new_client(*state, 0);
 	struct reply reply;
-	assert_int_equal(allocate_raw(&c, tcp, &reply), STUN_TRANSPORT_NOT_SUPPORTED);
+	assert_int_equal(allocate_raw(&c, sctp, &reply), STUN_TRANSPORT_NOT_SUPPORTED);
 }
 
 /* The reserved bits of an attribute are ignored on reception (RFC 8656 §18). */
@@ -322,7 +324,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		T(allocation_answer_has_what_the_rfc_lists),
 		T(malformed_or_contradictory_requests_are_400),
-		T(transport_other_than_udp_is_442),
+		T(transport_other_than_udp_and_tcp_is_442),
 		T(reserved_bits_are_ignored),
 		T(dont_fragment_is_accepted),
 		T(second_allocation_on_a_tuple_is_437),
