@@ -15,6 +15,8 @@
 #include <sallyport/common.h>
 
 #define COTURN_ADDRESSES_MAX 16
+#define COTURN_STUN_PORT     3478 /* its default ports, and ours */
+#define COTURN_STUNS_PORT    5349
 #define COTURN_SECRETS_MAX   16
 #define COTURN_TEXT_MAX      512
 #define COTURN_WHY_LEN       256
@@ -35,11 +37,19 @@ struct coturn_external {
 	struct addr advertise, local;
 };
 
+/* Another server; a port is 0 where it is not reached that way. */
+struct coturn_alternate {
+	struct addr address; /* with its port for UDP and TCP */
+	uint16_t tls_port;
+};
+
 /* What coturn was told. Numbers are 0 and texts empty where the file says nothing. */
 struct coturn_conf {
 	struct coturn_addresses listen, relay;
 	struct coturn_external external[COTURN_ADDRESSES_MAX];
 	size_t n_external;
+	struct coturn_alternate alternates[COTURN_ADDRESSES_MAX];
+	size_t n_alternates;
 	uint16_t port, tls_port;
 	uint16_t first_port, last_port;
 	uint32_t workers;
@@ -93,6 +103,8 @@ int coturn_flag(const char *value, bool *out);
 int coturn_take_listen(struct coturn_conf *c, const char *value);
 int coturn_take_relay(struct coturn_conf *c, const char *value);
 int coturn_take_external(struct coturn_conf *c, const char *value);
+int coturn_take_alternate(struct coturn_conf *c, const char *value);
+int coturn_take_tls_alternate(struct coturn_conf *c, const char *value);
 int coturn_take_port(struct coturn_conf *c, const char *value);
 int coturn_take_tls_port(struct coturn_conf *c, const char *value);
 int coturn_take_first_port(struct coturn_conf *c, const char *value);

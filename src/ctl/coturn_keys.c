@@ -31,6 +31,9 @@
 #define LOG     "one format: key=value lines with level and folder"
 #define NO_STUN_ONLY                                                                               \
 	"STUN and TURN stand on one port; without credentials given out nobody can allocate"
+#define ALTERNATES                                                                                 \
+	"edge.alternates. Clients are sent there when this server drains or is above "             \
+	"edge.redirect_above; coturn sends all of them"
 #define BATCHES "datagrams are always received and sent in batches"
 
 static const struct coturn_key keys[] = {
@@ -121,10 +124,9 @@ static const struct coturn_key keys[] = {
 	DROP("O", "metrics are at /metrics in the form of Prometheus"),
 	TO("realm", realm, "edge.realm"),
 	TO("r", realm, "edge.realm"),
-	DROP("server-name", "only third-party authorization uses it"),
-	DROP("oauth",
-		"third-party authorization (RFC 7635) takes its keys from the configuration; write "
-		"them there"),
+	DROP("server-name", "mras.oauth_server_name, if access tokens are used"),
+	DROP("oauth", "access tokens (RFC 7635): write the keys of the table oauth_key into "
+		      "mras.oauth_keys"),
 	DROP("rest-api-separator", "the separator is the colon"),
 	DROP("C", "the separator is the colon"),
 	DROP("check-origin-consistency", "ORIGIN is not looked at"),
@@ -196,10 +198,10 @@ static const struct coturn_key keys[] = {
 	SAME("ne", "there is one network engine"),
 
 	/* other servers */
-	DROP("alternate-server", "edge.alternates, with a check whether they are alive"),
-	DROP("udp-alternate-server", "edge.alternates"),
-	DROP("tcp-alternate-server", "edge.alternates"),
-	DROP("tls-alternate-server", "edge.alternates, with the domain name"),
+	TO("alternate-server", alternate, ALTERNATES),
+	TO("udp-alternate-server", alternate, ALTERNATES),
+	TO("tcp-alternate-server", alternate, ALTERNATES),
+	TO("tls-alternate-server", tls_alternate, ALTERNATES),
 	DROP("drain-min-allocations", "sallyportctl drain ends the daemon when none is left"),
 
 	/* the process */

@@ -140,6 +140,50 @@ int coturn_take_external(struct coturn_conf *c, const char *value)
 	return rc;
 }
 
+/* The one with this IP address, made if there is none. */
+static int alternate(struct coturn_conf *c, const struct addr *a, struct coturn_alternate **out)
+{
+	for (size_t i = 0; i < c->n_alternates; i++) {
+		*out = &c->alternates[i];
+		if (addr_equal_ip(&c->alternates[i].address, a))
+			return 0;
+	}
+	if (c->n_alternates == COTURN_ADDRESSES_MAX)
+		return ERR_FULL;
+	*out = &c->alternates[c->n_alternates++];
+	(*out)->address = *a;
+	return 0;
+}
+
+int coturn_take_alternate(struct coturn_conf *c, const char *value)
+{
+	struct coturn_alternate *other;
+	struct addr a;
+	int rc = addr_parse(value, COTURN_STUN_PORT, &a);
+
+	if (rc == 0)
+		rc = alternate(c, &a, &other);
+	if (rc == 0)
+		other->address.port = a.port;
+	return rc;
+}
+
+int coturn_take_tls_alternate(struct coturn_conf *c, const char *value)
+{
+	struct coturn_alternate *other;
+	struct addr a;
+	int rc = addr_parse(value, COTURN_STUNS_PORT, &a);
+
+	if (rc != 0)
+		return rc;
+	uint16_t tls_port = a.port;
+	a.port = COTURN_STUN_PORT; /* unless another key says it */
+	rc = alternate(c, &a, &other);
+	if (rc == 0)
+		other->tls_port = tls_port;
+	return rc;
+}
+
 int coturn_take_port(struct coturn_conf *c, const char *value)
 {
 	return port(value, &c->port);

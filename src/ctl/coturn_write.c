@@ -2,8 +2,6 @@
 /* The YAML that says what coturn's configuration said. */
 #include "coturn.h"
 
-#define STUN_PORT      3478
-#define STUNS_PORT     5349
 #define PROMETHEUS     9641
 #define FIRST_PORT     49152
 #define LAST_PORT      65535
@@ -123,8 +121,8 @@ static void write_tls(FILE *out, const struct coturn_conf *c, const struct cotur
 static void write_face(
 	FILE *out, const struct coturn_conf *c, const struct coturn_addresses *listen)
 {
-	uint16_t port = c->port ? c->port : STUN_PORT;
-	uint16_t tls_port = c->tls_port ? c->tls_port : STUNS_PORT;
+	uint16_t port = c->port ? c->port : COTURN_STUN_PORT;
+	uint16_t tls_port = c->tls_port ? c->tls_port : COTURN_STUNS_PORT;
 	bool has_tls = c->certificate[0] && c->private_key[0];
 
 	fprintf(out, "  faces:\n    - name: external\n");
@@ -209,6 +207,20 @@ static void write_limits(FILE *out, const struct coturn_conf *c)
 	}
 }
 
+static void write_alternates(FILE *out, const struct coturn_conf *c)
+{
+	char text[ADDR_TEXT_LEN];
+
+	if (c->n_alternates > 0)
+		fprintf(out, "  alternates:\n");
+	for (size_t i = 0; i < c->n_alternates; i++) {
+		const struct coturn_alternate *a = &c->alternates[i];
+		fprintf(out, "    - address: \"%s\"\n", addr_format(&a->address, text));
+		if (a->tls_port != 0)
+			fprintf(out, "      tls_port: %u\n", a->tls_port);
+	}
+}
+
 static void write_edge(FILE *out, const struct coturn_conf *c, const struct coturn_target *t)
 {
 	struct coturn_addresses listen = listening(c, t);
@@ -220,6 +232,7 @@ static void write_edge(FILE *out, const struct coturn_conf *c, const struct cotu
 	write_relay(out, c, &listen);
 	write_peers(out, c);
 	write_limits(out, c);
+	write_alternates(out, c);
 	if (c->has_mobility)
 		fprintf(out, "  mobility: true\n");
 	if (c->has_software)

@@ -248,6 +248,19 @@ static void more_addresses_than_fit_are_said(void **state)
 	assert_int_equal(c->conf.relay.n, COTURN_ADDRESSES_MAX);
 }
 
+static void alternates_of_one_address_are_one(void **state)
+{
+	struct conversion *c = *state;
+
+	convert(c, "alternate-server=192.0.2.20\ntls-alternate-server=192.0.2.20:443\n"
+		   "alternate-server=[2001:db8::20]:3479\ntls-alternate-server=turn.example.com\n");
+
+	has(c->yaml, "  alternates:\n    - address: \"192.0.2.20:3478\"\n      tls_port: 443\n"
+		     "    - address: \"[2001:db8::20]:3479\"\n");
+	has(c->report, "3 converted");
+	has(c->report, "1 unreadable");
+}
+
 /* ---- peers ---- */
 
 static void a_range_becomes_the_fewest_prefixes(void **state)
@@ -350,6 +363,7 @@ int main(void)
 		T(tls_needs_certificate_and_key),
 		T(one_port_for_both_goes_to_tls),
 		T(more_addresses_than_fit_are_said),
+		T(alternates_of_one_address_are_one),
 		T(a_range_becomes_the_fewest_prefixes),
 		T(the_whole_of_a_family_is_one_prefix),
 		T(a_range_backwards_or_of_two_families_is_unreadable),

@@ -35,7 +35,6 @@ allowed-peer-ip=$PEER
 no-multicast-peers
 no-tlsv1
 no-cli
-no-dtls
 no-tcp-relay
 pidfile="$WORK/turnserver.pid"
 log-file=stdout
@@ -62,6 +61,7 @@ serves() {
 	check "$1: second shared secret, UDP" relays south
 	check "$1: TCP" relays south -t
 	check "$1: TLS" relays south -t -S
+	check "$1: DTLS" relays south -S
 	check "$1: a denied peer" refused
 }
 
