@@ -25,6 +25,8 @@ static-auth-secret="north#star"
 static-auth-secret=south
 realm=turn.example.com
 user-quota=50
+bps-capacity=50000000
+mobility
 total-quota=100
 max-bps=3000000
 stale-nonce
@@ -35,7 +37,6 @@ allowed-peer-ip=$PEER
 no-multicast-peers
 no-tlsv1
 no-cli
-no-tcp-relay
 pidfile="$WORK/turnserver.pid"
 log-file=stdout
 simple-log
