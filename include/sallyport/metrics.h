@@ -21,7 +21,9 @@ enum metrics_kind {
 };
 
 struct metrics_row {
-	const char *name; /* "sallyport_turn_allocations_total"; rows of one name stand together */
+	/* "sallyport_turn_allocations_total"; NULL: not shown, for rows whose labels are not known
+	 * when the set is made. Those may get a name later, on the thread that reads. */
+	const char *name;
 	const char *labels; /* "result=\"ok\"" or NULL */
 	enum metrics_kind kind;
 	const char *help; /* one sentence */

@@ -48,6 +48,7 @@ struct relay_config {
 	uint32_t connections_per_client; /* of them; 0: no limit */
 	uint32_t connection_buffer;      /* as in struct net_listener_config */
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
+	metrics_cell *tenant_cells; /* as in struct turn_server_config */
 	/* As in struct turn_server_config. */
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);

@@ -183,6 +183,20 @@ enum turn_counter {
 };
 extern const struct metrics_group turn_counters;
 
+/*
+ * What is counted for each tenant, in cells of their own: those of a tenant begin at TURN_T_COUNT
+ * times its id, and all whose id is beyond the last share the last ones.
+ */
+enum turn_tenant_counter {
+	TURN_T_ALLOCATIONS, /* gauge */
+	TURN_T_ALLOCATE_OK,
+	TURN_T_REFUSED, /* but for challenges */
+	TURN_T_TO_PEER, /* bytes relayed by allocations that have ended */
+	TURN_T_TO_CLIENT,
+	TURN_T_COUNT,
+};
+#define TURN_TENANT_CELLS_MAX 257 /* tenants with cells; the last are those of all others */
+
 struct turn_server;
 
 /* A client as a listener sees it. */
@@ -249,6 +263,7 @@ struct turn_server_config {
 	struct net *net;
 	struct flow_table *flows;
 	metrics_cell *cells;
+	metrics_cell *tenant_cells; /* TURN_T_COUNT * TURN_TENANT_CELLS_MAX; NULL: not counted */
 	unsigned worker, n_workers;
 	struct turn_snapshot *snapshot; /* a count is taken */
 

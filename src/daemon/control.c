@@ -17,6 +17,7 @@
 #include "process.h"
 #include "revocations.h"
 #include "status.h"
+#include "tenant_metrics.h"
 #include "workers.h"
 
 #define MAILBOX_LEN    16384
@@ -27,8 +28,8 @@
 #define API_REQUEST_S     10
 #define ADMIN_CONNECTIONS 32
 
-static const struct metrics_group *const groups[] = {
-	&net_counters, &flow_counters, &relay_counters, &turn_counters, &api_counters};
+static const struct metrics_group *const groups[] = {&net_counters, &flow_counters, &relay_counters,
+	&turn_counters, &tenant_counters, &api_counters};
 
 struct control {
 	char *path;
@@ -141,6 +142,7 @@ static int give_to_api(struct control *c)
 
 static void hand_out(struct control *c)
 {
+	tenant_metrics_show(c->settings);
 	workers_snapshot(c->workers, c->settings->turn);
 	if (give_to_api(c) != 0)
 		log_error(LOG_API, "no credentials are issued",
@@ -409,6 +411,7 @@ static int make_api(struct control *c)
 	c->api = api_create(&a);
 	if (!c->api)
 		return -ENOMEM;
+	tenant_metrics_show(c->settings);
 	return give_to_api(c);
 }
 

@@ -9,6 +9,8 @@
 
 #define AT(type, field) .offset = offsetof(struct type, field)
 
+#define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
 static const struct conf_option limits_table[] = {
 	{.name = "allocations",
 		.type = CONF_UINT,
@@ -236,6 +238,10 @@ static void check_hosts(
 static void check_tenant(
 	struct conf_doc *doc, const struct options *o, const struct options_tenant *t)
 {
+	/* It stands in log lines and labels as it is. */
+	if (t->name && t->name[strspn(t->name, NAME_CHARACTERS)] != '\0')
+		conf_fail(doc, &t->name,
+			"a tenant's name has letters, digits, dots, hyphens and underscores alone");
 	options_check_keys(doc, &t->keys);
 	options_check_oauth_keys(doc, &t->oauth_keys);
 	check_hosts(doc, o, t);

@@ -10,6 +10,7 @@
 #include <sallyport/net.h>
 
 #include "leases.h"
+#include "tenant_metrics.h"
 #include "workers.h"
 
 #define MAILBOX_LEN 4096
@@ -150,6 +151,7 @@ static int make_relay(
 		.net_cells = metrics_set_cells(m, &net_counters, i),
 		.flow_cells = metrics_set_cells(m, &flow_counters, i),
 		.turn_cells = metrics_set_cells(m, &turn_counters, i),
+		.tenant_cells = metrics_set_cells(m, &tenant_counters, i),
 		.relay_cells = metrics_set_cells(m, &relay_counters, i),
 		.lease_ask = lease_clerk_ask,
 		.lease_put = lease_clerk_put,

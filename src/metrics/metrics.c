@@ -92,8 +92,10 @@ void metrics_set_each(const struct metrics_set *s,
 	size_t cell = 0;
 
 	for (size_t i = 0; i < s->n_groups; i++) {
-		for (size_t k = 0; k < s->groups[i]->n_rows; k++)
-			fn(arg, &s->groups[i]->rows[k], sum_at(s, cell++));
+		for (size_t k = 0; k < s->groups[i]->n_rows; k++, cell++) {
+			if (s->groups[i]->rows[k].name)
+				fn(arg, &s->groups[i]->rows[k], sum_at(s, cell));
+		}
 	}
 }
 
@@ -120,14 +122,14 @@ static void print_group(
 {
 	for (size_t i = 0; i < g->n_rows; i++) {
 		const char *name = g->rows[i].name;
-		bool is_printed = false;
+		bool is_printed = name == NULL;
 		for (size_t k = 0; k < i && !is_printed; k++)
-			is_printed = strcmp(g->rows[k].name, name) == 0;
+			is_printed = g->rows[k].name && strcmp(g->rows[k].name, name) == 0;
 		if (is_printed)
 			continue;
 		const char *last = NULL;
 		for (size_t k = i; k < g->n_rows; k++) {
-			if (strcmp(g->rows[k].name, name) != 0)
+			if (!g->rows[k].name || strcmp(g->rows[k].name, name) != 0)
 				continue;
 			print_row(out, &g->rows[k], last, sum_at(s, first + k));
 			last = name;

@@ -326,6 +326,7 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.net = r->net,
 		.flows = r->flows,
 		.cells = c->turn_cells,
+		.tenant_cells = c->tenant_cells,
 		.worker = c->worker,
 		.n_workers = c->n_workers,
 		.snapshot = c->snapshot,

@@ -92,6 +92,14 @@ struct turn_alloc *turn_alloc_make(
 	return a;
 }
 
+void turn_alloc_tenants_set(
+	struct turn_alloc *a, const struct turn_tenant *tenant, const struct turn_tenant *door)
+{
+	a->tenant = tenant;
+	a->door = door;
+	turn_tenant_count(a->server, tenant->id, TURN_T_ALLOCATIONS, 1);
+}
+
 struct turn_alloc *turn_alloc_create(struct turn_request *req)
 {
 	struct turn_server *s = req->server;
@@ -99,8 +107,7 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 
 	if (!a)
 		return NULL;
-	a->tenant = req->tenant;
-	a->door = req->origin.door;
+	turn_alloc_tenants_set(a, req->tenant, req->origin.door);
 	flow_account_init(&a->account,
 		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,
 		turn_now_ms(s));
@@ -183,6 +190,8 @@ static void take_apart(struct turn_alloc *a)
 		turn_permission_destroy(CONTAINER_OF(it, struct turn_permission, link));
 	turn_mobile_destroy(a->mobile);
 	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
+	if (a->tenant)
+		turn_tenant_count(s, a->tenant->id, TURN_T_ALLOCATIONS, (uint64_t)-1);
 	crypto_wipe(&a->key, sizeof(a->key));
 }
 
@@ -190,8 +199,11 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 {
 	struct turn_server *s = a->server;
 
-	if (!a->pending)
+	if (!a->pending) {
 		log_end(a, why);
+		turn_tenant_count(s, a->tenant->id, TURN_T_TO_PEER, a->account.bytes[FLOW_UP]);
+		turn_tenant_count(s, a->tenant->id, TURN_T_TO_CLIENT, a->account.bytes[FLOW_DOWN]);
+	}
 	take_apart(a);
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
 		turn_relay_close(s, &a->relays[i]);

@@ -190,6 +190,7 @@ static void finish(struct turn_alloc *a, const struct turn_origin *o, const stru
 	if (w->is_mobile)
 		(void)turn_mobile_create(a);
 	turn_count(a->server, TURN_C_ALLOCATE_OK);
+	turn_tenant_count(a->server, a->tenant->id, TURN_T_ALLOCATE_OK, 1);
 	answer_success(a, o);
 	log_grant(a);
 	turn_alloc_settle(a); /* O and W may be gone now */

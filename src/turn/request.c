@@ -187,6 +187,7 @@ static void answer_refusal(
 void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r)
 {
 	turn_count(s, counter_of(r.code));
+	turn_tenant_count(s, o->tenant, TURN_T_REFUSED, 1);
 	answer_refusal(s, o, r);
 }
 
@@ -199,6 +200,8 @@ void turn_request_refuse(struct turn_request *req, struct stun_refusal r)
 	if (!req->origin.is_signed && !turn_request_may_answer(req, TURN_REPLY_CHALLENGE))
 		return;
 	turn_count(req->server, is_first ? TURN_C_CHALLENGE : counter_of(r.code));
+	if (!is_first && r.code != STUN_STALE_NONCE)
+		turn_tenant_count(req->server, req->origin.tenant, TURN_T_REFUSED, 1);
 	/* It may be nobody's: the bytes that only people read are left out. */
 	if (is_first)
 		r.reason = "";
@@ -312,6 +315,7 @@ static struct stun_refusal check_credential(
 
 	q.has_token = find_token(req, &q.token);
 	req->tenant = turn_tenant_of(req->origin.door, req->username);
+	req->origin.tenant = req->tenant->id;
 	enum auth_reason why = auth_check(req->tenant->auth, &q, &req->grant);
 	unsigned code = auth_reason_code(why);
 

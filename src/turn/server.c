@@ -111,21 +111,25 @@ static void carry_over(struct hash_node *n, void *arg)
 	struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
 	struct turn_server *s = arg;
 
-	a->tenant = turn_tenant_find(s->snapshot, a->tenant->id);
-	a->door = turn_tenant_find(s->snapshot, a->door->id);
-	if (a->pending)
-		a->pending->origin.door = a->door;
-	turn_connections_carry_over(a);
-	if (!a->tenant || !a->door) {
+	const struct turn_tenant *tenant = turn_tenant_find(s->snapshot, a->tenant->id);
+	const struct turn_tenant *door = turn_tenant_find(s->snapshot, a->door->id);
+
+	if (!tenant || !door) {
 		turn_count(s, TURN_C_TENANT_REMOVED);
 		turn_alloc_destroy(a, "tenant_removed");
-	} else if (auth_grant_is_revoked(
-			   a->tenant->auth, a->subject, a->jti, a->kid, turn_now_s(s))) {
+		return;
+	}
+	a->tenant = tenant;
+	a->door = door;
+	if (a->pending)
+		a->pending->origin.door = door;
+	turn_connections_carry_over(a);
+	if (auth_grant_is_revoked(tenant->auth, a->subject, a->jti, a->kid, turn_now_s(s))) {
 		turn_count(s, TURN_C_REVOKED);
 		turn_alloc_destroy(a, "revoked");
-	} else {
-		turn_bindings_judge(a);
+		return;
 	}
+	turn_bindings_judge(a);
 }
 
 void turn_server_snapshot(struct turn_server *s, struct turn_snapshot *snapshot)
@@ -258,6 +262,7 @@ static void start_request(
 		req.alloc = turn_alloc_find(s, c);
 	/* Who has an allocation stays with the realm it knows. */
 	req.origin.door = req.alloc ? req.alloc->door : door;
+	req.origin.tenant = req.alloc ? req.alloc->tenant->id : door->id;
 	handle_request(&req);
 	crypto_wipe(&req.grant.key, sizeof(req.grant.key));
 	crypto_wipe(&req.origin.key, sizeof(req.origin.key));

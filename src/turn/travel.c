@@ -255,10 +255,12 @@ static int fill(struct turn_alloc *a, const struct turn_state *st)
 {
 	uint64_t now = turn_now_ms(a->server);
 
-	a->tenant = tenant_named(a->server, st->tenant);
-	a->door = tenant_named(a->server, st->door);
-	if (!a->tenant || !a->door)
+	const struct turn_tenant *tenant = tenant_named(a->server, st->tenant);
+	const struct turn_tenant *door = tenant_named(a->server, st->door);
+
+	if (!tenant || !door)
 		return ERR_CONFIG;
+	turn_alloc_tenants_set(a, tenant, door);
 	a->client.tenant = a->door->id;
 	a->id = st->id;
 	a->created_ms = st->age_ms < now ? now - st->age_ms : 0;

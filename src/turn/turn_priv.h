@@ -68,6 +68,7 @@ struct turn_origin {
 	uint16_t method;
 	uint8_t tid[STUN_TID_LEN];
 	const struct turn_tenant *door; /* whose realm and nonces the client is told; not owned */
+	uint32_t tenant; /* id: whose credential it is, until that is known the door's */
 	bool has_fingerprint;
 	bool is_signed; /* the answer carries integrity under KEY */
 	enum crypto_hash integrity;
@@ -238,6 +239,15 @@ static inline void turn_count(struct turn_server *s, unsigned row)
 	metrics_add(s->config.cells, row, 1);
 }
 
+static inline void turn_tenant_count(
+	struct turn_server *s, uint32_t tenant, enum turn_tenant_counter row, uint64_t n)
+{
+	unsigned place = tenant < TURN_TENANT_CELLS_MAX ? tenant : TURN_TENANT_CELLS_MAX - 1;
+
+	if (s->config.tenant_cells)
+		metrics_add(s->config.tenant_cells, place * TURN_T_COUNT + row, n);
+}
+
 static inline uint64_t turn_now_ms(const struct turn_server *s)
 {
 	return s->config.clock->mono_ms;
@@ -334,6 +344,9 @@ void turn_alloc_rehome(struct turn_alloc *a, const struct turn_client *c);
 /* Starts to wait for the first end of a relay's lifetime. False: it has no relay. */
 bool turn_alloc_wait(struct turn_alloc *a);
 uint64_t turn_tuple_hash(const struct turn_server *s, const struct turn_client *c);
+/* Whose it is. Once, before anything else may end it. */
+void turn_alloc_tenants_set(
+	struct turn_alloc *a, const struct turn_tenant *tenant, const struct turn_tenant *door);
 /* WHY is for the log: "expired", "deleted", ... */
 void turn_alloc_destroy(struct turn_alloc *a, const char *why);
 /* It waits for nothing any more: what was kept for the answer goes. */

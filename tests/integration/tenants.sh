@@ -193,6 +193,16 @@ minted blue --identity bob
 check "another one of the tenant is not touched" asks 0 127.0.0.1:3478 "refresh lifetime=0"
 WAY=()
 
+# ---- counters ----
+
+counts() {
+	same "$(admin edge /metrics | sed -n "s/^sallyport_tenant_$1 //p")" "$2"
+}
+check "red's allocations are counted" counts 'allocations{tenant="red"}' 3
+check "blue's are" counts 'allocations{tenant="blue"}' 2
+check "the default's are not among them" counts 'allocations{tenant="default"}' 0
+check "red's refusals are counted" counts 'refusals_total{tenant="red"}' 3
+
 # ---- reload ----
 
 red
@@ -271,6 +281,7 @@ wrong() {
 wrong "a face of no tenant" 's/tenant: red$/tenant: read/' 'no tenant "read"'
 wrong "a caller of no tenant" 's/tenant: blue,/tenant: blew,/' 'no tenant "blew"'
 wrong "one name for two tenants" 's/name: green/name: red/' 'two tenants are called "red"'
+wrong "a name that would break a log line" 's/name: green/name: "gre en"/' 'letters, digits'
 wrong "a tenant called default" 's/name: green/name: default/' '"default" is what'
 wrong "one key for two tenants" "s|$WORK/green.secret|$WORK/red.secret|" 'is one of tenant "red" too'
 wrong "the default's key for a tenant" "s|$WORK/green.secret|$WORK/pool.secret|" \

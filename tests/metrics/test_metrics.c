@@ -192,6 +192,27 @@ static void see(void *arg, const struct metrics_row *row, uint64_t value)
 		seen->errors = value;
 }
 
+/* A row gets its name when it is known what it counts. */
+static void row_without_a_name_is_shown_once_it_has_one(void **state)
+{
+	struct metrics_row rows[] = {{NULL, NULL, METRICS_COUNTER, NULL},
+		{"sallyport_b_total", "of=\"b\"", METRICS_COUNTER, "Things."},
+		{NULL, NULL, METRICS_COUNTER, NULL}};
+	const struct metrics_group late = {rows, ARRAY_LEN(rows)};
+	const struct metrics_group *const all[] = {&late};
+	struct metrics_set *s = metrics_set_create(all, 1, 1);
+
+	assert_non_null(s);
+	metrics_add(metrics_set_cells(s, &late, 0), 2, 7);
+	assert_printed(s, "# HELP sallyport_b_total Things.\n# TYPE sallyport_b_total counter\n"
+			  "sallyport_b_total{of=\"b\"} 0\n");
+
+	rows[2] = (struct metrics_row){"sallyport_b_total", "of=\"c\"", METRICS_COUNTER, NULL};
+	assert_printed(s, "# HELP sallyport_b_total Things.\n# TYPE sallyport_b_total counter\n"
+			  "sallyport_b_total{of=\"b\"} 0\nsallyport_b_total{of=\"c\"} 7\n");
+	metrics_set_destroy(s);
+}
+
 static void each_gives_every_row_with_its_sum(void **state)
 {
 	struct metrics_set *s = create(2);
@@ -217,6 +238,7 @@ int main(void)
 		cmocka_unit_test(gauge_below_zero_is_printed_as_such),
 		cmocka_unit_test(set_without_groups_prints_nothing),
 		cmocka_unit_test(sum_may_be_read_while_threads_write),
+		cmocka_unit_test(row_without_a_name_is_shown_once_it_has_one),
 		cmocka_unit_test(each_gives_every_row_with_its_sum),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

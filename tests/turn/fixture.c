@@ -455,6 +455,7 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.net = f->net,
 		.flows = f->flows,
 		.cells = f->turn,
+		.tenant_cells = f->tenants,
 		.worker = c->worker,
 		.n_workers = c->n_workers,
 		.snapshot = f->snapshot,
@@ -542,6 +543,8 @@ void fixture_destroy(struct fixture *f)
 	assert_int_equal(f->wheel.count, 0);
 	assert_int_equal(fixture_count(f, TURN_C_ALLOCATIONS), 0);
 	assert_int_equal(fixture_count(f, TURN_C_CONNECTIONS), 0);
+	for (unsigned i = 0; i < TURN_TENANT_CELLS_MAX; i++)
+		assert_int_equal(metrics_get(f->tenants, i * TURN_T_COUNT + TURN_T_ALLOCATIONS), 0);
 	assert_int_equal(count_bufs(f->net), f->n_bufs);
 	while (f->n_ports > 0)
 		net_port_close(f->ports[0]);

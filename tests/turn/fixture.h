@@ -61,6 +61,7 @@ struct fixture {
 	struct turn_server *server;
 	struct turn_server *servers[FIXTURES_MAX];
 	struct loop *loops[FIXTURES_MAX];
+	metrics_cell tenants[TURN_T_COUNT * TURN_TENANT_CELLS_MAX];
 	metrics_cell turn[TURN_C_COUNT], flow[FLOW_C_COUNT], cells[NET_C_COUNT];
 	size_t n_bufs; /* of the net, all free */
 

@@ -300,6 +300,53 @@ static void tenant_without_limits_needs_no_lease(void **state)
 	assert_int_equal(b->f->n_asked, 0);
 }
 
+/* ---- counters ---- */
+
+static uint64_t counted(struct box *b, uint32_t id, enum turn_tenant_counter row)
+{
+	return metrics_get(b->f->tenants, id * TURN_T_COUNT + row);
+}
+
+static void each_tenant_has_its_counters(void **state)
+{
+	struct box *b = *state;
+	struct client red = client_of(b, RED, RED), blue = client_of(b, BLUE, BLUE);
+	struct client by_key = client_of(b, TURN_TENANT_DEFAULT, BLUE);
+	assert_int_equal(client_allocate(&red, NULL), 0);
+	assert_int_equal(client_allocate(&blue, NULL), 0);
+	assert_int_equal(client_allocate(&by_key, NULL), 0);
+	assert_int_equal(counted(b, RED, TURN_T_ALLOCATIONS), 1);
+	assert_int_equal(counted(b, BLUE, TURN_T_ALLOCATIONS), 2);
+	assert_int_equal(counted(b, TURN_TENANT_DEFAULT, TURN_T_ALLOCATIONS), 0);
+	/* A challenge is no refusal. */
+	assert_int_equal(counted(b, BLUE, TURN_T_REFUSED), 0);
+
+	assert_int_equal(client_permit(&by_key, ELSEWHERE), STUN_FORBIDDEN);
+	assert_int_equal(client_permit(&red, INSIDE), 0);
+	client_send(&red, INSIDE ":5000", "hello", 5);
+	wire_clear(b->f);
+	assert_int_equal(client_refresh(&red, 0, NULL), 0);
+	assert_int_equal(counted(b, BLUE, TURN_T_REFUSED), 1);
+	assert_int_equal(counted(b, RED, TURN_T_REFUSED), 0);
+	assert_int_equal(counted(b, RED, TURN_T_ALLOCATIONS), 0);
+	assert_int_equal(counted(b, RED, TURN_T_ALLOCATE_OK), 1);
+	assert_int_equal(counted(b, RED, TURN_T_TO_PEER), 5);
+	assert_int_equal(counted(b, RED, TURN_T_TO_CLIENT), 0);
+}
+
+static void tenants_beyond_the_cells_share_the_last(void **state)
+{
+	struct box *b = *state;
+	b->tenants[0].id = 1000000;
+	reload(b);
+	struct client red = client_of(b, 1000000, RED);
+	struct auth_claims claims = claims_of("alice");
+	uint64_t now = b->f->clock.wall_s;
+	assert_int_equal(auth_mint_m1(b->auth[0], now, now + 60, &claims, &red.credential), 0);
+	assert_int_equal(client_allocate(&red, NULL), 0);
+	assert_int_equal(counted(b, TURN_TENANT_CELLS_MAX - 1, TURN_T_ALLOCATIONS), 1);
+}
+
 /* ---- reload ---- */
 
 static void removed_tenants_allocations_end_and_no_others(void **state)
@@ -410,6 +457,8 @@ int main(void)
 		LEASES(lease_counts_for_tenant_and_subject),
 		LEASES(refused_lease_is_486_and_nothing_to_give_back),
 		LEASES(tenant_without_limits_needs_no_lease),
+		TEST(each_tenant_has_its_counters),
+		TEST(tenants_beyond_the_cells_share_the_last),
 		TEST(removed_tenants_allocations_end_and_no_others),
 		TEST(allocation_keeps_its_tenant_when_the_order_changes),
 		TEST(revocation_is_the_tenants),
