@@ -43,6 +43,20 @@ struct turn_relay_address {
 	struct addr advertise; /* told to clients; equals local without NAT */
 };
 
+/*
+ * Four UDP listeners of one family on two addresses with two ports each, for clients that find out
+ * what their NAT does (RFC 5780). The place of one is a sum of the two below.
+ */
+enum {
+	TURN_BEHAVIOR_PORT = 1,
+	TURN_BEHAVIOR_ADDRESS = 2,
+	TURN_BEHAVIOR_PLACES = 4,
+};
+struct turn_behavior {
+	struct addr local[TURN_BEHAVIOR_PLACES];
+	struct addr advertise[TURN_BEHAVIOR_PLACES]; /* told to clients */
+};
+
 /* ---- snapshot: what a reload replaces; immutable, counted ---- */
 
 /*
@@ -94,6 +108,8 @@ struct turn_config {
 	struct turn_peer_config peers;
 	const struct turn_tenant_config *tenants; /* beside the default one */
 	size_t n_tenants;
+	const struct turn_behavior *behaviors;
+	size_t n_behaviors;
 	/* Fixed for the life of the process; a snapshot repeats them. */
 	const struct turn_relay_address *relays;
 	size_t n_relays;
@@ -123,7 +139,8 @@ bool turn_peer_is_allowed(const struct turn_snapshot *s, const struct addr *peer
 enum turn_counter {
 	TURN_C_BINDING,
 	TURN_C_BINDING_CLASSIC,
-	TURN_C_ALLOCATIONS, /* gauge */
+	TURN_C_BINDING_CHANGED, /* of both: from another listener, or to another port */
+	TURN_C_ALLOCATIONS,     /* gauge */
 	TURN_C_ALLOCATE_OK,
 	TURN_C_REFRESH_OK,
 	TURN_C_PERMISSION_OK,

@@ -28,7 +28,8 @@ struct options_face {
 	struct conf_list tls;            /* struct addr */
 	struct conf_list dtls;           /* struct addr */
 	struct conf_list proxy_protocol; /* struct prefix */
-	int proxy_protocol_udp;          /* index: 0 each, 1 first */
+	bool behavior_discovery;
+	int proxy_protocol_udp; /* index: 0 each, 1 first */
 	const char *certificate;
 	const char *private_key;
 	struct conf_list certificates; /* struct options_certificate: further ones */

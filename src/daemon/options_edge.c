@@ -5,6 +5,7 @@
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
 
+#include "behavior.h"
 #include "options.h"
 
 #define STUNS_PORT      5349 /* of STUN over TLS and DTLS */
@@ -139,6 +140,17 @@ static const struct conf_option face_table[] = {
 			"a session, as nginx sends it. A session is a port of the balancer and "
 			"ends after a minute without datagrams and without an allocation; with "
 			"\"first\" the balancer must not use the port for another client before."},
+	{.name = "behavior_discovery",
+		.type = CONF_BOOL,
+		AT(options_face, behavior_discovery),
+		.fallback = "false",
+		.flags = CONF_RELOAD,
+		.text = "Lets clients on UDP find out how the NAT in front of them maps and "
+			"filters "
+			"(RFC 5780, and RFC 3489 for old ones). \"listen\" names two addresses "
+			"with the same two ports each: four entries for a family. Answers to "
+			"Binding requests then name the other address and port, and leave from "
+			"there for who asks."},
 	{.name = "advertise",
 		.type = CONF_LIST,
 		.item = CONF_ADDR,
@@ -467,6 +479,7 @@ static void check_faces(struct conf_doc *doc, const struct options_edge *e)
 		check_addresses(doc, &f[i].dtls);
 		check_tls(doc, &f[i]);
 		check_balancers(doc, &f[i].proxy_protocol);
+		behavior_check(doc, &f[i]);
 		for (size_t k = 0; k < i; k++) {
 			if (f[i].name && f[k].name && strcmp(f[i].name, f[k].name) == 0)
 				conf_fail(doc, &f[i].name,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "behavior.h"
 #include "settings_priv.h"
 
 /* ---- memory that lives as long as the settings ---- */
@@ -165,10 +166,38 @@ static int own_addresses(struct settings *s, struct addr **out, size_t *n_out)
 	return 0;
 }
 
+/* Does the address at I, with whatever port, stand before it too? */
+static bool is_repeated(const struct conf_list *l, size_t i)
+{
+	const struct addr *a = l->items;
+
+	for (size_t k = 0; k < i; k++) {
+		if (addr_equal_ip(&a[k], &a[i]))
+			return true;
+	}
+	return false;
+}
+
 static struct addr without_port(struct addr a)
 {
 	a.port = 0;
 	return a;
+}
+
+/* One that is listened on with two ports is one all the same. */
+static size_t listening_addresses(const struct options_face *f, struct turn_relay_address *out)
+{
+	const struct addr *listen = f->listen.items, *advertise = f->advertise.items;
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->listen.n; i++) {
+		if (is_repeated(&f->listen, i))
+			continue;
+		out[n].local = without_port(listen[i]);
+		out[n++].advertise =
+			without_port(f->advertise.n == f->listen.n ? advertise[i] : listen[i]);
+	}
+	return n;
 }
 
 /* The named ones, or else the listening addresses of the first face as the world knows them. */
@@ -177,24 +206,18 @@ static int relay_addresses(struct settings *s, struct turn_config *c)
 	const struct options_relay *r = &s->options->edge.relay;
 	const struct options_relay_address *named = r->addresses.items;
 	const struct options_face *face = s->options->edge.faces.items;
-	size_t n = r->addresses.n ? r->addresses.n : face->listen.n;
-	struct turn_relay_address *out = settings_take(s, n, sizeof(*out));
+	struct turn_relay_address *out =
+		settings_take(s, r->addresses.n + face->listen.n, sizeof(*out));
 
 	if (!out)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		if (r->addresses.n) {
-			out[i].local = named[i].address;
-			out[i].advertise =
-				named[i].advertise.family ? named[i].advertise : named[i].address;
-			continue;
-		}
-		const struct addr *listen = face->listen.items, *advertise = face->advertise.items;
-		out[i].local = without_port(listen[i]);
-		out[i].advertise = without_port(face->advertise.n == n ? advertise[i] : listen[i]);
+	for (size_t i = 0; i < r->addresses.n; i++) {
+		out[i].local = named[i].address;
+		out[i].advertise =
+			named[i].advertise.family ? named[i].advertise : named[i].address;
 	}
 	c->relays = out;
-	c->n_relays = n;
+	c->n_relays = r->addresses.n ? r->addresses.n : listening_addresses(face, out);
 	return 0;
 }
 
@@ -236,6 +259,11 @@ static int fill_turn(struct settings *s, struct turn_config *c)
 		.last_port = e->relay.ports.last,
 		.shared_port = (uint16_t)e->relay.shared_port,
 	};
+	struct turn_behavior *behaviors = settings_take(s, 2 * e->faces.n, sizeof(*behaviors));
+	if (!behaviors)
+		return -ENOMEM;
+	c->behaviors = behaviors;
+	c->n_behaviors = behavior_all(e, behaviors);
 	rc = settings_tenants_turn(s, c);
 	return rc == 0 ? relay_addresses(s, c) : rc;
 }
@@ -305,6 +333,21 @@ static int make_callers(struct settings *s)
 	return 0;
 }
 
+/* Those of L, each once. NULL: no memory. */
+static const struct addr *without_repeats(
+	struct settings *s, const struct conf_list *l, size_t *n_out)
+{
+	struct addr *out = settings_take(s, l->n, sizeof(*out));
+	const struct addr *a = l->items;
+
+	*n_out = 0;
+	for (size_t i = 0; out && i < l->n; i++) {
+		if (!is_repeated(l, i))
+			out[(*n_out)++] = a[i];
+	}
+	return out;
+}
+
 static int make_relays(struct settings *s)
 {
 	const struct options_edge *e = &s->options->edge;
@@ -318,11 +361,15 @@ static int make_relays(struct settings *s)
 		const struct conf_list *l = f[i].advertise.n ? &f[i].advertise : &f[i].listen;
 		const struct addr *listen = f[i].listen.items, *tcp = f[i].tcp.items,
 				  *tls = f[i].tls.items, *dtls = f[i].dtls.items;
+		size_t n_addresses;
+		const struct addr *addresses = without_repeats(s, l, &n_addresses);
+		if (!addresses)
+			return -ENOMEM;
 		struct mras_relay one = {
 			.location = f[i].location ? AUTH_INTRANET : AUTH_INTERNET,
 			.host_name = f[i].host,
-			.addresses = l->items,
-			.n_addresses = l->n,
+			.addresses = addresses,
+			.n_addresses = n_addresses,
 			.udp_port = listen[0].port,
 			.tcp_port = f[i].tcp.n ? tcp[0].port : 0,
 			.tls_port = f[i].tls.n ? tls[0].port : 0,

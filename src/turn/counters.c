@@ -19,6 +19,9 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		"Binding requests answered."},
 	[TURN_C_BINDING_CLASSIC] = {"sallyport_stun_bindings_total", "client=\"rfc3489\"",
 		METRICS_COUNTER, NULL},
+	[TURN_C_BINDING_CHANGED] = {"sallyport_stun_bindings_changed_total", NULL, METRICS_COUNTER,
+		"Binding answers that left from another address or port than they were asked at, "
+		"or went to another port than they were asked from (RFC 5780)."},
 	[TURN_C_ALLOCATIONS] = {"sallyport_turn_allocations", NULL, METRICS_GAUGE,
 		"Allocations that live now."},
 	[TURN_C_ALLOCATE_OK] = {"sallyport_turn_requests_total", "method=\"allocate\"",

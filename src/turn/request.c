@@ -440,6 +440,10 @@ static bool is_understood(const struct turn_request *req, uint16_t type)
 		return true;
 	case STUN_ACCESS_TOKEN:
 		return takes_tokens(req);
+	case STUN_CHANGE_REQUEST:
+	case STUN_RESPONSE_PORT:
+	case STUN_PADDING:
+		return turn_binding_takes_wishes(req);
 	default:
 		return type >= 0x8000;
 	}

@@ -148,37 +148,6 @@ size_t turn_server_allocations(const struct turn_server *s)
 	return s->by_tuple.count;
 }
 
-/* ---- Binding ---- */
-
-/* RFC 8489 §6.3.1; an RFC 3489 client knows no XOR-MAPPED-ADDRESS and has a 16-byte id. */
-static void handle_binding(struct turn_request *req)
-{
-	struct turn_server *s = req->server;
-	struct net_buf *b = net_buf_get(s->config.net);
-	struct stun_writer w;
-	size_t len;
-
-	if (!b) {
-		turn_count(s, TURN_C_NO_BUFFER);
-		return;
-	}
-	stun_write_answer(&w, b->data, TURN_MTU_ANSWER, &req->msg, STUN_SUCCESS);
-	if (req->msg.is_classic)
-		stun_write_address(&w, STUN_MAPPED_ADDRESS, &req->origin.client.addr);
-	else
-		stun_write_xor_address(&w, STUN_XOR_MAPPED_ADDRESS, &req->origin.client.addr);
-	if (req->origin.has_fingerprint)
-		stun_write_fingerprint(&w);
-	if (stun_write_end(&w, &len) != 0) {
-		net_buf_put(s->config.net, b);
-		return;
-	}
-	b->len = (uint32_t)len;
-	b->addr = req->origin.client.addr;
-	turn_count(s, req->msg.is_classic ? TURN_C_BINDING_CLASSIC : TURN_C_BINDING);
-	net_port_send(req->origin.client.port, b);
-}
-
 /* ---- dispatch ---- */
 
 static void refuse_unknown(struct turn_request *req, const uint16_t *types, size_t n)
@@ -242,7 +211,7 @@ static void handle_request(struct turn_request *req)
 		return;
 	}
 	if (is_binding)
-		handle_binding(req);
+		turn_handle_binding(req);
 	else
 		handler(req);
 }

@@ -19,6 +19,7 @@ static void *copy(const void *from, size_t size)
 static void destroy(struct turn_snapshot *s)
 {
 	free(s->relays);
+	free(s->behaviors);
 	free(s->listeners);
 	free(s->software);
 	turn_tenants_fini(s);
@@ -36,15 +37,18 @@ int turn_snapshot_create(
 	s->config = *c;
 	s->relays = copy(c->relays, c->n_relays * sizeof(*c->relays));
 	s->listeners = copy(c->peers.listeners, c->peers.n_listeners * sizeof(*c->peers.listeners));
+	s->behaviors = copy(c->behaviors, c->n_behaviors * sizeof(*c->behaviors));
 	s->software = c->software ? strdup(c->software) : NULL;
 	int rc = turn_tenants_init(s, c, auth);
-	if (rc == 0 && (!s->relays || !s->listeners || (c->software && !s->software)))
+	if (rc == 0 &&
+		(!s->relays || !s->listeners || !s->behaviors || (c->software && !s->software)))
 		rc = -ENOMEM;
 	if (rc != 0) {
 		destroy(s);
 		return rc;
 	}
 	s->config.relays = s->relays;
+	s->config.behaviors = s->behaviors;
 	s->config.software = s->software;
 	s->config.tenants = NULL; /* they are the snapshot's now */
 	/* The rules are in the trie; only the listeners are asked for one by one. */

@@ -11,6 +11,7 @@
  *   shared.c     one port for all            snapshot.c   what a reload replaces
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
  *   bursts.c     two log lines for many      redirect.c   new clients sent elsewhere
+ *   binding.c    Binding, RFC 5780
  *   mobility.h   allocations that travel, and its files
  *   tcp.h        TCP relaying, and its files
  */
@@ -54,6 +55,7 @@ struct turn_snapshot {
 	_Atomic uint32_t count;
 	struct turn_config config; /* pointers into this snapshot's own copies */
 	struct turn_relay_address *relays;
+	struct turn_behavior *behaviors;
 	struct turn_tenant *tenants; /* the default one first */
 	size_t n_tenants;
 	struct turn_choice *hosts, *kids; /* sorted */
@@ -308,6 +310,11 @@ uint32_t turn_lifetime(const struct turn_alloc *a, bool has_wish, uint32_t wish_
 /* redirect.c */
 /* True: new allocations go elsewhere at this time, and REQ has been told so. */
 bool turn_request_redirect(struct turn_request *req, const struct turn_wish *w);
+
+/* binding.c */
+void turn_handle_binding(struct turn_request *req);
+/* Have the attributes of RFC 5780 a meaning in REQ, where it has come in? */
+bool turn_binding_takes_wishes(const struct turn_request *req);
 
 /* refresh.c, bind.c, data.c */
 void turn_handle_refresh(struct turn_request *req);

@@ -221,6 +221,15 @@ void wire_ended(struct fixture *f)
 	fake_pipe_close(f, (struct net_pipe *)p);
 }
 
+struct net_port *wire_listen(struct fixture *f, const char *text)
+{
+	struct addr local = at(text);
+	struct net_port *p = NULL;
+	assert_int_equal(fake_open(f, &local, &p), 0);
+	f->n_further++;
+	return p;
+}
+
 struct net_port *wire_find(struct fixture *f, const struct addr *local)
 {
 	for (size_t i = 0; i < f->n_ports; i++) {
@@ -536,8 +545,8 @@ void fixture_destroy(struct fixture *f)
 	wire_clear(f);
 	turn_server_destroy(f->server);
 	assert_int_equal(f->n_sent, 0); /* it ends without a word */
-	assert_int_equal(f->n_ports, 3);
 	assert_int_equal(f->n_pipes, 0);
+	assert_int_equal(f->n_ports, 3 + f->n_further);
 	for (size_t i = 0; i < f->n_ports; i++)
 		assert_int_equal(f->ports[i]->n_holds, 0);
 	assert_int_equal(f->wheel.count, 0);

@@ -69,6 +69,7 @@ struct fixture {
 	struct net_port *listener4, *listener6, *inside4;
 	struct net_port *ports[WIRE_PORTS_MAX]; /* open, listeners included */
 	size_t n_ports;
+	size_t n_further; /* of them, opened by wire_listen */
 	uint32_t next_port_id;
 	struct net_buf *sent[WIRE_MAX]; /* oldest first */
 	struct {
@@ -164,6 +165,8 @@ void wire_from_client(struct fixture *f, const struct turn_client *c, const void
 /* At a relayed address; asserts that its port is open. */
 void wire_from_peer(struct fixture *f, const struct addr *relayed, const struct addr *peer,
 	const void *data, size_t len);
+/* A further listener; it closes with the fixture. */
+struct net_port *wire_listen(struct fixture *f, const char *text);
 struct net_port *wire_find(struct fixture *f, const struct addr *local); /* NULL: not open */
 
 /* Connections come to a relayed address; asserts that it listens. */
