@@ -25,6 +25,11 @@ def attribute(kind, value):
     return struct.pack("!HH", kind, len(value)) + value + bytes(-len(value) % 4)
 
 
+def without_nul(length):
+    """For turnutils_oauth, which takes what it decodes for C strings."""
+    return bytes(byte % 255 + 1 for byte in os.urandom(length))
+
+
 class Client:
     def __init__(self, server, kid, key, algorithm, options):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -54,12 +59,12 @@ class Client:
         return code, found
 
     def new_token(self):
-        self.session = os.urandom(20)
+        self.session = without_nul(20)
         made = (int(time.time()) - int(self.options.get("ago", 0))) << 16
         command = [
             "turnutils_oauth", "-e", "-i", self.options.get("name", self.name), "-j", self.kid,
             "-k", self.key, "-l", str(made >> 16), "-m", "864000", "-n", self.algorithm,
-            "-o", base64.b64encode(os.urandom(12)).decode(),
+            "-o", base64.b64encode(without_nul(12)).decode(),
             "-p", base64.b64encode(self.session).decode(),
             "-q", str(made), "-r", self.options.get("lifetime", "600"),
         ]
