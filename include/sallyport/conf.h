@@ -49,6 +49,7 @@ enum conf_flags {
 	/* On the row with name NULL that ends a table: keys that the table does not name are passed
 	 * over. For a program that reads a part of another one's file. */
 	CONF_OPEN = 16,
+	CONF_OUTPUT = 32, /* a path that the program makes, and does not read */
 };
 
 struct conf_doc;
@@ -135,6 +136,12 @@ bool conf_is_set(const struct conf_doc *doc, const void *field);
  */
 size_t conf_diff_fixed(const struct conf_doc *a, const struct conf_doc *b,
 	const struct conf_option *rows, void (*fn)(const char *path, void *arg), void *arg);
+
+/* Calls FN for every path that the document names, those of rows with CONF_OUTPUT left out. */
+void conf_each_input(const struct conf_doc *doc, const struct conf_option *rows,
+	void (*fn)(void *arg, const char *path), void *arg);
+/* Forgets what was reported: before a document's values are looked at once more. */
+void conf_errors_clear(struct conf_doc *doc);
 
 /* The sample file (every option commented with its text, range and default) and mdoc(7) list items.
  */

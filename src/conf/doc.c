@@ -36,6 +36,13 @@ struct conf_doc *doc_create(const char *name)
 	return doc;
 }
 
+void conf_errors_clear(struct conf_doc *doc)
+{
+	doc->n_listed = 0;
+	doc->n_errors = 0;
+	doc->n_warnings = 0;
+}
+
 void conf_destroy(struct conf_doc *doc)
 {
 	if (doc == NULL)

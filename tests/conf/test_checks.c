@@ -137,6 +137,48 @@ static void an_open_table_passes_over_what_it_does_not_name(void **state)
 	conf_destroy(doc);
 }
 
+static void note_path(void *arg, const char *path)
+{
+	strcat(strcat(arg, path), " ");
+}
+
+static void inputs_are_all_paths_but_those_the_program_makes(void **state)
+{
+	static const struct conf_option item[] = {
+		{.name = "key", .type = CONF_PATH}, {.name = NULL}};
+	static const struct conf_option rows[] = {
+		{.name = "log", .type = CONF_PATH, .flags = CONF_OUTPUT},
+		{.name = "ca", .type = CONF_PATH, .offset = sizeof(char *)},
+		{.name = "unset", .type = CONF_PATH, .offset = 2 * sizeof(char *)},
+		{.name = "more",
+			.type = CONF_LIST,
+			.item = CONF_PATH,
+			.offset = 3 * sizeof(char *)},
+		{.name = "keys",
+			.type = CONF_LIST,
+			.item = CONF_SECTION,
+			.children = item,
+			.item_size = sizeof(char *),
+			.offset = 3 * sizeof(char *) + sizeof(struct conf_list)},
+		{.name = NULL}};
+	static const char text[] =
+		"log: /l\nca: /ca\nmore: [/m1, /m2]\nkeys: [{key: /k1}, {}, {key: /k2}]\n";
+	struct conf_doc *doc = NULL;
+	char seen[128] = "";
+
+	assert_int_equal(conf_load_text("t.yaml", text, strlen(text), rows,
+				 3 * sizeof(char *) + 2 * sizeof(struct conf_list), &doc),
+		0);
+	conf_each_input(doc, rows, note_path, seen);
+	assert_string_equal(seen, "/ca /m1 /m2 /k1 /k2 ");
+
+	conf_fail(doc, conf_root(doc), "gone bad");
+	assert_int_equal(conf_error_count(doc), 1);
+	conf_errors_clear(doc);
+	assert_int_equal(conf_error_count(doc), 0);
+	conf_destroy(doc);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -152,6 +194,7 @@ int main(void)
 		cmocka_unit_test(warnings_never_crowd_out_an_error),
 		cmocka_unit_test(a_message_that_is_too_long_ends_in_dots),
 		cmocka_unit_test(an_open_table_passes_over_what_it_does_not_name),
+		cmocka_unit_test(inputs_are_all_paths_but_those_the_program_makes),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
