@@ -12,12 +12,15 @@
 #include <sallyport/net.h>
 
 #include "control.h"
+#include "counters.h"
 #include "drain.h"
+#include "expiry.h"
 #include "inspect.h"
 #include "process.h"
 #include "revocations.h"
 #include "status.h"
 #include "tenant_metrics.h"
+#include "watch.h"
 #include "workers.h"
 
 #define MAILBOX_LEN    16384
@@ -29,7 +32,7 @@
 #define ADMIN_CONNECTIONS 32
 
 static const struct metrics_group *const groups[] = {&net_counters, &flow_counters, &relay_counters,
-	&turn_counters, &tenant_counters, &api_counters};
+	&turn_counters, &tenant_counters, &api_counters, &daemon_counters};
 
 struct control {
 	char *path;
@@ -47,6 +50,8 @@ struct control {
 	struct status *status;
 	struct inspect *inspect;
 	struct drain *drain;
+	struct watch *watch;
+	struct expiry *expiry;
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
@@ -175,6 +180,8 @@ static int take_revocations(
 	if (rc == 0)
 		rc = settings_revoke(c->settings, tenant, all, n);
 	free(all);
+	if (c->watch)
+		watch_settle(c->watch); /* what changed there is our own doing */
 	if (rc == 0)
 		hand_out(c);
 	return rc;
@@ -248,6 +255,94 @@ static void set_alternates(struct control *c)
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
 }
 
+static void say_expiry(struct control *c)
+{
+	struct api_status status;
+
+	status_fill(c->status, c->settings, c->api_tls, &status);
+	(void)expiry_update(c->expiry, status.certificates,
+		status.n_certificates); /* without memory the old ones stay known */
+}
+
+/* The caller destroys what was in force. */
+static void put_in_force(struct control *c, struct settings *s)
+{
+	c->settings = s;
+	hand_out(c);
+	workers_tls(c->workers, &s->faces_tls);
+	swap_tls(c);
+	say_expiry(c);
+}
+
+/* ---- files that change under a configuration ---- */
+
+static void watch_input(void *arg, const char *path)
+{
+	struct control *c = arg;
+
+	if (watch_add(c->watch, path) != 0)
+		log_error(LOG_CONF, "file not watched", "file=%s error=\"out of memory\"", path);
+}
+
+static void watch_inputs(struct control *c)
+{
+	watch_clear(c->watch);
+	conf_each_input(c->settings->doc, options_table, watch_input, c);
+}
+
+/* Revocations that no file keeps are kept over a change of other files. */
+static int keep_revocations(struct control *c, struct settings *s)
+{
+	struct auth_revocation *list = calloc(REVOCATIONS_MAX, sizeof(*list));
+	int rc = list ? 0 : -ENOMEM;
+
+	for (unsigned t = 0; t <= s->n_tenants && rc == 0; t++) {
+		if (settings_revocation_file(s, t))
+			continue;
+		size_t n = list_revocations(
+			settings_auth(c->settings, t), list, loop_clock(c->loop)->wall_s);
+		if (n > 0)
+			rc = settings_revoke(s, t, list, n);
+	}
+	free(list);
+	return rc;
+}
+
+/* Keeps the first error for the one line that the log gets. */
+static void keep_first(void *arg, bool is_warning, const char *line)
+{
+	char *first = arg;
+
+	if (!is_warning && first[0] == '\0')
+		snprintf(first, CRYPTO_WHY_LEN, "%s", line);
+}
+
+static void on_files_changed(void *arg)
+{
+	struct control *c = arg;
+	struct settings *s, *old = c->settings;
+	metrics_cell *cells = metrics_set_cells(c->metrics, &daemon_counters, c->n_workers);
+	char why[CRYPTO_WHY_LEN] = "";
+	int rc = settings_reread(old, keep_first, why, &s);
+
+	if (rc != 0) {
+		metrics_add(cells, DAEMON_C_FILES_REFUSED, 1);
+		log_error(LOG_CONF, "changed files not taken",
+			"error=\"%s\" hint=\"what was read before stays in force; the files are "
+			"tried again when they change\"",
+			why);
+		return;
+	}
+	if (keep_revocations(c, s) != 0)
+		log_error(LOG_AUTH, "revocations lost",
+			"error=\"out of memory\" hint=\"send them again, and name a "
+			"revocation_file\"");
+	put_in_force(c, s);
+	settings_destroy(old);
+	metrics_add(cells, DAEMON_C_FILES_TAKEN, 1);
+	log_notice(LOG_CONF, "changed files taken", "realm=%s", s->options->edge.realm);
+}
+
 static int reload(struct control *c, struct asker *asker)
 {
 	struct settings *s, *old = c->settings;
@@ -262,11 +357,9 @@ static int reload(struct control *c, struct asker *asker)
 		process_notify("READY=1");
 		return rc;
 	}
-	c->settings = s;
-	hand_out(c);
-	workers_tls(c->workers, &s->faces_tls);
+	put_in_force(c, s);
 	set_alternates(c);
-	swap_tls(c);
+	watch_inputs(c);
 	settings_destroy(old);
 	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
 	process_notify("READY=1");
@@ -434,7 +527,10 @@ static int make_operator(struct control *c)
 
 	c->inspect = inspect_create(c->loop, c->workers);
 	c->drain = drain_create(&d);
-	return c->inspect && c->drain ? 0 : -ENOMEM;
+	c->watch = watch_create(c->loop, on_files_changed, c);
+	c->expiry = expiry_create(
+		c->loop, metrics_set_cells(c->metrics, &daemon_counters, c->n_workers));
+	return c->inspect && c->drain && c->watch && c->expiry ? 0 : -ENOMEM;
 }
 
 static int make_all(struct control *c, char why[256])
@@ -531,6 +627,8 @@ int control_run(struct control *c)
 	}
 	c->is_running = true;
 	set_alternates(c);
+	watch_inputs(c);
+	say_expiry(c);
 	log_start(c);
 	process_ready();
 	rc = loop_run(c->loop);
@@ -545,6 +643,8 @@ void control_destroy(struct control *c)
 	if (!c)
 		return;
 	drain_destroy(c->drain);
+	watch_destroy(c->watch);
+	expiry_destroy(c->expiry);
 	workers_destroy(c->workers);
 	inspect_destroy(c->inspect);
 	http_server_destroy(c->api_server);

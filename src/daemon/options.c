@@ -21,7 +21,7 @@ static const struct conf_option log_table[] = {
 	{.name = "file",
 		.type = CONF_PATH,
 		AT(options_log, file),
-		.flags = CONF_RELOAD,
+		.flags = CONF_RELOAD | CONF_OUTPUT,
 		.example = "/var/log/sallyport/sallyport.log",
 		.text = "Where the log goes; without it, to standard error, where a service "
 			"manager takes it. The file is opened anew at SIGHUP, so that it can be "
@@ -41,6 +41,7 @@ static const struct conf_option admin_table[] = {
 		.type = CONF_PATH,
 		AT(options_admin, socket),
 		.fallback = "/run/sallyport/admin.sock",
+		.flags = CONF_OUTPUT,
 		.text = "Unix socket of the operator: health, metrics, status. Its directory must "
 			"exist; who may connect is a matter of its file mode, 0660."},
 	{.name = "listen",

@@ -99,7 +99,8 @@ static const struct conf_option face_table[] = {
 		.example = "/etc/sallyport/tls/edge.pem",
 		.text = "Certificate for \"tls\" and \"dtls\", with its chain, in PEM. It should "
 			"bear the "
-			"name in \"host\". Read again on SIGHUP, for new connections."},
+			"name in \"host\". A new one is taken by itself, for new "
+			"connections."},
 	{.name = "private_key",
 		.type = CONF_PATH,
 		AT(options_face, private_key),

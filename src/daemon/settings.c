@@ -493,6 +493,32 @@ int settings_load(const char *path, const struct settings *old, settings_say_fn 
 	return rc;
 }
 
+int settings_reread(struct settings *old, settings_say_fn say, void *arg, struct settings **out)
+{
+	struct settings *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		say(arg, false, "out of memory");
+		return -ENOMEM;
+	}
+	list_init(&s->arena);
+	conf_errors_clear(old->doc);
+	s->doc = old->doc;
+	s->options = old->options;
+	int rc = build(s, old);
+	say_all(s, say, arg);
+	if (rc == 0) {
+		old->doc = NULL;
+		*out = s;
+		return 0;
+	}
+	if (conf_error_count(s->doc) == 0)
+		say(arg, false, err_text(rc));
+	s->doc = NULL; /* it stays OLD's */
+	settings_destroy(s);
+	return rc;
+}
+
 void settings_destroy(struct settings *s)
 {
 	if (!s)

@@ -54,6 +54,12 @@ typedef void (*settings_say_fn)(void *arg, bool is_warning, const char *line);
  * OLD has a number for keeps it; OLD may be NULL. */
 int settings_load(const char *path, const struct settings *old, settings_say_fn say, void *arg,
 	struct settings **out);
+/*
+ * The same configuration over what its files hold now: keys, certificates, revocations. On success
+ * the document goes from OLD to *OUT, and OLD is good for being destroyed only, once *OUT has taken
+ * its place. Otherwise OLD is as it was, and at least one error was said.
+ */
+int settings_reread(struct settings *old, settings_say_fn say, void *arg, struct settings **out);
 void settings_destroy(struct settings *s);
 
 /* The keys of the tenant with this number, 0 the default one; and its option. */

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "counters.h"
+
+static const struct metrics_row rows[DAEMON_C_COUNT] = {
+	[DAEMON_C_CERTIFICATE_END] = {"sallyport_certificate_end_timestamp_seconds", NULL,
+		METRICS_GAUGE,
+		"When the first of the certificates in force ends, Unix time; 0 without any."},
+	[DAEMON_C_FILES_TAKEN] = {"sallyport_changed_files_total", "result=\"taken\"",
+		METRICS_COUNTER,
+		"Times that keys, certificates or revocations had changed on disk."},
+	[DAEMON_C_FILES_REFUSED] = {"sallyport_changed_files_total", "result=\"refused\"",
+		METRICS_COUNTER, NULL},
+};
+
+const struct metrics_group daemon_counters = {rows, DAEMON_C_COUNT};
