@@ -25,14 +25,6 @@ check "its addresses have DTLS" prints 'turns:av\.example\.com:5349\?transport=u
 	cat "$WORK/credential.json"
 check "and its port" prints '"dtlsPort": *5349' -- cat "$WORK/credential.json"
 
-# metric PATTERN: the value of the first sample that matches, no number: 0.
-metric() {
-	admin edge /metrics | grep -E "^$1" | head -n 1 | awk '{ print $2 }'
-}
-metric_is() {
-	same "$(metric "$1")" "$2"
-}
-
 for way in "own port:-S -p 5349" "port of UDP:-S -p 3478"; do
 	name=${way%%:*}
 	read -ra flags <<<"${way#*:}"
@@ -48,9 +40,9 @@ done
 check "50 clients at once" lossless uclient ext $OUT -S -p 3478 -e $PEER -c -n 50 -m 50
 check "50 clients at once to each other" lossless uclient ext $OUT -S -p 3478 -y -n 50 -m 50
 check "UDP is served on the same socket" lossless uclient ext $OUT -e $PEER -c -n 50 -m 2
-check "sessions were counted" at_least "$(metric 'sallyport_net_connections_total.transport="dtls"')" 100
+check "sessions were counted" at_least "$(metric edge sallyport_net_connections_total 'transport="dtls"')" 100
 check "sessions end with close_notify" at_least \
-	"$(metric 'sallyport_net_connections_ended_total.reason="client"')" 50
+	"$(metric edge sallyport_net_connections_ended_total 'reason="client"')" 50
 stop edge
 edge_start edge
 
@@ -75,18 +67,18 @@ check "a Binding answer has the session's own address" answers class=success map
 	probe ext 127.0.0.1:4001 binding
 bridge 4002
 check "an allocation in a session" answers class=success -- session 127.0.0.1:4002 allocate
-check "sessions and allocation stand" metric_is 'sallyport_turn_allocations ' 1
+check "sessions and allocation stand" metric_is edge sallyport_turn_allocations "" 1
 stop bridge4002
-check "its close_notify ends the allocation" within 5 metric_is 'sallyport_turn_allocations ' 0
-check "which is counted" metric_is 'sallyport_turn_allocations_ended_total.reason="closed"' 1
+check "its close_notify ends the allocation" within 5 metric_is edge sallyport_turn_allocations "" 0
+check "which is counted" metric_is edge sallyport_turn_allocations_ended_total 'reason="closed"' 1
 bridge 4003
 check "another allocation" answers class=success -- session 127.0.0.1:4003 allocate
 stop bridge4003 KILL
 bridge 4003
 check "a client that starts anew gets in at its old address" answers class=success -- \
 	session 127.0.0.1:4003 allocate
-check "the old session has ended" metric_is 'sallyport_net_connections_ended_total.reason="replaced"' 1
-check "its allocation too" metric_is 'sallyport_turn_allocations ' 1
+check "the old session has ended" metric_is edge sallyport_net_connections_ended_total 'reason="replaced"' 1
+check "its allocation too" metric_is edge sallyport_turn_allocations "" 1
 
 # ---- certificate, ALPN ----
 
@@ -119,10 +111,10 @@ try:
 except TimeoutError:
 	print("nothing")'
 }
-before=$(metric 'sallyport_net_dtls_drops_total.reason="no_session"')
+before=$(metric edge sallyport_net_dtls_drops_total 'reason="no_session"')
 check "nothing answers what is not a hello" prints '^nothing$' -- junk
-check "a broken record is counted" metric_is 'sallyport_net_dtls_drops_total.reason="malformed"' 1
-check "a stray record is counted" metric_is 'sallyport_net_dtls_drops_total.reason="no_session"' \
+check "a broken record is counted" metric_is edge sallyport_net_dtls_drops_total 'reason="malformed"' 1
+check "a stray record is counted" metric_is edge sallyport_net_dtls_drops_total 'reason="no_session"' \
 	$((before + 1))
-check "STUN without DTLS is counted" metric_is 'sallyport_relay_unknown_datagrams_total' 1
+check "STUN without DTLS is counted" metric_is edge sallyport_relay_unknown_datagrams_total "" 1
 finish

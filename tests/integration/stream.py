@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Clients that behave badly on TCP, and the peer that floods them.
+"""Clients that behave badly on TCP, TLS and DTLS, and the peer that floods them.
 
-  stream.py silent SERVER COUNT               connects and says nothing
-  stream.py slow SERVER COUNT USER PASSWORD PEER   allocates, then never reads again
+  stream.py silent SERVER COUNT [PORT]        connects and says nothing
+  stream.py idle SERVER COUNT                 speaks once over TLS, then says nothing
+  stream.py slow SERVER COUNT USER PASSWORD PEER [tls]   allocates, then never reads again
+  stream.py hoard SERVER COUNT                begins DTLS handshakes and sends what must be kept
   stream.py flood BYTES ADDRESS PORT...       sends datagrams to each port in turn
 
-The first two print "ready", and "relayed PORT" lines before it, and stay until they are ended.
+All but the last print "ready", slow ones "relayed PORT" lines before it, and stay until they are
+ended.
 """
 import hashlib
 import hmac
 import os
 import signal
 import socket
+import ssl
 import struct
 import sys
 
@@ -50,17 +54,64 @@ def ask(s, kind, body, key=None):
     return answer, found
 
 
-def connect(server, buffer=None):
+def connect(server, port=3478, buffer=None):
     s = socket.socket()
     if buffer:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-    s.settimeout(10)
-    s.connect((server, 3478))
+    s.settimeout(20)
+    s.connect((server, port))
     return s
 
 
-def allocate(server, user, password, peer):
-    s = connect(server, 4096)
+def connect_tls(server, context, buffer=None):
+    return context.wrap_socket(connect(server, 5349, buffer))
+
+
+def trusting():
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def speak_once(server, context):
+    s = connect_tls(server, context)
+    ask(s, 1, b"")
+    return s
+
+
+def record(epoch, seq, body):
+    return struct.pack("!BHHHIH", 22, 0xFEFD, epoch, 0, seq, len(body)) + body
+
+
+def hello(random, seq, cookie):
+    """A whole ClientHello for ECDHE with ECDSA (RFC 6347, RFC 8422)."""
+    extensions = struct.pack("!HHHHHHHHHH", 10, 4, 2, 23, 13, 4, 2, 0x0403, 0xFF01, 1) + b"\0"
+    body = b"\xfe\xfd" + random + b"\0" + bytes([len(cookie)]) + cookie
+    body += b"\0\2\xc0\x2b\1\0" + struct.pack("!H", len(extensions)) + extensions
+    header = struct.pack("!BBHHBHBH", 1, 0, len(body), seq, 0, 0, 0, len(body))
+    return record(0, seq, header + body)
+
+
+def hoard(server):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(1)
+    s.connect((server, 5349))
+    random, answer = os.urandom(32), b""
+    while answer[13:14] != b"\3":
+        s.send(hello(random, 0, b""))
+        try:
+            answer = s.recv(2048)
+        except TimeoutError:
+            pass
+    s.send(hello(random, 1, answer[28:48]))
+    for i in range(23):
+        s.send(record(1, i, bytes(1200)))
+    return s
+
+
+def allocate(server, user, password, peer, way="tcp"):
+    s = connect_tls(server, trusting(), 4096) if way == "tls" else connect(server, buffer=4096)
     want = attribute(0x19, b"\x11\0\0\0")
     _, found = ask(s, 3, want)
     realm, nonce = found[0x14], found[0x15]
@@ -84,7 +135,12 @@ def stay(sockets):
 
 def main(what, *a):
     if what == "silent":
-        stay([connect(a[0]) for _ in range(int(a[1]))])
+        stay([connect(a[0], int(a[2]) if a[2:] else 3478) for _ in range(int(a[1]))])
+    elif what == "idle":
+        context = trusting()
+        stay([speak_once(a[0], context) for _ in range(int(a[1]))])
+    elif what == "hoard":
+        stay([hoard(a[0]) for _ in range(int(a[1]))])
     elif what == "slow":
         stay([allocate(a[0], *a[2:]) for _ in range(int(a[1]))])
     elif what == "flood":

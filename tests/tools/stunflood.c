@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * stunflood: sends unauthenticated requests to a STUN port from spoofed IPv4 addresses and ports,
- * through a raw socket. For use inside a network namespace made for the test, and nowhere else: it
- * refuses a destination that is neither private nor loopback.
+ * stunflood: sends unauthenticated requests to a STUN port, or hellos to a DTLS port, from spoofed
+ * IPv4 addresses and ports, through a raw socket. For use inside a network namespace made for the
+ * test, and nowhere else: it refuses a destination that is neither private nor loopback.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,8 +20,10 @@
 #include <sallyport/stun.h>
 
 static const char USAGE[] =
-	"usage: stunflood [-b] [-n COUNT] [-r PACKETS_PER_S] [-s SOURCE_PREFIX] SERVER[:PORT]\n"
+	"usage: stunflood [-b | -d] [-n COUNT] [-r PACKETS_PER_S] [-s SOURCE_PREFIX] "
+	"SERVER[:PORT]\n"
 	"  -b  Binding instead of Allocate\n"
+	"  -d  ClientHello of DTLS: bare, with a forged cookie, cut off, in fragments by turns\n"
 	"  -n  how many (default 100000)        -r  pace (default 0: as fast as it goes)\n"
 	"  -s  spoofed addresses (default 198.18.0.0/15), ports 1024-65535 at random\n"
 	"prints: sent=N seconds=S rate=PACKETS_PER_S request=BYTES\n";
@@ -34,6 +36,8 @@ struct flood {
 	uint32_t source_base, source_mask; /* host order; mask: the bits that vary */
 	uint64_t count, rate;
 	unsigned method;
+	bool is_dtls;
+	size_t batch_bytes; /* of a batch's requests, without headers */
 	uint64_t random;
 	int fd;
 };
@@ -41,6 +45,7 @@ struct flood {
 struct packet {
 	uint8_t bytes[PACKET_MAX];
 	size_t len;
+	size_t random_at; /* 12 bytes that differ from packet to packet */
 };
 
 /* splitmix64: fast, and good enough for addresses and transaction ids of a test. */
@@ -70,27 +75,65 @@ static uint16_t udp_checksum(const uint8_t *ip, size_t udp_len)
 	return sum == 0xffff ? 0xffff : (uint16_t)~sum;
 }
 
-/* IPv4 header, UDP header and request, all but what differs from packet to packet. */
-static void packet_init(const struct flood *f, struct packet *p)
+static void write_request(const struct flood *f, struct packet *p)
 {
 	static const uint8_t TID[STUN_TID_LEN] = {0};
 	struct stun_writer w;
-	size_t stun_len = 0;
-	uint8_t *ip = p->bytes, *udp = p->bytes + 20;
+	size_t len = 0;
 
-	memset(p, 0, sizeof(*p));
 	stun_write_begin(&w, p->bytes + 28, PACKET_MAX - 28, STUN_REQUEST, f->method, TID);
 	if (f->method == STUN_ALLOCATE)
 		stun_write_transport(&w, IPPROTO_UDP);
-	(void)stun_write_end(&w, &stun_len); /* 28 bytes fit */
-	p->len = 28 + stun_len;
+	(void)stun_write_end(&w, &len); /* 28 bytes fit */
+	p->len = 28 + len;
+	p->random_at = 28 + 8;
+}
+
+/* Record, handshake and hello headers, random, no session; a cookie or none; a suite, no
+ * compression (RFC 6347 §4.2). */
+static void write_hello(struct packet *p, unsigned kind)
+{
+	enum {
+		BARE,
+		COOKIE,
+		CUT,
+		FRAGMENT
+	};
+	uint8_t *record = p->bytes + 28, *message = record + 13, *hello = message + 12;
+	uint8_t cookie_len = kind % 4 == COOKIE ? 20 : 0;
+	size_t hello_len = 2 + 32 + 1 + 1 + cookie_len + 4 + 2;
+	size_t sent_len = kind % 4 == FRAGMENT ? 20 : hello_len;
+
+	memcpy(record, "\x16\xfe\xff", 3);
+	be16_put(record + 11, (uint16_t)(12 + sent_len));
+	message[0] = 1;
+	message[3] = (uint8_t)hello_len;
+	message[5] = cookie_len ? 1 : 0; /* message_seq */
+	message[11] = (uint8_t)sent_len;
+	memcpy(hello, "\xfe\xfd", 2);
+	hello[35] = cookie_len;
+	memcpy(hello + 36 + cookie_len, "\0\2\xc0\x2b\1\0", 6);
+	p->len = 28 + 13 + 12 + sent_len - (kind % 4 == CUT ? 10 : 0);
+	p->random_at = 28 + 13 + 12 + 2;
+}
+
+/* IPv4 header, UDP header and what they carry, all but what differs from packet to packet. */
+static void packet_init(const struct flood *f, struct packet *p, unsigned kind)
+{
+	uint8_t *ip = p->bytes, *udp = p->bytes + 20;
+
+	memset(p, 0, sizeof(*p));
+	if (f->is_dtls)
+		write_hello(p, kind);
+	else
+		write_request(f, p);
 	ip[0] = 0x45;
 	be16_put(ip + 2, (uint16_t)p->len);
 	ip[8] = 64;
 	ip[9] = IPPROTO_UDP; /* the kernel fills in the header checksum */
 	memcpy(ip + 16, f->server.ip + 12, 4);
 	be16_put(udp + 2, f->server.port);
-	be16_put(udp + 4, (uint16_t)(8 + stun_len));
+	be16_put(udp + 4, (uint16_t)(p->len - 20));
 }
 
 static void packet_vary(struct flood *f, struct packet *p)
@@ -100,8 +143,8 @@ static void packet_vary(struct flood *f, struct packet *p)
 
 	be32_put(ip + 12, f->source_base | ((uint32_t)r & f->source_mask));
 	be16_put(udp, (uint16_t)(1024 + (r >> 32) % 64512));
-	be64_put(p->bytes + 28 + 8, next_random(&f->random)); /* transaction id */
-	be32_put(p->bytes + 28 + 16, (uint32_t)(r >> 16));
+	be64_put(p->bytes + p->random_at, next_random(&f->random));
+	be32_put(p->bytes + p->random_at + 8, (uint32_t)(r >> 16));
 	be16_put(udp + 6, 0);
 	be16_put(udp + 6, udp_checksum(ip, p->len - 20));
 }
@@ -133,7 +176,8 @@ static int flood_run(struct flood *f, const struct timespec *start)
 
 	memset(msgs, 0, sizeof(msgs));
 	for (size_t i = 0; i < BATCH; i++) {
-		packet_init(f, &packets[i]);
+		packet_init(f, &packets[i], (unsigned)i);
+		f->batch_bytes += packets[i].len - 28;
 		iov[i] = (struct iovec){packets[i].bytes, packets[i].len};
 		msgs[i].msg_hdr = (struct msghdr){.msg_name = &to,
 			.msg_namelen = to_len,
@@ -179,9 +223,11 @@ static int parse(int argc, char **argv, struct flood *f)
 {
 	int c, rc = 0;
 
-	while ((c = getopt(argc, argv, "bn:r:s:")) != -1) {
+	while ((c = getopt(argc, argv, "bdn:r:s:")) != -1) {
 		if (c == 'b')
 			f->method = STUN_BINDING;
+		else if (c == 'd')
+			f->is_dtls = true;
 		else if (c == 'n')
 			f->count = strtoull(optarg, NULL, 10);
 		else if (c == 'r')
@@ -229,7 +275,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "stunflood: %s\n", err_text(rc));
 		return 1;
 	}
-	printf("sent=%llu seconds=%.2f rate=%.0f request=%u\n", (unsigned long long)f.count,
-		seconds, (double)f.count / seconds, f.method == STUN_ALLOCATE ? 28u : 20u);
+	printf("sent=%llu seconds=%.2f rate=%.0f request=%zu\n", (unsigned long long)f.count,
+		seconds, (double)f.count / seconds, f.batch_bytes / BATCH);
 	return 0;
 }
