@@ -23,14 +23,14 @@ edge_start edge
 start peer hq turnutils_peer -L $PEER
 
 north() {
-	in_space ext timeout 20 python3 "$HERE/token.py" $OUT north "$NORTH" A256GCM "$@"
+	in_space ext timeout 20 python3 "$HERE/access_token.py" $OUT north "$NORTH" A256GCM "$@"
 }
 check "a challenge names the server" prints '^server name=blackdow\.carleon\.gov$' -- north
 check "a token allocates" prints '^allocate code=0 lifetime=600$' -- north allocate
 check "one of 128 bits does" prints '^allocate code=0 lifetime=600$' -- in_space ext \
-	timeout 20 python3 "$HERE/token.py" $OUT union "$UNION" A128GCM allocate
+	timeout 20 python3 "$HERE/access_token.py" $OUT union "$UNION" A128GCM allocate
 check "the key in a file does" prints '^allocate code=0 ' -- in_space ext \
-	timeout 20 python3 "$HERE/token.py" $OUT oldempire "$OLDEMPIRE" A256GCM allocate
+	timeout 20 python3 "$HERE/access_token.py" $OUT oldempire "$OLDEMPIRE" A256GCM allocate
 check "its key goes on alone" prints '^keep code=0 lifetime=(600|599)$' -- north allocate keep
 check "the lifetime is the token's at most" prints '^allocate code=0 lifetime=200$' -- \
 	north lifetime=200 allocate
@@ -45,9 +45,9 @@ check "a token that has ended is 401" prints '^allocate code=401' -- \
 	north lifetime=100 ago=140 allocate
 check "a token from the future is 401" prints '^allocate code=401' -- north ago=-100 allocate
 check "a key that has ended is 401" prints '^allocate code=401' -- in_space ext \
-	timeout 20 python3 "$HERE/token.py" $OUT ended "$NORTH" A256GCM allocate
+	timeout 20 python3 "$HERE/access_token.py" $OUT ended "$NORTH" A256GCM allocate
 check "a key by another name is 401" prints '^allocate code=401' -- in_space ext \
-	timeout 20 python3 "$HERE/token.py" $OUT south "$NORTH" A256GCM allocate
+	timeout 20 python3 "$HERE/access_token.py" $OUT south "$NORTH" A256GCM allocate
 counted() {
 	admin edge /metrics | grep -E "auth_failures_total\{reason=\"$1\"\} [1-9]"
 }

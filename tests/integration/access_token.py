@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A client with an access token (RFC 7635), which is made by turnutils_oauth:
 
-  token.py SERVER KID KEY ALGORITHM [name=SERVER_NAME] [lifetime=S] [ago=S] [step...]
+  access_token.py SERVER KID KEY ALGORITHM [name=SERVER_NAME] [lifetime=S] [ago=S] [step...]
 
 Asks for a challenge, then goes through the steps: allocate and refresh bring a new token each, keep is
 a refresh without one, wait=S sleeps, break spoils the next token. Prints a line for each: the step, the
