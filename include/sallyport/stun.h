@@ -89,6 +89,8 @@ enum stun_attr_type {
 	STUN_OTHER_ADDRESS = 0x802c,
 	STUN_THIRD_PARTY_AUTHORIZATION = 0x802e, /* RFC 7635 */
 	STUN_MOBILITY_TICKET = 0x8030,           /* RFC 8016 */
+	/* The number in drafts of RFC 8656, which coturn's clients have kept. */
+	STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT = 0x8032,
 };
 
 enum stun_error {

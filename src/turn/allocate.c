@@ -56,7 +56,8 @@ static struct stun_refusal read_families(const struct stun_msg *m, struct turn_w
 {
 	struct stun_attr requested, additional;
 	bool has_requested = stun_attr_find(m, STUN_REQUESTED_ADDRESS_FAMILY, &requested);
-	bool has_additional = stun_attr_find(m, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional);
+	bool has_additional = stun_attr_find(m, STUN_ADDITIONAL_ADDRESS_FAMILY, &additional) ||
+			      stun_attr_find(m, STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT, &additional);
 	uint8_t family;
 
 	if ((has_requested && has_additional) ||

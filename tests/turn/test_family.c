@@ -125,6 +125,15 @@ static void additional_family_gives_both(void **state)
 	assert_non_null(wire_find(*state, &v6));
 }
 
+static void additional_family_by_its_draft_number_gives_both(void **state)
+{
+	struct client c = new_client(*state);
+	struct reply reply;
+	struct addr v4, v6;
+	assert_int_equal(allocate(&c, STUN_ADDITIONAL_ADDRESS_FAMILY_DRAFT, IPV6, &reply), 0);
+	assert_int_equal(relayed(&reply, &v4, &v6), IPV4 | IPV6);
+}
+
 static void family_missing_from_a_dual_allocation_is_told(void **state)
 {
 	for (uint8_t family = IPV4; family <= IPV6; family++) {
@@ -308,6 +317,7 @@ int main(void)
 		T(no_requested_family_means_ipv4),
 		cmocka_unit_test(family_that_the_node_lacks_is_440),
 		T(additional_family_gives_both),
+		T(additional_family_by_its_draft_number_gives_both),
 		cmocka_unit_test(family_missing_from_a_dual_allocation_is_told),
 		cmocka_unit_test(family_without_a_port_in_a_dual_allocation_is_told),
 		cmocka_unit_test(retransmission_of_a_partial_success_tells_the_same),
