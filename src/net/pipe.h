@@ -11,6 +11,8 @@
 
 #include "stream.h"
 
+#define NET_WATCH_MS (60 * 1000) /* between looks at a side that has ended */
+
 /* One of the two connections. */
 struct net_side {
 	struct net_pipe *pipe; /* not owned */
@@ -30,7 +32,7 @@ struct net_pipe {
 	bool is_joined;
 	struct net_client *client; /* counted, of the client's connection; NULL: for nobody */
 	struct net_side sides[2];  /* by enum net_end */
-	struct wheel_timer timer;  /* for the rate, or for what is left to write at the end */
+	struct wheel_timer timer;  /* for the rate, for what is left to write, or a look */
 };
 
 static inline struct net_side *net_side_other(struct net_side *s)

@@ -3,8 +3,8 @@
  * Bytes through a pipe. A side is read only while the other one's ring and the rate have room, so
  * that nothing is ever dropped: who sends too fast fills its own socket and waits.
  */
-#include <assert.h>
-#include <sys/socket.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <sallyport/crypto.h>
 
@@ -50,6 +50,26 @@ static bool read_again(struct net_side *s)
 }
 
 /* ---- ends ---- */
+
+/* A side that has ended is not read, so that nothing tells when it goes altogether. */
+static void watch(struct net_pipe *p)
+{
+	const struct net_pipe_config *c = p->config;
+
+	if (!wheel_timer_is_set(&p->timer))
+		wheel_set(c->wheel, &p->timer, c->clock->mono_ms + NET_WATCH_MS);
+}
+
+static bool is_gone(const struct net_side *s)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	/* With our own end on its way it closes as it should. */
+	return s->is_ended && !s->is_told &&
+	       getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state == TCP_CLOSE;
+}
 
 /* S has failed. What the other one has not got of it yet may still be written for a while. */
 static void break_off(struct net_side *s)
@@ -103,6 +123,7 @@ static void end_of(struct net_side *s)
 
 	s->is_ended = true;
 	event_del(&s->read_event);
+	watch(s->pipe);
 	if (other->out.len == 0)
 		(void)tell_end(other);
 }
@@ -211,7 +232,13 @@ void net_pipe_timer(struct net_pipe *p)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(p->sides); i++) {
 		struct net_side *s = &p->sides[i];
+		if (is_gone(s)) {
+			break_off(s);
+			return;
+		}
 		if (s->waits_for_rate && !s->waits_for_ring && !read_again(s))
 			return;
 	}
+	if (p->sides[NET_CLIENT].is_ended || p->sides[NET_PEER].is_ended)
+		watch(p);
 }

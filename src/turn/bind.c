@@ -402,6 +402,7 @@ void turn_bindings_judge(struct turn_alloc *a)
 {
 	uint32_t before = a->n_channels + a->n_permissions;
 
+	turn_connections_judge(a);
 	list_for_each_safe (it, &a->channels) {
 		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
 		if (!turn_peer_port_is_allowed(a->tenant, &c->flow.peer))

@@ -85,6 +85,18 @@ void turn_connections_carry_over(struct turn_alloc *a)
 	}
 }
 
+void turn_connections_judge(struct turn_alloc *a)
+{
+	list_for_each_safe (it, &a->connections) {
+		struct turn_connection *c = CONTAINER_OF(it, struct turn_connection, link);
+		if (turn_peer_ip_is_allowed(a->tenant, &c->peer))
+			continue;
+		if (c->origin)
+			turn_origin_refuse(a->server, c->origin, turn_refuse(STUN_FORBIDDEN));
+		turn_connection_destroy(c, "new_rules");
+	}
+}
+
 void turn_connections_close(struct turn_alloc *a, uint8_t family)
 {
 	list_for_each_safe (it, &a->connections) {

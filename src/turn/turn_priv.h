@@ -335,6 +335,8 @@ void turn_handle_connection_bind(struct turn_request *req);
 void turn_connection_destroy(struct turn_connection *c, const char *why);
 /* The Connects of A that wait come under A's door. */
 void turn_connections_carry_over(struct turn_alloc *a);
+/* Those with peers that the rules, which may be new, deny are closed. */
+void turn_connections_judge(struct turn_alloc *a);
 /* All connections of A, or those with peers of FAMILY when that is not ADDR_NONE. */
 void turn_connections_close(struct turn_alloc *a, uint8_t family);
 

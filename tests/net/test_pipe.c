@@ -454,6 +454,25 @@ static void a_reader_that_takes_nothing_ends_with_the_linger(void **state)
 	teardown(&x);
 }
 
+/* It is not read any more, so nothing else would tell. */
+static void a_client_that_goes_after_its_end_is_found_out(void **state)
+{
+	struct fixture *f = *state;
+	struct pipes x;
+
+	join(&x, f);
+	assert_int_equal(shutdown(f->client, SHUT_WR), 0);
+	assert_end(f, x.peer);
+	wait_ms(f, 61 * 1000);
+	assert_int_equal(x.n_ended, 0); /* it may be silent for as long as it likes */
+	reset(f->client);
+	f->client = -1;
+	turn_now(f);
+	wait_ms(f, 61 * 1000);
+	assert_int_equal(x.n_ended, 1);
+	teardown(&x);
+}
+
 /* ---- dialling ---- */
 
 static void a_dialled_peer_sees_the_port_that_listens(void **state)
@@ -614,6 +633,7 @@ int main(void)
 		T(a_reset_ends_the_other_side),
 		T(what_was_read_before_a_reset_is_still_written_for_a_while),
 		T(a_reader_that_takes_nothing_ends_with_the_linger),
+		T(a_client_that_goes_after_its_end_is_found_out),
 		T(a_dialled_peer_sees_the_port_that_listens),
 		T(a_refused_dial_is_told_with_its_error),
 		T(an_acceptor_may_be_closed_under_its_own_callback),

@@ -440,6 +440,32 @@ static void a_revocation_ends_them(void **state)
 	assert_int_equal(turn_server_allocations(f->server), 0);
 }
 
+static void new_rules_end_connections_with_peers_they_deny(void **state)
+{
+	struct fixture *f = *state;
+	struct prefix deny;
+	struct addr relayed;
+	struct client c = allocated(f, &relayed);
+	uint32_t id;
+
+	assert_int_equal(prefix_parse("198.51.100.7/32", &deny), 0);
+	assert_int_equal(try_connect(&c, PEER), 0);
+	wire_opened(f, 0);
+	wire_clear(f);
+	assert_int_equal(try_connect(&c, "198.51.100.8:1"), 0);
+	assert_int_equal(try_connect(&c, "198.51.100.7:1"), 0);
+	f->config.turn.peers.deny = &deny;
+	f->config.turn.peers.n_deny = 1;
+	struct turn_snapshot *s = fixture_snapshot(f, &f->config.turn);
+	turn_server_snapshot(f->server, s);
+	turn_snapshot_put(s);
+	assert_int_equal(f->n_pipes, 1);
+	assert_int_equal(take_answer(f, &id), STUN_FORBIDDEN); /* the one that waited */
+	assert_silence(f);
+	wire_opened(f, 0);
+	assert_int_equal(take_answer(f, &id), 0);
+}
+
 static void its_bytes_are_the_allocations_and_keep_to_its_rate(void **state)
 {
 	struct fixture *f = *state;
@@ -490,6 +516,7 @@ int main(void)
 		T(a_peer_for_whom_there_is_no_room_is_closed),
 		T(connections_end_with_the_allocation),
 		T(a_revocation_ends_them),
+		T(new_rules_end_connections_with_peers_they_deny),
 		T(its_bytes_are_the_allocations_and_keep_to_its_rate),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
