@@ -233,6 +233,50 @@ static void node_is_one_rate_for_all_workers(void **state)
 	assert_int_equal(offer(f, &f->account, FLOW_UP, 5000, 1000), 5000);
 }
 
+/* What a stream may read is asked before, under every limit but that of packets. */
+static void stream_is_held_to_the_least_of_its_limits(void **state)
+{
+	struct fixture *f = *state;
+	struct flow_account *a = &f->account;
+
+	assert_int_equal(flow_stream_room(f->table, a, FLOW_UP), SIZE_MAX);
+	flow_account_init(a, 8000, f->clock.mono_ms); /* a bucket of 250000 bytes */
+	flow_account_packets_set(a, 1);
+	assert_int_equal(flow_stream_room(f->table, a, FLOW_UP), 250000);
+	f->bucket = flow_bucket_create(800); /* of 64 KiB, drawn from in portions */
+	flow_account_bucket_set(a, FLOW_LIMIT_SUBJECT, f->bucket);
+
+	size_t passed = 0;
+	for (size_t n; (n = flow_stream_room(f->table, a, FLOW_UP)) > 0; passed += n)
+		flow_stream_passed(f->table, a, FLOW_UP, n);
+	assert_true(passed >= 65536 - 16384 && passed <= 65536 + 2000);
+	assert_true(flow_stream_room(f->table, a, FLOW_DOWN) > 0);
+	assert_int_equal(a->bytes[FLOW_UP], passed);
+	assert_int_equal(metrics_get(f->cells, FLOW_C_STREAM_UP_BYTES), passed);
+
+	/* 100000 bytes a second from then on. */
+	size_t before = passed;
+	for (int i = 0; i < 100; i++) {
+		f->clock.mono_ms += 100;
+		for (size_t n; (n = flow_stream_room(f->table, a, FLOW_UP)) > 0; passed += n)
+			flow_stream_passed(f->table, a, FLOW_UP, n);
+	}
+	assert_in_range(passed - before, 970000, 1030000);
+}
+
+static void stream_draws_from_the_nodes_bucket_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->bucket = flow_bucket_create(800);
+	flow_table_bucket_set(f->table, f->bucket);
+	size_t passed = 0;
+	for (size_t n; (n = flow_stream_room(f->table, &f->account, FLOW_DOWN)) > 0; passed += n)
+		flow_stream_passed(f->table, &f->account, FLOW_DOWN, n);
+	assert_true(passed >= 65536 - 16384 && passed <= 65536 + 2000);
+	flow_table_bucket_set(f->table, NULL);
+}
+
 static void rate_may_change_while_it_is_drawn_from(void **state)
 {
 	struct fixture *f = *state;
@@ -314,6 +358,8 @@ int main(void)
 		T(refused_packet_costs_nothing),
 		T(longest_datagram_passes_any_rate),
 		T(node_is_one_rate_for_all_workers),
+		T(stream_is_held_to_the_least_of_its_limits),
+		T(stream_draws_from_the_nodes_bucket_too),
 		T(rate_may_change_while_it_is_drawn_from),
 		T(greatest_rate_holds),
 		T(threads_together_draw_no_more_than_the_rate),

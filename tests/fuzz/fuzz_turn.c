@@ -33,6 +33,7 @@ struct world {
 	unsigned n_relayed;
 	uint8_t token[8];
 	char ticket[32]; /* the last one that was given */
+	uint32_t connection;
 	bool is_answered[WORKERS][LEASES_MAX];
 	size_t n_granted[WORKERS];
 };
@@ -96,6 +97,17 @@ static void remember_ticket(struct world *x, const struct stun_msg *m)
 		memcpy(x->ticket, ticket.value, sizeof(x->ticket));
 }
 
+/* Ids come in answers to Connect and in indications. */
+static void remember_connection(struct world *x, const struct packet *p)
+{
+	struct stun_msg m;
+	struct stun_attr a;
+	if (p->len > 0 && stun_is_message(p->data[0]) &&
+		stun_msg_decode(p->data, p->len, &m) == 0 &&
+		stun_attr_find(&m, STUN_CONNECTION_ID, &a))
+		(void)stun_attr_u32(&a, &x->connection);
+}
+
 static void look_at_wire(struct world *x)
 {
 	for (unsigned i = 0; i < x->n_workers; i++) {
@@ -109,6 +121,7 @@ static void look_at_wire(struct world *x)
 			else if (p->len == 0 || !stun_is_channel_data(p->data[0]))
 				require(stun_msg_decode(p->data, p->len, &m) == 0 || is_classic(p),
 					"malformed message to a client");
+			remember_connection(x, p);
 			if (stun_msg_decode(p->data, p->len, &m) == 0)
 				remember_ticket(x, &m);
 		}
@@ -220,9 +233,10 @@ static void step_any(struct world *x)
 		STUN_REQUESTED_TRANSPORT, STUN_DONT_FRAGMENT, STUN_RESERVATION_TOKEN,
 		STUN_ADDITIONAL_ADDRESS_FAMILY, STUN_USERNAME, STUN_REALM, STUN_NONCE,
 		STUN_USERHASH, STUN_PASSWORD_ALGORITHM, STUN_PASSWORD_ALGORITHMS,
-		STUN_MAPPED_ADDRESS, 0x7fff, 0xffff};
+		STUN_MAPPED_ADDRESS, STUN_CONNECTION_ID, 0x7fff, 0xffff};
 	static const enum stun_method methods[] = {STUN_BINDING, STUN_ALLOCATE, STUN_REFRESH,
-		STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_SEND, STUN_CONNECT};
+		STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_SEND, STUN_CONNECT,
+		STUN_CONNECTION_BIND};
 	struct client *c = next_client(x);
 	struct request r;
 	request_begin(&r, methods[next(x) % ARRAY_LEN(methods)]);
@@ -330,14 +344,96 @@ static void step_close(struct world *x)
 	turn_client_closed(c->f->server, c->where.port, &c->where.addr);
 }
 
+/* ---- TCP towards peers (RFC 6062) ---- */
+
+static void allocate_tcp(struct world *x, struct client *c)
+{
+	uint8_t flags = next(x);
+	struct request r;
+	request_begin(&r, STUN_ALLOCATE);
+	stun_write_transport(&r.w, 6);
+	if (flags & 1)
+		stun_write_family(&r.w, STUN_ADDITIONAL_ADDRESS_FAMILY, 2);
+	if (flags & 2)
+		stun_write_even_port(&r.w, flags & 4);
+	if (flags & 8)
+		stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, NULL, 0);
+	ask(x, c, &r);
+}
+
+static void connect_peer(struct world *x, struct client *c)
+{
+	struct addr peer = next_peer(x);
+	struct request r;
+	c->f->dial_code = next(x) == 1 ? -EMFILE : 0;
+	request_begin(&r, STUN_CONNECT);
+	stun_write_xor_address(&r.w, STUN_XOR_PEER_ADDRESS, &peer);
+	ask(x, c, &r);
+}
+
+/* A connection that moves arrives at the owner's listener from the same address. */
+static void bind_connection(struct world *x, struct client *c)
+{
+	struct request r;
+	for (unsigned i = 0; i < x->n_workers; i++) {
+		struct fixture *f = x->w[i];
+		f->mover = c->where;
+		f->mover.port = c->where.addr.family == ADDR_IPV6 ? f->listener6 : f->listener4;
+	}
+	request_begin(&r, STUN_CONNECTION_BIND);
+	stun_write_u32(&r.w, STUN_CONNECTION_ID, x->connection ^ next(x));
+	ask(x, c, &r);
+}
+
+static void peer_comes(struct world *x)
+{
+	struct addr a = x->relayed[next(x) % RELAYED], peer = next_peer(x);
+	struct fixture *f = keeper(x, &a);
+	if (!f || !wire_listens(f, &a))
+		return;
+	f->fail_take = next(x) == 1;
+	wire_peer_connects(f, &a, &peer);
+	f->fail_take = false;
+}
+
+static void pipe_tells(struct world *x, struct fixture *f)
+{
+	size_t i = f->n_pipes > 0 ? next(x) % f->n_pipes : 0;
+	bool is_good = next(x) & 1;
+	if (f->n_pipes == 0)
+		return;
+	if (!f->pipes[i]->is_open)
+		wire_opened_at(f, i, is_good ? 0 : -ECONNREFUSED);
+	else if (!is_good)
+		wire_ended_at(f, i);
+	else
+		turn_tcp_passed(f->pipes[i]->owner, NET_PEER,
+			turn_tcp_room(f->pipes[i]->owner, NET_PEER) / 2);
+}
+
+static void step_tcp(struct world *x)
+{
+	uint8_t what = next(x) % 5;
+	if (what == 0)
+		allocate_tcp(x, next_client(x));
+	else if (what == 1)
+		connect_peer(x, next_client(x));
+	else if (what == 2)
+		bind_connection(x, next_client(x));
+	else if (what == 3)
+		peer_comes(x);
+	else
+		pipe_tells(x, x->w[next(x) % x->n_workers]);
+}
+
 static void (*const steps[])(struct world *) = {step_raw, step_allocate, step_refresh, step_permit,
 	step_bind, step_any, step_send, step_channel, step_peer, step_icmp, step_time, step_lease,
-	step_deliver, step_revoke, step_fail, step_close};
+	step_deliver, step_revoke, step_fail, step_close, step_tcp};
 
 /* ---- the world ---- */
 
 /* Clients 0 and 1 are one user, 2 and 3 another; even ones at worker 0, odd ones at the last. */
-static void make_clients(struct world *x)
+static void make_clients(struct world *x, bool is_tcp)
 {
 	static const char *const where[CLIENTS] = {
 		"192.0.2.1:40000", "192.0.2.1:40001", "192.0.2.2:40000", "[2001:db8::7]:40000"};
@@ -347,6 +443,8 @@ static void make_clients(struct world *x)
 		client_init(c, x->w[i % x->n_workers], where[i]);
 		claims.kbps = i == 3 ? 8 : 0;
 		claims.max_allocations = i == 2 ? 1 : 0;
+		claims.flags = is_tcp && i != 3 ? AUTH_TCP_RELAY : 0;
+		c->where.transport = is_tcp ? AUTH_TCP : AUTH_UDP;
 		client_mint(c, &claims, START_WALL_S + 8 * 3600);
 		c->algorithm = i == 1 ? STUN_PASSWORD_SHA256 : 0;
 		c->integrity = i == 1 ? CRYPTO_SHA256 : CRYPTO_SHA1;
@@ -369,7 +467,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	config.turn.shared_port = how & 16 ? 40000 : 0;
 	x->n_workers = how & 8 ? 2 : 1;
 	fixture_create_joined(&config, x->w, x->n_workers);
-	make_clients(x);
+	make_clients(x, how & 32);
 
 	for (unsigned n = 0; n < STEPS_MAX && x->in.at < x->in.end; n++) {
 		steps[next(x) % ARRAY_LEN(steps)](x);

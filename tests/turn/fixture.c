@@ -23,6 +23,7 @@ struct addr at(const char *text)
 struct fake_port {
 	struct net_port port; /* first: a port is cast back */
 	struct fixture *fixture;
+	bool is_listening; /* for TCP */
 };
 
 static void fake_send(struct net_port *p, struct net_buf *b)
@@ -116,6 +117,20 @@ static struct net_port *listener_find(void *arg, const struct addr *local)
 
 /* ---- TCP towards peers ---- */
 
+static int fake_listen(void *arg, const struct addr *local, struct net_port **out)
+{
+	int rc = relay_open(arg, local, out);
+	if (rc == 0)
+		((struct fake_port *)*out)->is_listening = true;
+	return rc;
+}
+
+bool wire_listens(struct fixture *f, const struct addr *local)
+{
+	struct net_port *p = wire_find(f, local);
+	return p && ((struct fake_port *)p)->is_listening;
+}
+
 static int fake_take(void *arg, int fd, struct turn_connection *owner, struct net_pipe **out)
 {
 	struct fixture *f = arg;
@@ -127,6 +142,7 @@ static int fake_take(void *arg, int fd, struct turn_connection *owner, struct ne
 	}
 	p->owner = owner;
 	p->fd = fd;
+	p->is_open = fd >= 0;
 	f->pipes[f->n_pipes++] = p;
 	*out = (struct net_pipe *)p;
 	return 0;
@@ -194,29 +210,25 @@ void wire_peer_connects(struct fixture *f, const struct addr *relayed, const str
 {
 	struct net_port *p = wire_find(f, relayed);
 	int fds[2];
-	assert_non_null(p);
+	assert_true(wire_listens(f, relayed));
 	assert_int_equal(pipe(fds), 0);
 	close(fds[1]);
 	turn_tcp_accepted(f->server, p, fds[0], peer);
 }
 
-static struct fake_pipe *newest(struct fixture *f)
+void wire_opened_at(struct fixture *f, size_t i, int rc)
 {
-	assert_true(f->n_pipes > 0);
-	return f->pipes[f->n_pipes - 1];
-}
-
-void wire_opened(struct fixture *f, int rc)
-{
-	struct fake_pipe *p = newest(f);
+	struct fake_pipe *p = f->pipes[i];
+	assert_false(p->is_open);
+	p->is_open = true;
 	turn_tcp_opened(p->owner, rc);
 	if (rc != 0)
 		fake_pipe_close(f, (struct net_pipe *)p);
 }
 
-void wire_ended(struct fixture *f)
+void wire_ended_at(struct fixture *f, size_t i)
 {
-	struct fake_pipe *p = newest(f);
+	struct fake_pipe *p = f->pipes[i];
 	turn_tcp_ended(p->owner);
 	fake_pipe_close(f, (struct net_pipe *)p);
 }
@@ -228,6 +240,18 @@ struct net_port *wire_listen(struct fixture *f, const char *text)
 	assert_int_equal(fake_open(f, &local, &p), 0);
 	f->n_further++;
 	return p;
+}
+
+void wire_opened(struct fixture *f, int rc)
+{
+	assert_true(f->n_pipes > 0);
+	wire_opened_at(f, f->n_pipes - 1, rc);
+}
+
+void wire_ended(struct fixture *f)
+{
+	assert_true(f->n_pipes > 0);
+	wire_ended_at(f, f->n_pipes - 1);
 }
 
 struct net_port *wire_find(struct fixture *f, const struct addr *local)
@@ -450,7 +474,7 @@ void fixture_revoke(struct fixture *f, const struct auth_revocation *r)
 
 static void make_server(struct fixture *f, const struct fixture_config *c)
 {
-	f->tcp = (struct turn_tcp_wire){.listen = relay_open,
+	f->tcp = (struct turn_tcp_wire){.listen = fake_listen,
 		.dial = fake_dial,
 		.take = fake_take,
 		.join = fake_join,

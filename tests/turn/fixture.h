@@ -24,7 +24,7 @@ struct fake_pipe {
 	struct turn_connection *owner;
 	struct addr local, peer; /* of one that was dialled */
 	int fd;                  /* of one that was accepted */
-	bool is_joined;
+	bool is_open, is_joined;
 };
 #define PIPES_MAX 64
 
@@ -169,11 +169,14 @@ void wire_from_peer(struct fixture *f, const struct addr *relayed, const struct 
 struct net_port *wire_listen(struct fixture *f, const char *text);
 struct net_port *wire_find(struct fixture *f, const struct addr *local); /* NULL: not open */
 
+bool wire_listens(struct fixture *f, const struct addr *local); /* for TCP */
 /* Connections come to a relayed address; asserts that it listens. */
 void wire_peer_connects(struct fixture *f, const struct addr *relayed, const struct addr *peer);
-/* The newest pipe is connected, or not; it ends. */
+/* What was dialled is connected, or not; a pipe ends. Of the newest one, or of the I-th. */
 void wire_opened(struct fixture *f, int rc);
 void wire_ended(struct fixture *f);
+void wire_opened_at(struct fixture *f, size_t i, int rc);
+void wire_ended_at(struct fixture *f, size_t i);
 
 /* The oldest packet sent and not taken yet, or NULL; good until the next call. */
 const struct packet *wire_take(struct fixture *f);

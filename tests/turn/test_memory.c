@@ -85,7 +85,7 @@ static void begin_dual(struct request *r)
 static void strangers_cost_no_memory(void **state)
 {
 	static const enum stun_method methods[] = {STUN_BINDING, STUN_ALLOCATE, STUN_REFRESH,
-		STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND};
+		STUN_CREATE_PERMISSION, STUN_CHANNEL_BIND, STUN_CONNECT, STUN_CONNECTION_BIND};
 	struct client c;
 	struct request r;
 	struct reply reply;
@@ -174,6 +174,57 @@ static void requests_are_granted_or_refused_when_memory_is_short(void **state)
 			assert_true(allowed < 40);
 		}
 	}
+}
+
+/* The same for TCP allocations (RFC 6062): Allocate, then Connect, then a peer that comes. */
+static void tcp_is_granted_or_refused_when_memory_is_short(void **state)
+{
+	struct addr peer = at("198.51.100.7:5000"), other = at("198.51.100.7:5001"), relayed;
+	unsigned n_short = 0;
+	(void)state;
+	for (unsigned allowed = 0; allowed < 12; allowed++) {
+		struct fixture *f;
+		struct client c;
+		struct request r;
+		struct reply reply;
+		struct auth_claims claims = claims_of("alice");
+		assert_int_equal(fixture_setup((void **)&f), 0);
+		client_init(&c, f, "192.0.2.1:40000");
+		c.where.transport = AUTH_TCP;
+		claims.flags = AUTH_TCP_RELAY;
+		client_mint(&c, &claims, f->clock.wall_s + 3600);
+		client_challenge(&c);
+		for (int is_short = 1; is_short >= 0; is_short--) {
+			request_begin(&r, STUN_ALLOCATE);
+			stun_write_transport(&r.w, 6);
+			request_sign(&r, &c);
+			n_short += send_with(is_short ? allowed : 1000, &r, &c, &reply);
+			if (reply.code == 0)
+				break;
+			assert_int_equal(reply.code, STUN_INSUFFICIENT_CAPACITY);
+		}
+		assert_int_equal(reply.code, 0);
+		assert_true(reply_address(&reply, STUN_XOR_RELAYED_ADDRESS, 0, &relayed));
+		assert_int_equal(client_permit(&c, "198.51.100.7"), 0);
+
+		request_begin(&r, STUN_CONNECT);
+		stun_write_xor_address(&r.w, STUN_XOR_PEER_ADDRESS, &peer);
+		request_sign(&r, &c);
+		n_short += send_with(allowed, &r, &c, &reply);
+		assert_int_equal(f->n_pipes, !reply.is_there);
+		assert_true(!reply.is_there || reply.code == STUN_INSUFFICIENT_CAPACITY);
+
+		size_t before = f->n_pipes;
+		heap.n = 0;
+		heap.allowed = allowed;
+		heap.is_on = true;
+		wire_peer_connects(f, &relayed, &other);
+		heap.is_on = false;
+		assert_int_equal(
+			f->n_pipes + fixture_count(f, TURN_C_CONNECTION_NO_MEMORY), before + 1);
+		fixture_destroy(f);
+	}
+	assert_true(n_short > 4);
 }
 
 /* After a refusal for want of memory the same request works, with the whole of what it asks. */
@@ -284,6 +335,7 @@ int main(void)
 		T(strangers_cost_no_memory),
 		T(relaying_costs_no_memory),
 		cmocka_unit_test(requests_are_granted_or_refused_when_memory_is_short),
+		cmocka_unit_test(tcp_is_granted_or_refused_when_memory_is_short),
 		cmocka_unit_test(refused_request_can_be_made_again),
 		T(snapshot_is_made_whole_or_not_at_all),
 		T(server_is_made_whole_or_not_at_all),
