@@ -54,6 +54,7 @@ struct net {
 	struct net_acceptor *accepting; /* as RECEIVING, of listening relay ports */
 	uint32_t n_conns;
 	struct net_clients clients;
+	struct log_limit log_proxy;
 	struct net_rx *rx;
 	struct net_tx *tx;
 };

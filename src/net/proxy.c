@@ -201,6 +201,8 @@ static int parse_v2(struct bytes in, struct net_proxy_header *out)
 	return in.len < len ? ERR_TRUNCATED : read_v2(bytes_of(in.data, len), out);
 }
 
+/* ---- both ---- */
+
 int net_proxy_parse(struct bytes in, struct net_proxy_header *out)
 {
 	struct net_proxy_header h = {.transport = NET_PROXY_UNTOLD};
@@ -211,4 +213,16 @@ int net_proxy_parse(struct bytes in, struct net_proxy_header *out)
 	if (rc == 0)
 		*out = h;
 	return rc;
+}
+
+void net_proxy_complain(struct net *n, const struct clock *clock, const struct addr *balancer,
+	const char *transport)
+{
+	char text[ADDR_TEXT_LEN];
+	uint32_t held;
+
+	if (log_limit_ok(&n->log_proxy, clock->mono_ms, 1, &held))
+		log_warning(LOG_NET, "no PROXY header from a balancer",
+			"balancer=%s transport=%s held=%u", log_addr(balancer, text), transport,
+			(unsigned)held);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The header of the PROXY protocol, versions 1 and 2: bytes to a struct. No I/O, no clock. */
+/* The header of the PROXY protocol, versions 1 and 2: bytes to a struct. */
 #ifndef NET_PROXY_H
 #define NET_PROXY_H
 
-#include <sallyport/common.h>
+#include "net_priv.h"
 
 /* The longest header that is read; its extensions (TLVs) may hold a certificate. */
 #define NET_PROXY_MAX 4096
@@ -26,5 +26,10 @@ struct net_proxy_header {
  * or its checksum is wrong; ERR_UNSUPPORTED: of a client on a Unix socket; ERR_TOO_LARGE.
  */
 int net_proxy_parse(struct bytes in, struct net_proxy_header *out);
+
+/* Says in the log that BALANCER has sent none, or a wrong one: somebody has configured one of us.
+ */
+void net_proxy_complain(struct net *n, const struct clock *clock, const struct addr *balancer,
+	const char *transport);
 
 #endif

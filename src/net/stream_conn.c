@@ -5,6 +5,7 @@
 
 #include <sallyport/crypto.h>
 
+#include "proxy.h"
 #include "stream.h"
 
 static void free_conn(struct net_conn *c)
@@ -49,6 +50,9 @@ void net_conn_end(struct net_conn *c, enum net_counter why)
 	const struct net_handler *h = c->listener->handler;
 
 	metrics_add(c->net->cells, why, 1);
+	if (why == NET_C_END_PROXY)
+		net_proxy_complain(
+			c->net, c->listener->config.clock, &c->peer, c->tls ? "tls" : "tcp");
 	net_conn_take_out(c);
 	if (h->closed)
 		h->closed(h->arg, &c->port, &c->peer);

@@ -192,6 +192,7 @@ static bool read_header(const struct net_proxy *x, struct net_buf *b, struct net
 	if (net_proxy_parse(bytes_of(b->data, b->len), h) != 0 ||
 		h->transport == NET_PROXY_STREAM) {
 		count(x, NET_C_PROXY_DROPPED);
+		net_proxy_complain(x->net, x->config.clock, &b->addr, "udp");
 		return false;
 	}
 	b->data += h->len;

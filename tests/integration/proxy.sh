@@ -31,8 +31,10 @@ sed -i "s|proxy_protocol.*|proxy_protocol: [$LB/32, \"fd00:200:4::/64\"]|" "$WOR
 # A second face, for balancers that put their header into the first datagram only.
 sed -i "s|^    - name: internal|    - name: once\n      listen: [\"$OUT:3479\"]\n\
       proxy_protocol: [$LB/32]\n      proxy_protocol_udp: first\n&|" "$WORK/edge.yaml"
+sed -i '/^  relay:/a\    tcp: true' "$WORK/edge.yaml"
 edge_start edge
 start peer hq turnutils_peer -L $PEER
+start peers hq python3 "$HERE/tcprelay.py" peers $PEER 7000
 check "a credential is issued" credential
 
 # front NAME PORT SERVER OPTIONS...: a service of haproxy's
@@ -88,6 +90,7 @@ check "without a balancer: also" known tcp $OUT 3478
 check "a balancer that forgets the header is refused" prints '^ended$' -- \
 	in_space ext python3 "$HERE/proxy.py" ask tcp $VIP 3481
 check "and counted" metric_is "$ENDED.reason=\"proxy_header\"" 1
+check "and named" has "$WORK/edge.log" "warning net no PROXY header .*balancer=$LB:.* transport=tcp"
 
 FORGED=$(printf 'PROXY TCP4 192.0.2.7 203.0.113.1 40000 3478\r\n' | od -An -v -tx1 | tr -d ' \n')
 check "a client cannot name itself" prints '^ended$' -- \
@@ -106,6 +109,15 @@ for way in "1, TCP:-t -p 3478" "2, TCP:-t -p 3479" "1, TLS:-t -S -p 5349" "2, TL
 	check "version ${way%%:*}: channels between two clients" lossless uclient ext $VIP \
 		"${flags[@]}" -y -n 50 -m 2
 done
+# A data connection comes by the balancer too, and lands on any worker (RFC 6062).
+tcp_client() {
+	in_space ext timeout 60 env "$1" python3 "$HERE/tcprelay.py" client $VIP "$CRED_USER" \
+		"$CRED_PASSWORD" $PEER 7000 "${@:2}"
+}
+check "TCP peers are there" within 10 has "$WORK/peers.log" '^ready'
+check "version 1, TCP: 1 MB to a TCP peer and back" answers same=True -- tcp_client A=1 echo 1
+check "version 1, TCP: data connections on all workers" answers right=10 -- tcp_client A=1 many 10
+check "version 1, TLS: data connections on all workers" answers right=10 -- tcp_client TLS=1 many 10
 check "allocations are the client's in the log" relayed_for 10.200.3.2:
 check "and not the balancer's" has_not "$WORK/edge.log" "client=$LB:"
 
@@ -146,6 +158,7 @@ check "UDP, without a balancer: also" known udp $OUT 3478
 check "UDP, a balancer without header is not answered" prints '^ended$' -- \
 	in_space ext python3 "$HERE/proxy.py" ask udp $VIP 3492
 check "and counted" at_least "$(metric sallyport_net_proxy_drops_total)" 1
+check "and named" has "$WORK/edge.log" "warning net no PROXY header .*balancer=$LB:.* transport=udp"
 check "UDP, a client cannot name itself" prints '^ended$' -- \
 	in_space ext python3 "$HERE/proxy.py" ask udp $OUT 3478 "$FORGED"
 check "nor behind the balancer's header" prints '^ended$' -- \

@@ -80,6 +80,7 @@ int rig_setup(void **state)
 	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
 	f->handler = (struct net_handler){.packets = on_packets, .arg = f, .closed = on_closed};
 	f->client = -1;
+	log_fd_set(-1);
 	alarm(60);
 	*state = f;
 	return 0;

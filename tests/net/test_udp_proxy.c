@@ -101,6 +101,7 @@ static int setup(void **state)
 	f->balancers = prefix_set_create();
 	assert_int_equal(prefix_parse(BALANCER, &p), 0);
 	assert_int_equal(prefix_set_insert(f->balancers, &p, 1), 0);
+	log_fd_set(-1);
 	alarm(60);
 	*state = f;
 	return 0;
