@@ -107,6 +107,9 @@ struct msg_type {
 /* Any thread. CTX is handed to the handler. 0, or ERR_FULL: the message was not taken. */
 int loop_post(struct loop *to, const struct msg_type *type, void *ctx, const void *payload);
 
+/* Delivers what waits for L, whose thread does not run. False: nothing did. */
+bool loop_deliver(struct loop *l);
+
 /* ---- threads ---- */
 
 struct loop_thread; /* opaque */
@@ -133,6 +136,10 @@ struct http_config {
 	const char
 		*unix_path; /* a Unix socket; made with mode UNIX_MODE, a stale one is replaced */
 	unsigned unix_mode;
+	/* Asked for each address, and with NULL for the Unix socket, before it is bound: a
+	 * descriptor that listens there already, which is taken, or -1. NULL: none does. */
+	int (*inherit)(void *arg, const struct addr *a);
+	void *inherit_arg;
 	size_t max_header_bytes;  /* of a request line and headers; more: 400 and closed */
 	size_t max_body_bytes;    /* more: 413 and closed */
 	unsigned max_connections; /* further ones wait in the backlog */
@@ -148,6 +155,11 @@ typedef void (*http_handler)(struct http_request *r, void *arg);
 #define HTTP_WHY_LEN 256
 int http_server_create(struct loop *l, const struct http_config *c, struct http_server **out,
 	char why[HTTP_WHY_LEN]);
+/* A second descriptor of the I-th listening socket (the Unix one is the last), or ERR_NOT_FOUND
+ * behind the last one; -errno. ADDRESS has family NONE for the Unix socket. */
+int http_server_copy(struct http_server *s, size_t i, struct addr *address);
+/* Accepts no more and leaves its Unix socket to whoever listens there now. */
+void http_server_leave(struct http_server *s);
 /* NULL is fine; not from a handler. A request that waits for its reply may still be given one. */
 void http_server_destroy(struct http_server *s);
 /* New connections use TLS from now on; running ones keep theirs. CTX's previous value is returned.

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -253,6 +254,17 @@ int http_server_route(struct http_server *s, enum http_method method, const char
 	return 0;
 }
 
+static int listen_one(struct http_server *s, const struct http_config *c, size_t i, int *fd,
+	char why[HTTP_WHY_LEN])
+{
+	const struct addr *a = i < c->n_listen ? &c->listen[i] : NULL;
+	*fd = c->inherit != NULL ? c->inherit(c->inherit_arg, a) : -1;
+	if (*fd >= 0)
+		return a != NULL ? 0 : http_listen_unix_inherit(s, c->unix_path);
+	return a != NULL ? http_listen_addr(a, fd, why)
+			 : http_listen_unix(s, c->unix_path, c->unix_mode, fd, why);
+}
+
 static int listen_all(struct http_server *s, const struct http_config *c, char why[HTTP_WHY_LEN])
 {
 	size_t n = c->n_listen + (c->unix_path != NULL);
@@ -261,9 +273,7 @@ static int listen_all(struct http_server *s, const struct http_config *c, char w
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		int fd;
-		int code = i < c->n_listen
-				   ? http_listen_addr(&c->listen[i], &fd, why)
-				   : http_listen_unix(s, c->unix_path, c->unix_mode, &fd, why);
+		int code = listen_one(s, c, i, &fd, why);
 		if (code == 0)
 			code = http_listener_add(s, fd, i);
 		if (code != 0)
@@ -315,6 +325,30 @@ int http_server_create(struct loop *l, const struct http_config *c, struct http_
 	why[0] = '\0';
 	*out = s;
 	return 0;
+}
+
+int http_server_copy(struct http_server *s, size_t i, struct addr *address)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	if (i >= s->n_listeners)
+		return ERR_NOT_FOUND;
+	int fd = fcntl(evhttp_bound_socket_get_fd(s->listeners[i]), F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	*address = (struct addr){0};
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0)
+		(void)addr_from_sockaddr((struct sockaddr *)&sa, len, address); /* or NONE */
+	return fd;
+}
+
+void http_server_leave(struct http_server *s)
+{
+	for (size_t i = 0; i < s->n_listeners; i++)
+		evhttp_del_accept_socket(s->ev, s->listeners[i]);
+	s->n_listeners = 0;
+	free(s->unix_path);
+	s->unix_path = NULL;
 }
 
 void http_server_destroy(struct http_server *s)

@@ -81,6 +81,8 @@ void http_conn_request_end(struct http_conn *c, struct evhttp_request *ev); /* r
 int http_listen_addr(const struct addr *a, int *fd, char why[HTTP_WHY_LEN]);
 int http_listen_unix(
 	struct http_server *s, const char *path, unsigned mode, int *fd, char why[HTTP_WHY_LEN]);
+/* Somebody has bound PATH and hands its socket on: it is ours to remove now. -ENOMEM. */
+int http_listen_unix_inherit(struct http_server *s, const char *path);
 void http_listen_unix_remove(struct http_server *s);
 int http_listener_add(struct http_server *s, int fd, size_t slot); /* takes FD */
 void http_listeners_update(struct http_server *s); /* accepting or not, by the number of conns */

@@ -140,6 +140,19 @@ int http_listen_unix(
 	return 0;
 }
 
+int http_listen_unix_inherit(struct http_server *s, const char *path)
+{
+	struct stat st;
+	s->unix_path = strdup(path);
+	if (s->unix_path == NULL)
+		return -ENOMEM;
+	if (lstat(path, &st) == 0) {
+		s->unix_dev = st.st_dev;
+		s->unix_ino = st.st_ino;
+	}
+	return 0;
+}
+
 void http_listen_unix_remove(struct http_server *s)
 {
 	struct stat st;

@@ -41,7 +41,7 @@ static void on_mail(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_turn(l);
-	mailbox_drain(&l->mailbox);
+	(void)mailbox_drain(&l->mailbox);
 }
 
 static int make_events(struct loop *l, size_t mailbox_len)
@@ -143,6 +143,15 @@ int loop_run(struct loop *l)
 		if (event_base_loop(l->base, flags) < 0)
 			return -EIO;
 	}
+}
+
+bool loop_deliver(struct loop *l)
+{
+	l->is_sampled = false;
+	loop_turn(l);
+	bool has_mail = mailbox_drain(&l->mailbox);
+	run_deferred(l);
+	return has_mail;
 }
 
 void loop_stop(struct loop *l)

@@ -34,7 +34,7 @@ struct loop {
 
 int mailbox_init(struct mailbox *m, size_t max);
 void mailbox_fini(struct mailbox *m);
-/* Delivers what was there when it was called. */
-void mailbox_drain(struct mailbox *m);
+/* Delivers what was there when it was called; false: nothing. */
+bool mailbox_drain(struct mailbox *m);
 
 #endif

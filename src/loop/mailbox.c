@@ -57,8 +57,9 @@ void mailbox_fini(struct mailbox *m)
 	close(m->wake_fd);
 }
 
-void mailbox_drain(struct mailbox *m)
+bool mailbox_drain(struct mailbox *m)
 {
+	bool is_empty = true;
 	uint64_t n;
 
 	/* Empty is fine: a message may have been taken with an earlier wake-up. */
@@ -67,7 +68,9 @@ void mailbox_drain(struct mailbox *m)
 		next = e->next;
 		e->type->handler(e->ctx, e->payload);
 		free(e);
+		is_empty = false;
 	}
+	return !is_empty;
 }
 
 int loop_post(struct loop *to, const struct msg_type *type, void *ctx, const void *payload)

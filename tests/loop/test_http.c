@@ -555,6 +555,106 @@ static void unix_socket_is_served_with_its_mode(void **state)
 	pki_dir_remove(&d);
 }
 
+/* ---- a server takes over from another ---- */
+
+struct legacy {
+	int fds[2];
+	struct addr addresses[2];
+	int n;
+};
+
+static int inherit(void *arg, const struct addr *a)
+{
+	struct legacy *l = arg;
+	for (int i = 0; i < l->n; i++) {
+		bool is_unix = l->addresses[i].family == ADDR_NONE;
+		if (a == NULL ? is_unix : !is_unix)
+			return l->fds[i];
+	}
+	return -1;
+}
+
+static void take_legacy(struct http_server *s, struct legacy *l)
+{
+	struct addr a;
+	memset(l, 0, sizeof(*l));
+	for (int fd; (fd = http_server_copy(s, (size_t)l->n, &a)) != ERR_NOT_FOUND;) {
+		assert_true(fd >= 0);
+		l->addresses[l->n] = a;
+		l->fds[l->n++] = fd;
+	}
+}
+
+/* Who connects meets the one, then the other; in between the kernel keeps him. */
+static void successor_serves_on_the_same_sockets(void **state)
+{
+	struct fixture f, g;
+	struct legacy l;
+	struct http_config c = config();
+	struct sockaddr_in sin = {.sin_family = AF_INET};
+	start(&f);
+	sin.sin_port = htons(f.port);
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	char nothing = 0;
+	assert_int_equal(loop_post(f.loop, &stop_msg, f.loop, &nothing), 0);
+	assert_int_equal(loop_thread_join(f.thread), 0);
+	take_legacy(f.server, &l);
+	assert_int_equal(l.n, 1);
+	http_server_leave(f.server);
+	int fd = client_with(AF_INET, (struct sockaddr *)&sin, sizeof(sin));
+	say(fd, GET("/client"));
+
+	c.inherit = inherit;
+	c.inherit_arg = &l;
+	start_with(&g, c);
+
+	assert_int_equal(g.port, f.port);
+	assert_string_equal(hear(fd)->body, "127.0.0.1");
+	close(fd);
+	http_server_destroy(f.server);
+	loop_destroy(f.loop);
+	fd = client_with(AF_INET, (struct sockaddr *)&sin, sizeof(sin));
+	say(fd, GET("/client"));
+	assert_string_equal(hear(fd)->body, "127.0.0.1");
+	close(fd);
+	stop(&g);
+}
+
+static void unix_socket_goes_to_the_successor(void **state)
+{
+	struct fixture f, g;
+	struct legacy l;
+	struct pki_dir d;
+	struct sockaddr_un sa;
+	struct stat st;
+	struct http_config c = config();
+	char nothing = 0;
+	pki_dir_create(&d);
+	unix_path(&d, &sa);
+	c.unix_path = sa.sun_path;
+	c.unix_mode = 0600;
+	start_with(&f, c);
+	assert_int_equal(loop_post(f.loop, &stop_msg, f.loop, &nothing), 0);
+	assert_int_equal(loop_thread_join(f.thread), 0);
+	take_legacy(f.server, &l);
+	http_server_leave(f.server);
+	http_server_destroy(f.server);
+	loop_destroy(f.loop);
+	assert_int_equal(stat(sa.sun_path, &st), 0); /* no longer his to remove */
+
+	c.inherit = inherit;
+	c.inherit_arg = &l;
+	start_with(&g, c);
+	int fd = client_with(AF_UNIX, (struct sockaddr *)&sa, sizeof(sa));
+	say(fd, GET("/client"));
+	assert_string_equal(hear(fd)->body, "none");
+	close(fd);
+	stop(&g);
+
+	assert_int_equal(stat(sa.sun_path, &st), -1);
+	pki_dir_remove(&d);
+}
+
 static void unix_socket_left_over_is_replaced_and_a_live_one_is_not(void **state)
 {
 	struct fixture f;
@@ -828,6 +928,8 @@ int main(void)
 		cmocka_unit_test(slow_sender_is_closed_although_never_idle),
 		cmocka_unit_test(address_in_use_is_named),
 		cmocka_unit_test(unix_socket_is_served_with_its_mode),
+		cmocka_unit_test(successor_serves_on_the_same_sockets),
+		cmocka_unit_test(unix_socket_goes_to_the_successor),
 		cmocka_unit_test(unix_socket_left_over_is_replaced_and_a_live_one_is_not),
 		cmocka_unit_test(unix_path_of_a_file_is_refused),
 		cmocka_unit_test(tls_request_is_served_and_a_plain_one_is_not),

@@ -343,6 +343,52 @@ static void thread_is_named_and_takes_no_signals(void **state)
 
 #define mailbox_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
+/* ---- a loop that stands still ---- */
+
+static void on_forward(void *ctx, void *payload)
+{
+	struct inbox *in = ctx;
+	int value = 7;
+	in->n++;
+	assert_int_equal(loop_post(in->loop, &value_msg, in, &value), 0);
+}
+
+static const struct msg_type forward_msg = {"forward", 0, on_forward, NULL};
+
+static void deliver_empties_the_box_of_a_loop_that_does_not_run(void **state)
+{
+	struct inbox in = {.loop = loop_create("still", MAILBOX_LEN)};
+	int value = 3;
+	assert_false(loop_deliver(in.loop));
+	assert_int_equal(loop_post(in.loop, &value_msg, &in, &value), 0);
+	assert_int_equal(loop_post(in.loop, &forward_msg, &in, NULL), 0);
+
+	assert_true(loop_deliver(in.loop));
+	assert_int_equal(in.n, 2);
+	/* What a message has caused comes with the next round. */
+	assert_true(loop_deliver(in.loop));
+	assert_int_equal(in.n, 3);
+	assert_int_equal(in.values[2], 7);
+	assert_false(loop_deliver(in.loop));
+	loop_destroy(in.loop);
+}
+
+/* Stopped, looked into, and sent on its way again. */
+static void loop_runs_again_after_it_has_been_stopped(void **state)
+{
+	struct inbox in = {.loop = loop_create("again", MAILBOX_LEN)};
+	for (int i = 0; i < 3; i++) {
+		struct loop_thread *t;
+		assert_int_equal(loop_thread_start(in.loop, &t), 0);
+		assert_int_equal(loop_post(in.loop, &value_msg, &in, &i), 0);
+		assert_int_equal(loop_post(in.loop, &stop_msg, &in, NULL), 0);
+		assert_int_equal(loop_thread_join(t), 0);
+		assert_int_equal(in.n, i + 1);
+		assert_int_equal(in.values[i], i);
+	}
+	loop_destroy(in.loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -353,6 +399,8 @@ int main(void)
 		mailbox_test(destroying_discards_what_waits),
 		mailbox_test(handler_may_post_to_its_own_loop),
 		mailbox_test(many_senders_lose_nothing_and_keep_their_order),
+		cmocka_unit_test(deliver_empties_the_box_of_a_loop_that_does_not_run),
+		cmocka_unit_test(loop_runs_again_after_it_has_been_stopped),
 		cmocka_unit_test(threads_hand_messages_back_and_forth),
 		cmocka_unit_test(thread_is_named_and_takes_no_signals),
 	};
