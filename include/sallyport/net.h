@@ -217,6 +217,10 @@ int net_tcp_socket(const struct addr *local, bool reuseport, int *fd);
 /* OWNER becomes that of every connection. -ENOMEM, -errno. */
 int net_listener_open(struct net *n, const struct net_listener_config *c,
 	const struct net_handler *h, void *owner, struct net_listener **out);
+/* A second descriptor of its socket, for the caller to close. -errno. */
+int net_listener_copy(struct net_listener *l);
+/* Accepts no more and closes its socket; its connections go on. */
+void net_listener_stop(struct net_listener *l);
 /* Ends its connections too. */
 void net_listener_close(struct net_listener *l);
 /* New connections use TLS (a count is taken); running ones keep theirs. */
@@ -407,6 +411,9 @@ enum net_ports_want {
 };
 /* A free port picked from the CSPRNG, marked used (with its successor for a pair). ERR_FULL. */
 int net_ports_take(struct net_ports *p, enum net_ports_want want, uint16_t *port);
+/* PORT is in use already, by a socket that comes from elsewhere. ERR_CONFIG: not in this run;
+ * ERR_EXISTS. */
+int net_ports_claim(struct net_ports *p, uint16_t port);
 void net_ports_put(struct net_ports *p, uint16_t port);
 bool net_ports_has(const struct net_ports *p, uint16_t port); /* does PORT lie in this run? */
 

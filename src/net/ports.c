@@ -76,6 +76,17 @@ int net_ports_take(struct net_ports *p, enum net_ports_want want, uint16_t *port
 	return ERR_FULL;
 }
 
+int net_ports_claim(struct net_ports *p, uint16_t port)
+{
+	if (!net_ports_has(p, port))
+		return ERR_CONFIG;
+	uint32_t i = (uint32_t)port - p->first;
+	if (is_used(p, i))
+		return ERR_EXISTS;
+	mark(p, i);
+	return 0;
+}
+
 void net_ports_put(struct net_ports *p, uint16_t port)
 {
 	assert(net_ports_has(p, port));

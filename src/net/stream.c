@@ -2,6 +2,7 @@
 /* Listeners for TCP and TLS: the socket, and accepting in bounded rounds. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -179,13 +180,28 @@ fail:
 	return rc;
 }
 
+int net_listener_copy(struct net_listener *l)
+{
+	int fd = fcntl(l->config.fd, F_DUPFD_CLOEXEC, 0);
+
+	return fd >= 0 ? fd : -errno;
+}
+
+void net_listener_stop(struct net_listener *l)
+{
+	wheel_cancel(l->config.wheel, &l->pause);
+	if (l->config.fd < 0)
+		return;
+	event_del(&l->event);
+	close(l->config.fd);
+	l->config.fd = -1;
+}
+
 void net_listener_close(struct net_listener *l)
 {
 	list_for_each_safe (it, &l->conns)
 		net_conn_close(CONTAINER_OF(it, struct net_conn, link));
-	wheel_cancel(l->config.wheel, &l->pause);
-	event_del(&l->event);
-	close(l->config.fd);
+	net_listener_stop(l);
 	crypto_tls_destroy(l->config.tls);
 	free(l);
 }

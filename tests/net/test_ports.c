@@ -162,9 +162,29 @@ static void numbers_are_spread_over_the_range(void **state)
 	net_ports_fini(&p);
 }
 
+static void claimed_port_is_given_to_nobody(void **state)
+{
+	struct net_ports p = make(50000, 50003);
+	uint16_t port;
+	assert_int_equal(net_ports_claim(&p, 50002), 0);
+	assert_int_equal(net_ports_claim(&p, 50002), ERR_EXISTS);
+	assert_int_equal(net_ports_claim(&p, 50004), ERR_CONFIG);
+	assert_int_equal(net_ports_claim(&p, 49999), ERR_CONFIG);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(net_ports_take(&p, NET_PORT_ANY, &port), 0);
+		assert_int_not_equal(port, 50002);
+	}
+	assert_int_equal(net_ports_take(&p, NET_PORT_ANY, &port), ERR_FULL);
+	net_ports_put(&p, 50002);
+	assert_int_equal(net_ports_take(&p, NET_PORT_ANY, &port), 0);
+	assert_int_equal(port, 50002);
+	net_ports_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
+		cmocka_unit_test(claimed_port_is_given_to_nobody),
 		cmocka_unit_test(shares_cover_the_range_in_pairs),
 		cmocka_unit_test(shares_differ_by_at_most_one_pair),
 		cmocka_unit_test(share_without_a_pair_is_refused),

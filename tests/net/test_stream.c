@@ -124,6 +124,33 @@ static void a_slow_reader_loses_whole_messages_and_gets_the_others_in_order(void
 	assert_int_equal(be32_get(heard + 8), 3000);
 }
 
+/* For a successor: its socket goes, what was accepted stays. */
+static void a_listener_that_has_stopped_keeps_its_connections(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_storage to;
+
+	connect_and_speak(f);
+	socklen_t len = addr_to_sockaddr(&f->local, &to);
+	int copy = net_listener_copy(f->listener);
+	assert_true(copy >= 0);
+	net_listener_stop(f->listener);
+	net_listener_stop(f->listener); /* again does no harm */
+
+	f->is_echo = true;
+	SAY(f, BINDING);
+	until(f, NET_C_RX_MESSAGES, counted(f, NET_C_RX_MESSAGES) + 1);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, len), 0); /* waits in the copy */
+	turn_now(f);
+	assert_int_equal(counted(f, NET_C_ACCEPTED_TCP), 1);
+	close(fd);
+	close(copy);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, len), -1);
+	close(fd);
+}
+
 static void a_connection_may_be_closed_by_its_own_packets(void **state)
 {
 	struct fixture *f = *state;
@@ -364,6 +391,7 @@ int main(void)
 		TEST(more_messages_than_buffers_are_answered_in_order),
 		TEST(channel_data_is_padded_to_four),
 		TEST(a_slow_reader_loses_whole_messages_and_gets_the_others_in_order),
+		TEST(a_listener_that_has_stopped_keeps_its_connections),
 		TEST(a_connection_may_be_closed_by_its_own_packets),
 		TEST(the_handler_hears_of_the_end),
 		TEST(a_reset_found_while_sending_ends_the_connection_later),
