@@ -6,9 +6,12 @@
  *   travel.c    an allocation into bytes and sockets, and out of them
  *   mobility.c  tickets given and taken, who answers them
  *   arrival.c   a client at its new 5-tuple before its allocation is there
+ *   handover.c  all of a server's to another process
  */
 #ifndef TURN_MOBILITY_H
 #define TURN_MOBILITY_H
+
+#include <sallyport/turn/handover.h>
 
 #include "state.h"
 #include "turn_priv.h"
@@ -54,13 +57,6 @@ void turn_mobile_detach(struct turn_alloc *a);
 
 /* ---- an allocation out of one worker and into another ---- */
 
-struct turn_parcel {
-	uint8_t *data; /* owned */
-	size_t len;
-	int fds[TURN_RELAYS_MAX]; /* owned, -1: none; in the order of the relays */
-	/* Of its lease, which goes with it; not owned. NULL out of another process. */
-	struct flow_bucket *tenant, *subject;
-};
 /* Copies A, with a second descriptor for each socket; A stays. -ENOMEM, ERR_TOO_LARGE, -errno. */
 int turn_parcel_pack(struct turn_alloc *a, struct turn_parcel *out);
 /*
@@ -71,7 +67,6 @@ int turn_parcel_pack(struct turn_alloc *a, struct turn_parcel *out);
  */
 int turn_parcel_unpack(struct turn_server *s, const struct turn_parcel *p,
 	const struct turn_client *client, struct turn_alloc **out);
-void turn_parcel_fini(struct turn_parcel *p);
 
 /* What cannot be unpacked anywhere has ended: its port numbers and its lease go back. */
 void turn_parcel_give_up(struct turn_server *s, const struct turn_parcel *p);

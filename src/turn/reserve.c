@@ -57,6 +57,25 @@ int turn_reservation_create(
 	return 0;
 }
 
+int turn_reservation_restore(struct turn_server *s, const uint8_t token[TURN_TOKEN_LEN],
+	const struct turn_relay *relay, uint32_t left_ms)
+{
+	struct turn_reservation *r = NULL;
+
+	if (s->n_reservations < TURN_RESERVATIONS_MAX)
+		r = calloc(1, sizeof(*r));
+	if (!r)
+		return -ENOMEM;
+	r->server = s;
+	r->relay = *relay;
+	memcpy(r->token, token, sizeof(r->token));
+	wheel_timer_init(&r->timer, reservation_expire);
+	wheel_set(s->config.wheel, &r->timer, turn_now_ms(s) + left_ms);
+	list_append(&s->reservations, &r->link);
+	s->n_reservations++;
+	return 0;
+}
+
 int turn_reservation_take(
 	struct turn_server *s, const uint8_t token[TURN_TOKEN_LEN], struct turn_relay *out)
 {

@@ -12,6 +12,7 @@
 #define HEADER_LEN     6
 #define FIELD_LEN      6
 #define ADDR_LEN       23
+#define CLIENT_LEN     (2 * ADDR_LEN + 3)
 #define RELAY_LEN      (1 + 2 * ADDR_LEN + 4 + 2)
 #define ACCOUNT_LEN    (4 * 8 + 4 * 4)
 #define DROPS_LEN      (2 * 8) /* of a limit */
@@ -159,7 +160,7 @@ static void put_identity(struct turn_state_writer *w, const struct turn_state *s
 
 static void put_client(struct turn_state_writer *w, const struct turn_state *st)
 {
-	uint8_t *p = field(w, FIELD_CLIENT, 2 * ADDR_LEN + 2);
+	uint8_t *p = field(w, FIELD_CLIENT, CLIENT_LEN);
 
 	if (!p)
 		return;
@@ -167,6 +168,7 @@ static void put_client(struct turn_state_writer *w, const struct turn_state *st)
 	p = put_addr(p, &st->listener);
 	p[0] = st->location;
 	p[1] = st->transport;
+	p[2] = st->is_direct;
 }
 
 static void put_mobile(struct turn_state_writer *w, const struct turn_state *st)
@@ -287,10 +289,11 @@ static bool get_client(const uint8_t *p, size_t len, struct turn_state *st)
 	(void)len;
 	st->location = p[2 * ADDR_LEN];
 	st->transport = p[2 * ADDR_LEN + 1];
+	st->is_direct = p[2 * ADDR_LEN + 2];
 	/* One bit each. */
 	return get_addr(p, &st->client) && get_addr(p + ADDR_LEN, &st->listener) && st->location &&
 	       !(st->location & (st->location - 1)) && st->transport &&
-	       !(st->transport & (st->transport - 1));
+	       !(st->transport & (st->transport - 1)) && p[2 * ADDR_LEN + 2] <= 1;
 }
 
 static bool get_relay(const uint8_t *p, size_t len, struct turn_state *st)
@@ -449,7 +452,7 @@ static const struct {
 	bool (*get)(const uint8_t *p, size_t len, struct turn_state *st);
 } fields[] = {
 	[FIELD_IDENTITY] = {28, 28, true, false, get_identity},
-	[FIELD_CLIENT] = {2 * ADDR_LEN + 2, 2 * ADDR_LEN + 2, true, false, get_client},
+	[FIELD_CLIENT] = {CLIENT_LEN, CLIENT_LEN, true, false, get_client},
 	[FIELD_RELAY] = {RELAY_LEN, RELAY_LEN, true, true, get_relay},
 	[FIELD_SUBJECT] = {AUTH_SUBJECT_LEN, AUTH_SUBJECT_LEN, true, false, get_subject},
 	[FIELD_JTI] = {AUTH_JTI_LEN, AUTH_JTI_LEN, true, false, get_jti},

@@ -12,11 +12,11 @@
 #ifndef TURN_STATE_H
 #define TURN_STATE_H
 
-#include <sallyport/turn.h>
+#include <sallyport/turn/handover.h>
 
 #define TURN_STATE_VERSION 1
 /* Room for as many permissions and channels as the configuration can allow. */
-#define TURN_STATE_MAX (1024 * 1024)
+#define TURN_STATE_MAX TURN_PARCEL_MAX
 
 enum {
 	TURN_STATE_RELAYS = 2 /* IPv4, IPv6 */
@@ -35,6 +35,7 @@ struct turn_state {
 	uint64_t refresh_until_s; /* wall clock */
 	struct addr client, listener;
 	uint8_t location, transport;
+	bool is_direct; /* on the listener itself, not on a connection or session of its own */
 	struct turn_state_relay relays[TURN_STATE_RELAYS];
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];

@@ -49,6 +49,8 @@ static void describe_mobile(const struct turn_mobile *m, struct turn_state *st)
 
 static void describe(const struct turn_alloc *a, struct turn_state *st)
 {
+	const struct turn_server_config *c = &a->server->config;
+
 	*st = (struct turn_state){
 		.id = a->id,
 		.age_ms = turn_now_ms(a->server) - a->created_ms,
@@ -58,6 +60,8 @@ static void describe(const struct turn_alloc *a, struct turn_state *st)
 		.location = (uint8_t)a->client.location,
 		.transport = (uint8_t)a->client.transport,
 		.has_node_lease = a->lease.has_node,
+		.is_direct = a->client.transport == AUTH_UDP &&
+			     c->listener_find(c->arg, &a->client.port->local) == a->client.port,
 		.has_tenant_lease = a->lease.has_tenant,
 		.has_subject_lease = a->lease.has_subject,
 		.has_token = a->has_token,
@@ -294,7 +298,7 @@ static int place_of(struct turn_server *s, const struct turn_state *st, struct t
 	*c = (struct turn_client){.addr = st->client,
 		.location = (enum auth_location)st->location,
 		.transport = (enum auth_transport)st->transport};
-	if (st->transport == AUTH_UDP) {
+	if (st->is_direct) {
 		c->port = s->config.listener_find(s->config.arg, &st->listener);
 		if (!c->port)
 			return ERR_CONFIG;

@@ -425,6 +425,9 @@ bool turn_arrival_takes(void *server, struct net_port *p, struct net_buf *b);
  */
 int turn_reservation_create(
 	struct turn_server *s, size_t pool, uint16_t number, uint8_t token[TURN_TOKEN_LEN]);
+/* One that was made elsewhere; takes the relay's port on success. -ENOMEM. */
+int turn_reservation_restore(struct turn_server *s, const uint8_t token[TURN_TOKEN_LEN],
+	const struct turn_relay *relay, uint32_t left_ms);
 /* The worker that made TOKEN; may be out of range in a forged one. */
 static inline unsigned turn_token_worker(const uint8_t token[TURN_TOKEN_LEN])
 {
