@@ -65,6 +65,13 @@ void relay_destroy(struct relay *r);
 
 struct turn_server *relay_turn(struct relay *r);
 
+/* For handing a worker to another process, while its thread does not run. A second descriptor of
+ * the I-th listener, for the caller to close; ERR_NOT_FOUND if it has no socket of its own, -errno.
+ */
+int relay_copy_listener(struct relay *r, size_t i);
+/* Gives up the listeners and what turn_server_leave ends. Connections on TCP and TLS go on. */
+void relay_leave(struct relay *r);
+
 /*
  * Messages to a worker, with its struct relay as context. relay_snapshot_msg carries a pointer to
  * a snapshot whose count goes with it; relay_stop_msg carries nothing and ends the loop;

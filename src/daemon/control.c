@@ -2,6 +2,7 @@
 /* Wiring of the main thread. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include "revocations.h"
 #include "status.h"
 #include "tenant_metrics.h"
+#include "upgrade.h"
 #include "watch.h"
 #include "workers.h"
 
@@ -52,6 +54,12 @@ struct control {
 	struct drain *drain;
 	struct watch *watch;
 	struct expiry *expiry;
+	struct takeover *takeover; /* while it takes over */
+	struct upgrade *upgrade;   /* NULL: the next one cannot */
+	char program[PATH_MAX];
+	bool is_leaving; /* another process has taken over; only connections are left */
+	uint64_t left_ms;
+	struct wheel_timer leaving;
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
@@ -345,6 +353,9 @@ static void on_files_changed(void *arg)
 
 static int reload(struct control *c, struct asker *asker)
 {
+	if (c->is_leaving)
+		return ERR_DENIED; /* it is for the process that has taken over */
+
 	struct settings *s, *old = c->settings;
 
 	process_notify("RELOADING=1");
@@ -418,10 +429,85 @@ static void on_drained(void *arg)
 	end(arg);
 }
 
+/* ---- upgrade ---- */
+
+#define LEAVING_LOOK_MS  500
+#define LEAVING_LEAST_MS 2000 /* for answers of the HTTP servers */
+
+static void start_upgrade(struct control *c)
+{
+	int rc = c->is_leaving || !c->upgrade ? ERR_DENIED : upgrade_spawn(c->program, c->path);
+
+	if (rc != 0)
+		log_error(LOG_DAEMON, "upgrade not started", "program=%s error=\"%s\"", c->program,
+			err_text(rc));
+}
+
+static void look_for_connections(struct wheel_timer *t, void *arg)
+{
+	struct control *c = CONTAINER_OF(t, struct control, leaving);
+	uint64_t age_ms = loop_clock(c->loop)->mono_ms - c->left_ms;
+	uint64_t n = metrics_set_sum(c->metrics, &net_counters, NET_C_CONNECTIONS);
+	bool is_late = age_ms >= c->settings->options->edge.limits.max_lifetime_s * 1000;
+
+	(void)arg;
+	if (is_late || (n == 0 && age_ms >= LEAVING_LEAST_MS)) {
+		log_notice(LOG_DAEMON, "stopping", "connections=%llu", (unsigned long long)n);
+		loop_stop(c->loop);
+		return;
+	}
+	wheel_set(loop_wheel(c->loop), t, loop_clock(c->loop)->mono_ms + LEAVING_LOOK_MS);
+}
+
+static void on_handed_over(void *arg, int pid)
+{
+	struct control *c = arg;
+
+	(void)pid;
+	c->is_running = false;
+	c->is_leaving = true;
+	c->left_ms = loop_clock(c->loop)->mono_ms;
+	wheel_timer_init(&c->leaving, look_for_connections);
+	wheel_set(loop_wheel(c->loop), &c->leaving, c->left_ms + LEAVING_LOOK_MS);
+}
+
+/* It works without: then there is no upgrade, and a restart for that. */
+static void open_door(struct control *c)
+{
+	struct upgrade_config u = {
+		.loop = c->loop,
+		.workers = c->workers,
+		.settings = (const struct settings *const *)&c->settings,
+		.api = c->api_server,
+		.admin = c->admin_server,
+		.admin_tcp = c->admin_tcp,
+		.done = on_handed_over,
+		.arg = c,
+	};
+	int fd = c->takeover ? takeover_door(c->takeover) : -1;
+	char why[256];
+
+	if (upgrade_open(&u, fd, c->settings->options->user, &c->upgrade, why) != 0)
+		log_warning(LOG_DAEMON, "no upgrade",
+			"reason=\"%s\" hint=\"a restart is needed for one\"", why);
+}
+
+static void inherit(struct control *c, struct http_config *h, bool is_admin)
+{
+	if (!c->takeover)
+		return;
+	h->inherit = takeover_http;
+	h->inherit_arg = takeover_http_arg(c->takeover, is_admin);
+}
+
 static void on_signal(int signo, void *arg)
 {
 	struct control *c = arg;
 
+	if (signo == SIGUSR2) {
+		start_upgrade(c);
+		return;
+	}
 	if (signo == SIGHUP) {
 		(void)reload(c, &(struct asker){NULL, NULL}); /* it has logged what was wrong */
 		return;
@@ -454,6 +540,7 @@ static int serve_api(struct control *c, char why[256])
 
 	if (h.n_listen == 0)
 		return 0;
+	inherit(c, &h, false);
 	int rc = http_server_create(c->loop, &h, &c->api_server, why);
 	if (rc == 0) {
 		c->api_tls = s->tls;
@@ -476,6 +563,8 @@ static int serve_admin(struct control *c, char why[256])
 		.idle_timeout_s = API_IDLE_S,
 		.request_timeout_s = API_REQUEST_S,
 	};
+
+	inherit(c, &h, true);
 	int rc = http_server_create(c->loop, &h, &c->admin_server, why);
 
 	if (rc == 0)
@@ -510,7 +599,7 @@ static int make_api(struct control *c)
 
 static int add_signals(struct control *c)
 {
-	static const int signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1};
+	static const int signals[] = {SIGHUP, SIGTERM, SIGINT, SIGUSR1, SIGUSR2};
 
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
 		int rc = loop_signal_add(c->loop, signals[i], on_signal, c);
@@ -533,7 +622,7 @@ static int make_operator(struct control *c)
 	return c->inspect && c->drain && c->watch && c->expiry ? 0 : -ENOMEM;
 }
 
-static int make_all(struct control *c, char why[256])
+static int make_all(struct control *c, bool takes_over, char why[256])
 {
 	const char *user = c->settings->options->user;
 	int rc = open_log(c, &c->settings->options->log, why);
@@ -546,7 +635,12 @@ static int make_all(struct control *c, char why[256])
 	c->status = status_create();
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
-	rc = workers_create(c->loop, c->settings, c->metrics, c->n_workers, &c->workers, why);
+	if (takes_over)
+		rc = takeover_begin(c->settings, c->n_workers, &c->takeover, why);
+	if (rc == 0)
+		rc = workers_create(c->loop, c->settings,
+			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,
+			c->n_workers, &c->workers, why);
 	if (rc == 0)
 		rc = make_operator(c);
 	if (rc == 0)
@@ -557,12 +651,15 @@ static int make_all(struct control *c, char why[256])
 		rc = serve_api(c, why);
 	if (rc == 0)
 		rc = add_signals(c);
+	if (rc == 0)
+		open_door(c);
 	if (rc == 0 && user)
 		rc = process_become(user, why);
 	return rc;
 }
 
-int control_create(const char *path, struct settings *s, struct control **out, char why[256])
+int control_create(
+	const char *path, struct settings *s, bool takes_over, struct control **out, char why[256])
 {
 	struct control *c = calloc(1, sizeof(*c));
 	int rc = -ENOMEM;
@@ -572,11 +669,13 @@ int control_create(const char *path, struct settings *s, struct control **out, c
 		c->settings = s;
 		c->log_fd = -1;
 		c->path = strdup(path);
+		/* By its name, which after an upgrade of the package is that of the new one. */
+		(void)!readlink("/proc/self/exe", c->program, sizeof(c->program) - 1);
 	} else {
 		settings_destroy(s);
 	}
 	if (c && c->path)
-		rc = make_all(c, why);
+		rc = make_all(c, takes_over, why);
 	if (rc != 0) {
 		control_destroy(c);
 		return rc;
@@ -617,14 +716,30 @@ static void log_start(const struct control *c)
 		c->n_workers, s->options->edge.realm);
 }
 
+static int start(struct control *c)
+{
+	char why[256] = "";
+	int rc = c->takeover ? takeover_receive(c->takeover, c->workers, why) : 0;
+
+	if (rc == 0)
+		rc = workers_start(c->workers);
+	if (rc == 0 && c->takeover) {
+		rc = takeover_confirm(c->takeover, why);
+		if (rc == 0)
+			c->takeover = NULL;
+	}
+	if (rc != 0)
+		log_error(LOG_DAEMON, "cannot start the workers", "error=\"%s\"",
+			why[0] ? why : err_text(rc));
+	return rc;
+}
+
 int control_run(struct control *c)
 {
-	int rc = workers_start(c->workers);
+	int rc = start(c);
 
-	if (rc != 0) {
-		log_error(LOG_DAEMON, "cannot start the workers", "error=\"%s\"", err_text(rc));
+	if (rc != 0)
 		return rc;
-	}
 	c->is_running = true;
 	set_alternates(c);
 	watch_inputs(c);
@@ -638,6 +753,16 @@ int control_run(struct control *c)
 	return rc;
 }
 
+static void leave_servers(struct control *c)
+{
+	struct http_server *all[] = {c->api_server, c->admin_server, c->admin_tcp};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (all[i])
+			http_server_leave(all[i]);
+	}
+}
+
 void control_destroy(struct control *c)
 {
 	if (!c)
@@ -645,6 +770,10 @@ void control_destroy(struct control *c)
 	drain_destroy(c->drain);
 	watch_destroy(c->watch);
 	expiry_destroy(c->expiry);
+	upgrade_close(c->upgrade, c->takeover != NULL);
+	if (c->takeover) /* that has failed: what was lent goes on without us */
+		leave_servers(c);
+	takeover_destroy(c->takeover);
 	workers_destroy(c->workers);
 	inspect_destroy(c->inspect);
 	http_server_destroy(c->api_server);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* sallyportd: the command line. */
+#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 #include "process.h"
 
 #define DEFAULT_PATH SYSCONFDIR "/sallyport/sallyport.yaml"
+
+#define TAKE_OVER 256 /* behind every letter */
 
 enum mode {
 	RUN,
@@ -22,6 +25,7 @@ static void usage(FILE *out)
 {
 	fprintf(out,
 		"usage: sallyportd [-f] [-c FILE]   run (-f: in the foreground)\n"
+		"       sallyportd --take-over [-f] [-c FILE]   the same, from the one that runs\n"
 		"       sallyportd -t [-c FILE]     check the configuration and what it names\n"
 		"       sallyportd -s               print a sample configuration\n"
 		"       sallyportd -V               print the version\n"
@@ -45,7 +49,7 @@ static int check(const char *path)
 	return 0;
 }
 
-static int run(const char *path, bool is_foreground)
+static int run(const char *path, bool is_foreground, bool takes_over)
 {
 	struct settings *s;
 	struct control *c;
@@ -66,7 +70,7 @@ static int run(const char *path, bool is_foreground)
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)process_raise_files();
-	if (control_create(path, s, &c, why) != 0) {
+	if (control_create(path, s, takes_over, &c, why) != 0) {
 		say(NULL, false, why);
 		return 1;
 	}
@@ -79,16 +83,21 @@ int main(int argc, char **argv)
 {
 	const char *path = DEFAULT_PATH;
 	enum mode mode = RUN;
-	bool is_foreground = false;
+	static const struct option long_options[] = {
+		{"take-over", no_argument, NULL, TAKE_OVER}, {NULL, 0, NULL, 0}};
+	bool is_foreground = false, takes_over = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "c:fhmstV")) != -1) {
+	while ((o = getopt_long(argc, argv, "c:fhmstV", long_options, NULL)) != -1) {
 		switch (o) {
 		case 'c':
 			path = optarg;
 			break;
 		case 'f':
 			is_foreground = true;
+			break;
+		case TAKE_OVER:
+			takes_over = true;
 			break;
 		case 't':
 			mode = CHECK;
@@ -129,5 +138,5 @@ int main(int argc, char **argv)
 	case RUN:
 		break;
 	}
-	return run(path, is_foreground);
+	return run(path, is_foreground, takes_over);
 }

@@ -9,35 +9,11 @@
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
 
-#include "leases.h"
 #include "tenant_metrics.h"
-#include "workers.h"
+#include "workers_priv.h"
 
 #define MAILBOX_LEN 4096
 #define RETRY_MS    100
-
-struct worker {
-	struct loop *loop;
-	struct relay *relay;
-	struct lease_clerk *clerk;
-	struct loop_thread *thread; /* NULL: not started */
-	bool is_behind;             /* has not got the newest snapshot yet */
-};
-
-struct workers {
-	struct loop *main; /* not owned */
-	struct worker *all;
-	unsigned n;
-	/* What workers know each other by. */
-	struct loop **loops;
-	struct relay **relays;
-	struct turn_server **servers;
-	struct leases *leases;
-	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
-	struct turn_snapshot *newest; /* counted */
-	struct relay_tls newest_tls;  /* counted; all NULL until a reload */
-	struct wheel_timer retry;
-};
 
 /* ---- sockets ---- */
 
@@ -84,14 +60,29 @@ static void say_bind(const struct settings_listener *l, int rc, char why[WORKERS
 		addr_format(&l->local, a), is_udp(l) ? "" : " (TCP)", l->face, err_text(rc), hint);
 }
 
+/* All of a listener's, or none: it is a new one then. */
+static bool inherit(const struct inherited *from, const struct settings_listener *l, unsigned n,
+	int *fds, size_t stride)
+{
+	for (unsigned w = 0; w < n; w++) {
+		fds[w * stride] = from->listener(from->arg, w, l);
+		if (fds[w * stride] < 0)
+			return false; /* the first one, or the other process is broken */
+	}
+	return true;
+}
+
 /* One socket per listener and worker, but for those that share another's; FDS is n_listeners * n,
  * worker by worker. */
-static int bind_all(const struct settings *s, unsigned n, int *fds, char why[WORKERS_WHY_LEN])
+static int bind_all(const struct settings *s, const struct inherited *inherited, unsigned n,
+	int *fds, char why[WORKERS_WHY_LEN])
 {
 	uint32_t rcvbuf = (uint32_t)s->options->edge.receive_buffer;
 
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		if (s->listeners[i].shares_socket)
+			continue;
+		if (inherited && inherit(inherited, &s->listeners[i], n, fds + i, s->n_listeners))
 			continue;
 		int rc = probe(&s->listeners[i]);
 		for (unsigned w = 0; w < n && rc == 0; w++)
@@ -231,8 +222,8 @@ static int make_all(struct workers *ws, const struct settings *s, struct metrics
 	return rc;
 }
 
-int workers_create(struct loop *main, const struct settings *s, struct metrics_set *metrics,
-	unsigned n, struct workers **out, char why[WORKERS_WHY_LEN])
+int workers_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
+	struct metrics_set *metrics, unsigned n, struct workers **out, char why[WORKERS_WHY_LEN])
 {
 	size_t n_fds = s->n_listeners * n;
 	int *fds = malloc(n_fds * sizeof(*fds));
@@ -243,7 +234,9 @@ int workers_create(struct loop *main, const struct settings *s, struct metrics_s
 	for (size_t i = 0; fds && i < n_fds; i++)
 		fds[i] = -1;
 	if (fds && ws)
-		rc = bind_all(s, n, fds, why);
+		rc = bind_all(s, inherited, n, fds, why);
+	if (rc == 0 && inherited)
+		memcpy(ws->ticket_key, inherited->ticket_key, sizeof(ws->ticket_key));
 	if (rc == 0)
 		ledger_snapshot(leases_ledger(ws->leases), s->turn);
 	if (rc == 0)
@@ -369,12 +362,23 @@ int workers_post(struct workers *ws, unsigned i, const struct msg_type *type, co
 /* ---- end ---- */
 
 /* A mailbox that is full empties as long as its thread runs. */
-static void stop(struct worker *w)
+static void ask_to_stop(struct worker *w)
 {
 	while (loop_post(w->loop, &relay_stop_msg, w->relay, NULL) != 0)
 		usleep(1000);
-	(void)loop_thread_join(w->thread);
-	w->thread = NULL;
+}
+
+void workers_stop(struct workers *ws)
+{
+	for (unsigned i = 0; ws->all && i < ws->n; i++) {
+		if (ws->all[i].thread)
+			ask_to_stop(&ws->all[i]);
+	}
+	for (unsigned i = 0; ws->all && i < ws->n; i++) {
+		if (ws->all[i].thread)
+			(void)loop_thread_join(ws->all[i].thread);
+		ws->all[i].thread = NULL;
+	}
 }
 
 void workers_destroy(struct workers *ws)
@@ -382,10 +386,7 @@ void workers_destroy(struct workers *ws)
 	if (!ws)
 		return;
 	wheel_cancel(loop_wheel(ws->main), &ws->retry);
-	for (unsigned i = 0; ws->all && i < ws->n; i++) {
-		if (ws->all[i].thread)
-			stop(&ws->all[i]);
-	}
+	workers_stop(ws);
 	/* With all threads ended, what they still say to each other is discarded with the loops. */
 	for (unsigned i = 0; ws->all && i < ws->n; i++)
 		relay_destroy(ws->all[i].relay);

@@ -3,6 +3,7 @@
 #ifndef DAEMON_WORKERS_H
 #define DAEMON_WORKERS_H
 
+#include <sallyport/crypto.h>
 #include <sallyport/metrics.h>
 #include <sallyport/relay.h>
 
@@ -12,12 +13,21 @@
 
 struct workers; /* main thread */
 
+/* What a daemon that takes over has got from its predecessor. */
+struct inherited {
+	/* Its socket for L and a worker, taken; -1: it had none. */
+	int (*listener)(void *arg, unsigned worker, const struct settings_listener *l);
+	void *arg;
+	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
+};
+
 /*
  * Binds every listener once per worker and makes the workers; nothing runs yet. WHY gets a
  * sentence naming what could not be bound. The set has n blocks for them, and one for MAIN.
+ * INHERITED may be NULL.
  */
-int workers_create(struct loop *main, const struct settings *s, struct metrics_set *metrics,
-	unsigned n, struct workers **out, char why[WORKERS_WHY_LEN]);
+int workers_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
+	struct metrics_set *metrics, unsigned n, struct workers **out, char why[WORKERS_WHY_LEN]);
 int workers_start(struct workers *w);
 /* Hands a snapshot to all; one whose mailbox is full gets it a little later. */
 void workers_snapshot(struct workers *w, struct turn_snapshot *s);

@@ -10,6 +10,7 @@
 #include <sallyport/net.h>
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
+#include <sallyport/turn/handover.h>
 
 #include "tcp.h"
 
@@ -170,7 +171,7 @@ static struct net_port *find_listener(void *arg, const struct addr *local)
 	struct relay *r = arg;
 
 	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct net_port *p = r->listeners[i].port;
+		struct net_port *p = udp_port(&r->listeners[i]);
 		if (p && r->listeners[i].transport == AUTH_UDP && addr_equal(&p->local, local))
 			return p;
 	}
@@ -393,14 +394,21 @@ int relay_create(const struct relay_config *c, struct relay **out)
 	return 0;
 }
 
-/* DTLS first: its sessions say good-bye through the sockets. */
-static void close_listeners(struct relay *r)
+/* Before the sockets: its sessions say good-bye through them. */
+static void close_dtls(struct relay *r)
 {
 	for (size_t i = 0; i < r->n_listeners; i++) {
 		struct listener *l = &r->listeners[i];
 		if (l->transport == AUTH_DTLS && l->dtls)
 			net_dtls_destroy(l->dtls);
 	}
+	for (size_t i = 0; i < r->n_listeners; i++)
+		r->listeners[i].dtls = NULL;
+}
+
+static void close_listeners(struct relay *r)
+{
+	close_dtls(r);
 	for (size_t i = 0; i < r->n_listeners; i++) {
 		struct listener *l = &r->listeners[i];
 		if (l->port)
@@ -441,6 +449,33 @@ struct net_listener *relay_listener_at(struct relay *r, unsigned number)
 {
 	assert(number < r->n_listeners); /* all workers have the same ones */
 	return r->listeners[number].listener;
+}
+
+int relay_copy_listener(struct relay *r, size_t i)
+{
+	const struct listener *l = &r->listeners[i];
+	struct net_port *p = udp_port(l);
+
+	if (!p && !l->listener)
+		return ERR_NOT_FOUND;
+	return p ? net_udp_copy(p) : net_listener_copy(l->listener);
+}
+
+void relay_leave(struct relay *r)
+{
+	turn_server_leave(r->turn);
+	close_dtls(r);
+	for (size_t i = 0; i < r->n_listeners; i++) {
+		struct listener *l = &r->listeners[i];
+		if (l->port)
+			net_port_close(l->port);
+		if (l->proxy)
+			net_proxy_close(l->proxy);
+		if (l->listener)
+			net_listener_stop(l->listener);
+		l->port = NULL;
+		l->proxy = NULL;
+	}
 }
 
 /* ---- messages ---- */
@@ -505,7 +540,7 @@ static void on_tls(void *ctx, void *payload)
 		assert(l->face < RELAY_FACES_MAX);
 		if (l->transport == AUTH_TLS && t->by_face[l->face])
 			net_listener_tls_set(l->listener, t->by_face[l->face]);
-		if (l->transport == AUTH_DTLS && t->dtls_by_face[l->face])
+		if (l->transport == AUTH_DTLS && l->dtls && t->dtls_by_face[l->face])
 			net_dtls_tls_set(l->dtls, t->dtls_by_face[l->face]);
 	}
 	discard_tls(t);

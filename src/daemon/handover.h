@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What an upgrade does with the workers: standing still, taken apart, put together, given up. */
+#ifndef DAEMON_HANDOVER_H
+#define DAEMON_HANDOVER_H
+
+#include <sallyport/turn/handover.h>
+
+#include "workers.h"
+
+/*
+ * All threads stop, and what they have said to each other is delivered. Packets wait in the kernel.
+ * workers_start lets them go on.
+ */
+void handover_pause(struct workers *w);
+
+/* Second descriptors of worker I's listeners, in the order of the settings; FN takes each. Ends
+ * with what FN returns if that is not 0. */
+int handover_sockets(struct workers *w, unsigned i, size_t n_listeners,
+	int (*fn)(void *arg, size_t k, int fd), void *arg);
+const uint8_t *handover_ticket_key(const struct workers *w);
+
+/* As turn_server_pack and turn_server_unpack, of worker I. A lease is counted here. */
+int handover_pack(struct workers *w, unsigned i, int (*fn)(void *arg, const struct turn_parcel *p),
+	void *arg);
+int handover_unpack(struct workers *w, unsigned i, const struct turn_parcel *p);
+
+/* Another process has it all. Clients on TCP and TLS stay. */
+void handover_leave(struct workers *w);
+
+#endif
