@@ -249,6 +249,10 @@ static void check_tenant(
 		conf_fail(doc, &t->name,
 			"\"default\" is what the sections \"edge\" and \"mras\" describe; call "
 			"this one something else");
+	else if (t->name && strcmp(t->name, "others") == 0)
+		conf_fail(doc, &t->name,
+			"\"others\" is what the counters call tenants without a row; call this one "
+			"something else");
 	else if (t->name && find(o, t->name) != t)
 		conf_fail(doc, &t->name, "two tenants are called \"%s\"; rename one", t->name);
 	else if (t->name && !t->by_key && t->hosts.n == 0 && !has_face(o, t->name))

@@ -17,7 +17,7 @@
 /* One beside the default tenant. */
 struct settings_tenant {
 	const struct options_tenant *options;
-	uint32_t id;                /* for as long as the name stays in the configuration */
+	uint32_t id;                /* the same for this name as long as the process lives */
 	struct auth_snapshot *auth; /* counted */
 };
 
@@ -37,7 +37,8 @@ struct settings {
 	struct auth_snapshot *auth;    /* of the default tenant; counted */
 	struct settings_tenant *tenants;
 	size_t n_tenants;
-	uint32_t last_tenant_id;
+	const char **tenant_names; /* all that this process has seen; the place says the id */
+	size_t n_tenant_names;
 	struct turn_snapshot *turn; /* counted */
 	struct mras_config mras;    /* pointers into ARENA and DOC */
 	struct ssl_ctx_st *tls;     /* of the API; NULL without one. Taken by whoever serves it */

@@ -37,7 +37,7 @@ int settings_auth_make(
 
 /* settings_tenants.c */
 
-/* A tenant keeps the id it has in OLD, by its name. OLD may be NULL. */
+/* A name keeps the id that it has in OLD, or had before. OLD may be NULL. */
 int settings_tenants_make(struct settings *s, const struct settings *old);
 void settings_tenants_fini(struct settings *s);
 /* Number of the tenant called NAME, which the configuration has; NULL: of the default one. */

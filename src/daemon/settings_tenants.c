@@ -7,13 +7,40 @@
 
 /* ---- ids and keys ---- */
 
-static uint32_t id_of(struct settings *s, const struct settings *old, const char *name)
+static bool add_name(struct settings *s, const char *name)
 {
-	for (size_t i = 0; old && i < old->n_tenants; i++) {
-		if (strcmp(old->tenants[i].options->name, name) == 0)
-			return old->tenants[i].id;
+	size_t size = strlen(name) + 1;
+	char *copy = settings_take(s, 1, size);
+
+	if (!copy)
+		return false;
+	memcpy(copy, name, size);
+	s->tenant_names[s->n_tenant_names++] = copy;
+	return true;
+}
+
+/* Every name that this process has seen keeps its place: a tenant that comes back is the same one.
+ */
+static bool take_names(struct settings *s, const struct settings *old)
+{
+	size_t n_old = old ? old->n_tenant_names : 0;
+
+	s->tenant_names = settings_take(s, n_old + s->options->tenants.n, sizeof(*s->tenant_names));
+	for (size_t i = 0; i < n_old; i++) {
+		if (!s->tenant_names || !add_name(s, old->tenant_names[i]))
+			return false;
 	}
-	return ++s->last_tenant_id;
+	return s->tenant_names != NULL;
+}
+
+/* 0: out of memory. */
+static uint32_t id_of(struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_tenant_names; i++) {
+		if (strcmp(s->tenant_names[i], name) == 0)
+			return (uint32_t)i + 1;
+	}
+	return add_name(s, name) ? (uint32_t)s->n_tenant_names : 0;
 }
 
 static int make_one(struct settings *s, struct settings_tenant *t)
@@ -69,15 +96,14 @@ int settings_tenants_make(struct settings *s, const struct settings *old)
 	const struct options_tenant *o = s->options->tenants.items;
 	int rc = 0;
 
-	s->last_tenant_id = old ? old->last_tenant_id : TURN_TENANT_DEFAULT;
 	s->tenants = settings_take(s, s->options->tenants.n, sizeof(*s->tenants));
-	if (!s->tenants)
+	if (!s->tenants || !take_names(s, old))
 		return -ENOMEM;
 	for (size_t i = 0; i < s->options->tenants.n && rc == 0; i++) {
 		struct settings_tenant *t = &s->tenants[s->n_tenants++];
 		t->options = &o[i];
-		t->id = id_of(s, old, o[i].name);
-		rc = make_one(s, t);
+		t->id = id_of(s, o[i].name);
+		rc = t->id ? make_one(s, t) : -ENOMEM;
 		if (rc == 0)
 			rc = check_kids(s, i);
 	}

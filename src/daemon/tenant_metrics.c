@@ -27,7 +27,7 @@ static const struct {
 		METRICS_COUNTER, NULL},
 };
 
-/* The place of an id is its for good: ids are not used again. */
+/* A name has one id for good, so no two rows have the same labels. */
 static void show(uint32_t id, const char *name)
 {
 	bool is_last = id >= TURN_TENANT_CELLS_MAX - 1;

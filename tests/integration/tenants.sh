@@ -247,6 +247,7 @@ WAY=(-t)
 blue
 check "with no debt" asks 0 127.0.0.1:3478 "refresh lifetime=0"
 WAY=()
+check "it is counted as the one it was" counts 'allocations{tenant="blue"}' 0
 await load 60
 check "the red client lost nothing" uclient_clean "$WORK/load.log"
 check "nor did the one that waited" answers class=success -- talk red2 "refresh lifetime=600"
