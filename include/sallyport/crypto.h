@@ -139,8 +139,9 @@ struct crypto_tls_config {
  */
 int crypto_tls_server_create(
 	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN]);
-/* When the context's own certificate ends, Unix seconds; 0 when it has none. */
-uint64_t crypto_tls_not_after(const struct ssl_ctx_st *ctx);
+/* When the context's I-th certificate ends, Unix seconds: 0 the first, then those of MORE. 0 behind
+ * the last one. */
+uint64_t crypto_tls_not_after(const struct ssl_ctx_st *ctx, size_t i);
 /* One more count; any thread. NULL is fine for both. */
 struct ssl_ctx_st *crypto_tls_get(struct ssl_ctx_st *ctx);
 void crypto_tls_destroy(struct ssl_ctx_st *ctx); /* gives one back */

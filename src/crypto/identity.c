@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -216,6 +217,25 @@ int tls_identities_set(SSL_CTX *ctx, const struct crypto_tls_config *c, char *wh
 		SSL_CTX_set_tlsext_servername_arg(ctx, ids);
 	}
 	return rc;
+}
+
+static const X509 *certificate_at(const SSL_CTX *ctx, size_t i)
+{
+	const struct identities *ids =
+		context_index() < 0 ? NULL : SSL_CTX_get_ex_data(ctx, context_index());
+	if (ids != NULL)
+		return i < ids->n ? ids->list[i].certificate : NULL;
+	return i == 0 ? SSL_CTX_get0_certificate(ctx) : NULL;
+}
+
+uint64_t crypto_tls_not_after(const struct ssl_ctx_st *ctx, size_t i)
+{
+	const X509 *x = certificate_at(ctx, i);
+	struct tm end;
+	if (x == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(x), &end) != 1)
+		return 0;
+	time_t t = timegm(&end);
+	return t > 0 ? (uint64_t)t : 0;
 }
 
 const char *crypto_tls_name(const struct ssl_st *ssl)

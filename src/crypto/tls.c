@@ -2,7 +2,6 @@
 /* TLS server contexts. Their certificates are in identity.c, what a peer's says in peer.c. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -129,17 +128,6 @@ int crypto_tls_server_create(
 	else
 		*out = ctx;
 	return rc;
-}
-
-uint64_t crypto_tls_not_after(const struct ssl_ctx_st *ctx)
-{
-	const X509 *own = SSL_CTX_get0_certificate(ctx);
-	struct tm end;
-
-	if (own == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(own), &end) != 1)
-		return 0;
-	time_t t = timegm(&end);
-	return t > 0 ? (uint64_t)t : 0;
 }
 
 struct ssl_ctx_st *crypto_tls_get(struct ssl_ctx_st *ctx)

@@ -102,6 +102,8 @@ static int make_face_tls(
 
 	if (!more)
 		return -ENOMEM;
+	s->certificates[f - (const struct options_face *)s->options->edge.faces.items] =
+		(struct settings_certificates){from, n};
 	for (size_t i = 0; i < n; i++)
 		more[i] = (struct crypto_tls_identity){from[i]->certificate, from[i]->private_key};
 	struct crypto_tls_config c = {

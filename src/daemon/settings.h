@@ -44,6 +44,12 @@ struct settings {
 	struct ssl_ctx_st *tls;     /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
 	size_t n_listeners;
+	/* Further certificates of each face, its own and its tenants', in the order of its context.
+	 */
+	struct settings_certificates {
+		const struct options_certificate **more;
+		size_t n;
+	} certificates[RELAY_FACES_MAX];
 	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
 	struct list arena;          /* blocks that live as long as this */
 };

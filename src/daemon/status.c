@@ -7,7 +7,7 @@
 #include "status.h"
 
 #define LISTENERS_MAX    (RELAY_FACES_MAX * 4 * 16) /* faces, transports, addresses of each */
-#define CERTIFICATES_MAX (RELAY_FACES_MAX + 1)
+#define CERTIFICATES_MAX 512                        /* further ones are not shown */
 #define USED_BY_LEN      48
 
 struct status {
@@ -62,27 +62,36 @@ static size_t fill_listeners(struct status *s, const struct settings *from)
 	return n;
 }
 
+/* The certificates of one face behind the N that are there already; returns how many there are. */
+static size_t add_face(struct status *s, size_t n, const struct settings *from, size_t face)
+{
+	const struct options_face *f =
+		(const struct options_face *)from->options->edge.faces.items + face;
+	const struct settings_certificates *c = &from->certificates[face];
+	const struct ssl_ctx_st *ctx = from->faces_tls.by_face[face];
+
+	if (!ctx)
+		ctx = from->faces_tls.dtls_by_face[face]; /* the same files */
+	for (size_t i = 0; ctx && i <= c->n && n < CERTIFICATES_MAX; i++, n++) {
+		snprintf(s->used_by[n], USED_BY_LEN, "face %s", f->name);
+		s->certificates[n] = (struct api_certificate){s->used_by[n],
+			i == 0 ? f->certificate : c->more[i - 1]->certificate,
+			crypto_tls_not_after(ctx, i)};
+	}
+	return n;
+}
+
 static size_t fill_certificates(
 	struct status *s, const struct settings *from, const struct ssl_ctx_st *api_tls)
 {
 	const struct options *o = from->options;
-	const struct options_face *f = o->edge.faces.items;
 	size_t n = 0;
 
 	if (api_tls)
 		s->certificates[n++] = (struct api_certificate){
-			"mras", o->mras.certificate, crypto_tls_not_after(api_tls)};
-	for (size_t i = 0; i < o->edge.faces.n; i++) {
-		const struct ssl_ctx_st *ctx = from->faces_tls.by_face[i];
-		if (!ctx)
-			ctx = from->faces_tls.dtls_by_face[i]; /* the same certificate */
-		if (!ctx)
-			continue;
-		snprintf(s->used_by[n], USED_BY_LEN, "face %s", f[i].name);
-		s->certificates[n] = (struct api_certificate){
-			s->used_by[n], f[i].certificate, crypto_tls_not_after(ctx)};
-		n++;
-	}
+			"mras", o->mras.certificate, crypto_tls_not_after(api_tls, 0)};
+	for (size_t i = 0; i < o->edge.faces.n; i++)
+		n = add_face(s, n, from, i);
 	return n;
 }
 

@@ -223,8 +223,7 @@ static void one_certificate_needs_no_choice_and_tells_the_name_too(void **state)
 	assert_string_equal(f->asked, "other.example.org");
 }
 
-/* What is told of a context is told of its first certificate. */
-static void context_is_left_with_the_first(void **state)
+static void context_knows_when_each_certificate_ends(void **state)
 {
 	struct fixture *f = *state;
 	struct ssl_ctx_st *ctx = NULL;
@@ -235,7 +234,11 @@ static void context_is_left_with_the_first(void **state)
 	pki_write_cert(f->path[0][0], cert);
 	pki_write_pkcs8(f->path[0][1], key);
 	assert_int_equal(crypto_tls_server_create(&f->config, &ctx, f->why), 0);
-	assert_true(crypto_tls_not_after(ctx) < (uint64_t)time(NULL));
+	assert_true(crypto_tls_not_after(ctx, 0) < (uint64_t)time(NULL));
+	assert_true(f->config.n_more > 0);
+	for (size_t i = 1; i <= f->config.n_more; i++)
+		assert_true(crypto_tls_not_after(ctx, i) > (uint64_t)time(NULL));
+	assert_int_equal(crypto_tls_not_after(ctx, f->config.n_more + 1), 0);
 	crypto_tls_destroy(ctx);
 	X509_free(cert);
 	EVP_PKEY_free(key);
@@ -283,7 +286,7 @@ int main(void)
 		TEST(first_without_names_stands_alone),
 		TEST(name_with_a_nul_in_it_is_none),
 		TEST(one_certificate_needs_no_choice_and_tells_the_name_too),
-		TEST(context_is_left_with_the_first),
+		TEST(context_knows_when_each_certificate_ends),
 		TEST(every_further_one_must_be_whole),
 		cmocka_unit_test(match_tells_how),
 	};
