@@ -15,6 +15,7 @@ const OPTIONS = {
 	bundle: 'yes', // no: the offer asks for a flow of its own for each kind
 	seconds: '0', // how long a call lasts at least
 	until: '', // gather ends when the server of this URL has failed, without waiting for the others
+	credential: '', // another CREDENTIAL.json for page B
 	hosts: '', // NAME=ADDRESS,... in place of the DNS
 };
 const MESSAGES = 1000;
@@ -30,7 +31,8 @@ const options = { ...OPTIONS, ...Object.fromEntries(words.map((word) => {
 		throw new Error(`no such option: ${name}`);
 	return [name, value];
 })) };
-const { iceServers } = JSON.parse(readFileSync(document, 'utf8')).credentials[0];
+const servers = [document, options.credential || document].map((name) =>
+	JSON.parse(readFileSync(name, 'utf8')).credentials[0].iceServers);
 const limit_s = 60 + Number(options.seconds);
 let stage = 'starting Chromium';
 
@@ -223,11 +225,12 @@ async function page_of(browser) {
 async function call() {
 	const pages = await Promise.all([browsers[0], browsers.at(-1)].map(page_of));
 	const [a, b] = pages;
-	const setting = { iceServers, policy: options.policy, messages: MESSAGES };
+	const setting = { policy: options.policy, messages: MESSAGES };
 	for (const [page, other] of [[a, b], [b, a]])
 		await page.exposeFunction('signal', (message) =>
 			other.evaluate((heard) => window.hear(heard), message));
-	await Promise.all(pages.map((page, i) => page.evaluate(open, { ...setting, name: 'AB'[i] })));
+	await Promise.all(pages.map((page, i) => page.evaluate(open,
+		{ ...setting, name: 'AB'[i], iceServers: servers[i] })));
 	stage = 'offer and answer';
 	await a.evaluate(offer, { bundle: options.bundle });
 	stage = 'waiting for the peer connections';
@@ -241,7 +244,7 @@ async function call() {
 const run = {
 	call,
 	gather: async () => (await page_of(browsers[0])).evaluate(gather,
-		{ iceServers, policy: options.policy, until: options.until }),
+		{ iceServers: servers[0], policy: options.policy, until: options.until }),
 }[mode];
 try {
 	const { CHROMIUM = '/usr/bin/chromium', CHROMIUM_B } = process.env;
