@@ -51,7 +51,7 @@ struct net_conn {
 	bool is_broken; /* a write has failed; nothing is sent any more */
 	uint32_t proxy_len;
 	uint8_t *proxy;     /* the beginning of a balancer's header; owned */
-	struct ssl_st *tls; /* owned; NULL on plain TCP */
+	struct ssl_st *tls; /* owned; NULL on plain TCP, and before the client's first bytes */
 	struct net_framer framer;
 	struct net_buf *tx_head, **tx_tail; /* waiting for the end of the turn */
 	struct net_ring out;

@@ -73,10 +73,19 @@ static void end_in_time(struct net_life *l, enum net_counter why)
 
 /* ---- events ---- */
 
+/* OpenSSL's state costs more than all the rest, so it is made when the client's first bytes are
+ * there. NULL: out of memory. */
+static struct ssl_st *tls_of(struct net_conn *c)
+{
+	if (!c->tls)
+		c->tls = crypto_tls_conn_create(c->listener->config.tls, c->fd);
+	return c->tls;
+}
+
 /* True: done, C is there and may be read. */
 static bool shake_hands(struct net_conn *c)
 {
-	switch (crypto_tls_handshake(c->tls)) {
+	switch (tls_of(c) ? crypto_tls_handshake(c->tls) : CRYPTO_TLS_FAILED) {
 	case CRYPTO_TLS_DONE:
 		net_life_shaken(&c->life);
 		c->port.host = crypto_tls_name(c->tls);
@@ -130,16 +139,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 static bool start(struct net_conn *c)
 {
 	struct event_base *base = loop_base(c->net->loop);
-	struct ssl_ctx_st *tls = c->listener->config.tls;
 
 	if (event_assign(&c->read_event, base, c->fd, EV_READ | EV_PERSIST, on_readable, c) != 0 ||
 		event_assign(&c->write_event, base, c->fd, EV_WRITE, on_writable, c) != 0)
 		return false;
-	if (tls && !c->tls) {
-		c->tls = crypto_tls_conn_create(tls, c->fd);
-		if (!c->tls)
-			return false;
-	}
 	return event_add(&c->read_event, NULL) == 0;
 }
 

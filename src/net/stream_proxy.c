@@ -40,7 +40,7 @@ static bool adopt(struct net_conn *c, const struct net_proxy_header *h)
 	c->proxy = NULL;
 	if (h->has_client)
 		c->peer = h->client;
-	net_life_named(&c->life, c->tls != NULL);
+	net_life_named(&c->life, c->listener->config.tls != NULL);
 	return true;
 }
 

@@ -102,7 +102,7 @@ good_lost_nothing "idle: the good client lost nothing"
 fresh
 good tls 1000
 crowd silent silent $OUT "$SILENT" 5349
-bounded silent "$SILENT" $TLS
+bounded silent "$SILENT" 4
 note "silent: $(((AFTER - BEFORE) * 1024 / SILENT)) bytes for each"
 check "silent: more than the places are refused" metric_at_least edge \
 	sallyport_net_connections_refused_total 'reason="limit"' 1
