@@ -89,6 +89,8 @@ static json_t *info_json(const struct turn_alloc_info *i, const struct api_statu
 		traffic_json(i, FLOW_UP), "toClient", traffic_json(i, FLOW_DOWN));
 	if (o != NULL && more != NULL)
 		(void)json_object_update(o, more);
+	if (o != NULL && i->is_tcp)
+		(void)json_object_set_new(o, "connections", json_integer(i->n_connections));
 	json_decref(more);
 	return o;
 }
@@ -113,6 +115,8 @@ static json_t *peers_json(const struct api_allocations *a)
 			(json_int_t)p->expires_in_s);
 		if (o != NULL && p->channel != 0)
 			(void)json_object_set_new(o, "channel", json_integer(p->channel));
+		if (o != NULL && p->is_connection)
+			(void)json_object_set_new(o, "connection", json_true());
 		(void)json_array_append_new(list, o);
 	}
 	return list;

@@ -5,7 +5,7 @@
 
 #include <sallyport/turn/inspect.h>
 
-#include "turn_priv.h"
+#include "tcp.h"
 
 /* ---- does it match? ---- */
 
@@ -33,6 +33,12 @@ static bool peer_matches(const struct turn_address_filter *f, const struct turn_
 	list_for_each (it, &a->channels) {
 		const struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
 		struct addr peer = turn_peer_from_wire(s, &c->flow.peer);
+		if (address_matches(f, &peer))
+			return true;
+	}
+	list_for_each (it, &a->connections) {
+		const struct turn_connection *c = CONTAINER_OF(it, struct turn_connection, link);
+		struct addr peer = turn_peer_from_wire(s, &c->peer);
 		if (address_matches(f, &peer))
 			return true;
 	}
@@ -152,6 +158,8 @@ static void copy(const struct turn_alloc *a, struct turn_alloc_info *out)
 		.rate_bytes_s = a->account.rate_bytes_s,
 		.n_permissions = a->n_permissions,
 		.n_channels = a->n_channels,
+		.n_connections = a->n_connections,
+		.is_tcp = a->is_tcp,
 	};
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		const struct turn_relay *r = &a->relays[i];
@@ -180,16 +188,25 @@ static void copy_peers(const struct turn_alloc *a, struct turn_page *page)
 		const struct turn_permission *p = CONTAINER_OF(it, struct turn_permission, link);
 		if (n == TURN_PEERS_MAX)
 			break;
-		page->peers[n++] = (struct turn_peer_info){
-			turn_peer_from_wire(s->snapshot, &p->peer), 0, left_s(s, p->timer.at_ms)};
+		page->peers[n++] =
+			(struct turn_peer_info){.peer = turn_peer_from_wire(s->snapshot, &p->peer),
+				.expires_in_s = left_s(s, p->timer.at_ms)};
 	}
 	list_for_each (it, &a->channels) {
 		const struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
 		if (n_channels++ == TURN_PEERS_MAX)
 			break;
-		page->peers[n++] =
-			(struct turn_peer_info){turn_peer_from_wire(s->snapshot, &c->flow.peer),
-				c->flow.channel, left_s(s, c->timer.at_ms)};
+		page->peers[n++] = (struct turn_peer_info){
+			.peer = turn_peer_from_wire(s->snapshot, &c->flow.peer),
+			.channel = c->flow.channel,
+			.expires_in_s = left_s(s, c->timer.at_ms)};
+	}
+	list_for_each (it, &a->connections) { /* where there are any, there are no channels */
+		const struct turn_connection *c = CONTAINER_OF(it, struct turn_connection, link);
+		if (n_channels++ == TURN_PEERS_MAX)
+			break;
+		page->peers[n++] = (struct turn_peer_info){
+			.peer = turn_peer_from_wire(s->snapshot, &c->peer), .is_connection = true};
 	}
 	page->n_peers = n;
 }

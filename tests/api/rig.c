@@ -215,16 +215,20 @@ static int on_allocations(void *arg, const struct turn_question *q, api_allocati
 		.listener = rig->listener.address,
 		.transport = AUTH_TLS,
 		.relays = {addr_ipv4(0xcb007101, 50000)},
-		.age_s = 7};
-	const struct turn_peer_info peer = {addr_ipv4(0xc0000202, 5000), 0x4000, 9};
+		.age_s = 7,
+		.is_tcp = true,
+		.n_connections = 3};
+	const struct turn_peer_info peers[] = {
+		{.peer = addr_ipv4(0xc0000202, 5000), .channel = 0x4000, .expires_in_s = 9},
+		{.peer = addr_ipv4(0xc0000202, 5001), .is_connection = true}};
 	rig->question = *q;
 	if (atomic_load(&rig->is_asking_broken))
 		return ERR_FULL;
 	fn(a, &(const struct api_allocations){.n_matched = 2,
 		      .infos = &info,
 		      .n_infos = q->filter.id == 1 ? 0 : 1,
-		      .peers = &peer,
-		      .n_peers = q->has_peers,
+		      .peers = peers,
+		      .n_peers = q->has_peers ? ARRAY_LEN(peers) : 0,
 		      .silent = silent,
 		      .n_silent = 1});
 	return 0;

@@ -182,6 +182,10 @@ static void one_allocation_comes_with_its_peers(void **state)
 
 	assert_string_equal(text(peer, "peer"), "192.0.2.2:5000");
 	assert_int_equal(json_integer_value(json_object_get(peer, "channel")), 0x4000);
+	assert_null(json_object_get(peer, "connection"));
+	assert_int_equal(json_integer_value(json_object_get(a, "connections")), 3);
+	peer = json_array_get(json_object_get(a, "peers"), 1);
+	assert_true(json_is_true(json_object_get(peer, "connection")));
 	json_decref(a);
 	json_decref(ask(*state, "GET /admin/v1/allocation?id=1", NULL, 404));
 	refused(*state, "GET /admin/v1/allocation", NULL, "hexadecimal");

@@ -192,6 +192,42 @@ static void page_larger_than_what_there_is_has_all(void **state)
 	free(p);
 }
 
+/* A connection may be without a permission: the client asked for it. */
+static void connections_with_peers_are_seen_and_matched(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_claims claims = claims_of("alice");
+	struct turn_question q = {.limit = 1, .has_peers = true};
+	struct turn_filter other = {.peer = address_filter("198.51.100.7/32", 5001)};
+	struct addr peer = at(PEER);
+	struct client c;
+	struct request r;
+	struct reply reply;
+
+	client_init(&c, f, "192.0.2.1:40000");
+	c.where.transport = AUTH_TCP;
+	claims.flags = AUTH_TCP_RELAY;
+	client_mint(&c, &claims, f->clock.wall_s + 3600);
+	request_begin(&r, STUN_ALLOCATE);
+	stun_write_transport(&r.w, 6);
+	assert_int_equal(client_ask(&c, &r, &reply), 0);
+	request_begin(&r, STUN_CONNECT);
+	stun_write_xor_address(&r.w, STUN_XOR_PEER_ADDRESS, &peer);
+	request_sign(&r, &c);
+	request_send(&r, &c, &reply);
+
+	q.filter.peer = address_filter("198.51.100.7/32", 5000);
+	struct turn_page *p = ask(f, &q);
+	assert_int_equal(p->n_matched, 1);
+	assert_true(p->infos[0].is_tcp);
+	assert_int_equal(p->infos[0].n_connections, 1);
+	assert_int_equal(p->n_peers, 1);
+	assert_true(p->peers[0].is_connection);
+	assert_true(addr_equal(&p->peers[0].peer, &peer));
+	free(p);
+	assert_int_equal(count(f, &other), 0);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_setup, fixture_teardown)
@@ -202,6 +238,7 @@ int main(void)
 		T(filters_take_subject_id_and_listener),
 		T(killing_ends_what_matches_and_nothing_else),
 		T(page_larger_than_what_there_is_has_all),
+		T(connections_with_peers_are_seen_and_matched),
 	};
 #undef T
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

@@ -35,8 +35,9 @@ struct turn_filter {
 	struct turn_listener_filter listeners[TURN_FILTER_LISTENERS];
 };
 
-#define TURN_PAGE_MAX  1000
-#define TURN_PEERS_MAX 1000 /* permissions, and as many channels, of one allocation */
+#define TURN_PAGE_MAX 1000
+#define TURN_PEERS_MAX                                                                             \
+	1000 /* permissions, and as many channels or connections, of one allocation */
 
 struct turn_question {
 	struct turn_filter filter;
@@ -59,6 +60,8 @@ struct turn_alloc_info {
 	uint64_t packets[2], bytes[2]; /* by enum flow_direction */
 	uint64_t rate_bytes_s;         /* limit; 0: none */
 	uint32_t n_permissions, n_channels;
+	uint32_t n_connections; /* with peers, of a TCP allocation */
+	bool is_tcp;
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];
 	char kid[AUTH_KID_LEN + 1];
@@ -67,7 +70,8 @@ struct turn_alloc_info {
 
 struct turn_peer_info {
 	struct addr peer;
-	uint16_t channel; /* 0: a permission */
+	uint16_t channel; /* 0: a permission, or: */
+	bool is_connection;
 	uint64_t expires_in_s;
 };
 
