@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Several certificates on one face: clients on TLS get the one with the name they ask for. A reload
+# Several certificates on one face: clients on TLS and DTLS get the one with the name they ask for. A reload
 # changes all of them or none.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
@@ -23,6 +23,7 @@ face "certificates: [$(pair second), $(pair star), $(pair rsa)]"
 face "certificate: $WORK/first.pem"
 face "private_key: $WORK/first.key"
 face "tls: [\"$OUT\"]"
+face "dtls: [\"$OUT\"]"
 edge_start edge
 
 # shown NAME ARGUMENTS...: the common name of the certificate a client that asks for NAME gets; "-":
@@ -51,6 +52,14 @@ check "TLS 1.2 chooses as well" gets star b.example.net -tls1_2
 check "a client of RSA alone gets the RSA one of that name" gets rsa turn.example.org \
 	-tls1_2 -cipher ECDHE-RSA-AES128-GCM-SHA256
 check "in TLS 1.3 too" gets rsa turn.example.org -sigalgs RSA-PSS+SHA256
+check "DTLS chooses as well" gets second stun.example.org -dtls1_2
+check "and has the first for an unknown name" gets first nobody.example -dtls1_2
+
+listed() {
+	same "$(admin edge /admin/v1/status | jq -r '[.certificates[] | select(.usedBy == "face external" and .notAfter > 0) | .file | sub(".*/"; "")] | join(" ")')" \
+		"first.pem second.pem star.pem rsa.pem"
+}
+check "the status has every certificate and its end" listed
 
 # A client that relays all the while loses nothing by the reloads.
 start peer hq turnutils_peer -L $PEER
