@@ -85,28 +85,35 @@ struct flow_share {
 struct flow_account {
 	uint64_t packets[2]; /* by enum flow_direction */
 	uint64_t bytes[2];
-	bool is_limited;       /* by any of what follows */
+	bool is_limited;       /* by the rate or by LIMITS */
 	uint32_t rate_bytes_s; /* per direction; 0 = no limit */
 	uint32_t tokens[2];    /* bytes that may pass now */
 	uint32_t thousandths;  /* of the byte to come */
 	uint64_t filled_ms;    /* when tokens were last added */
-	uint64_t packet_ns;    /* between packets, per direction; 0 = no limit */
-	uint64_t packets_full_ns[2];
-	struct flow_share shares[2]; /* the subject's, the tenant's */
-	struct flow_drops {
-		uint64_t packets, bytes;
-	} drops[FLOW_LIMITS];
+	/* Owned; apart, for most allocations have none: further limits, and what each has dropped.
+	 */
+	struct flow_limits {
+		uint64_t packet_ns; /* between packets, per direction; 0 = no limit */
+		uint64_t packets_full_ns[2];
+		struct flow_share shares[2]; /* the subject's, the tenant's */
+		struct flow_drops {
+			uint64_t packets, bytes;
+		} drops[FLOW_LIMITS];
+	} * limits;
 };
 void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms);
+void flow_account_fini(struct flow_account *a);
+/* From now on what is dropped is counted in A too. What sets a limit below implies it. -ENOMEM. */
+int flow_account_watch(struct flow_account *a);
 /* A has been carried here as plain data: its counts and what was left of its own rate are good, its
- * time begins anew, and it has no packet rate and no bucket until they are set. */
+ * time begins anew, and it has no further limits until they are set. */
 void flow_account_resume(struct flow_account *a, uint64_t now_ms);
-void flow_account_packets_set(struct flow_account *a, uint32_t packets_s);
+int flow_account_packets_set(struct flow_account *a, uint32_t packets_s);
 uint32_t flow_account_packets(const struct flow_account *a); /* per second; 0 = no limit */
 /* Of FLOW_LIMIT_RATE, or of a bucket it shares; 0 = no limit. */
 uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l);
 /* Of FLOW_LIMIT_SUBJECT or FLOW_LIMIT_TENANT; B outlives A. */
-void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b);
+int flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b);
 struct flow_bucket *flow_account_bucket(const struct flow_account *a, enum flow_limit l);
 
 /* ---- flows ---- */

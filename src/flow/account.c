@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The limits of an allocation: what may pass, and what has been dropped by which. */
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 
 #include "flow_priv.h"
 
@@ -38,29 +39,58 @@ void flow_account_init(struct flow_account *a, uint32_t kbps, uint64_t now_ms)
 	a->is_limited = rate != 0;
 }
 
+void flow_account_fini(struct flow_account *a)
+{
+	free(a->limits);
+	a->limits = NULL;
+}
+
 void flow_account_resume(struct flow_account *a, uint64_t now_ms)
 {
 	a->filled_ms = now_ms;
-	a->packet_ns = 0;
-	memset(a->packets_full_ns, 0, sizeof(a->packets_full_ns));
-	memset(a->shares, 0, sizeof(a->shares));
 	a->is_limited = a->rate_bytes_s != 0;
+	a->limits = NULL;
 }
 
-void flow_account_packets_set(struct flow_account *a, uint32_t packets_s)
+int flow_account_watch(struct flow_account *a)
 {
-	a->packet_ns = packets_s ? SECOND_NS / packets_s : 0;
-	a->is_limited = a->is_limited || packets_s != 0;
+	if (!a->limits)
+		a->limits = calloc(1, sizeof(*a->limits));
+	return a->limits ? 0 : -ENOMEM;
+}
+
+int flow_account_packets_set(struct flow_account *a, uint32_t packets_s)
+{
+	if (packets_s == 0)
+		return 0;
+	int rc = flow_account_watch(a);
+	if (rc != 0)
+		return rc;
+	a->limits->packet_ns = SECOND_NS / packets_s;
+	a->is_limited = true;
+	return 0;
+}
+
+int flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b)
+{
+	if (!b)
+		return 0;
+	int rc = flow_account_watch(a);
+	if (rc != 0)
+		return rc;
+	a->limits->shares[l - FLOW_LIMIT_SUBJECT] = (struct flow_share){.bucket = b};
+	a->is_limited = true;
+	return 0;
 }
 
 uint32_t flow_account_packets(const struct flow_account *a)
 {
-	return a->packet_ns ? (uint32_t)(SECOND_NS / a->packet_ns) : 0;
+	return a->limits && a->limits->packet_ns ? (uint32_t)(SECOND_NS / a->limits->packet_ns) : 0;
 }
 
 struct flow_bucket *flow_account_bucket(const struct flow_account *a, enum flow_limit l)
 {
-	return a->shares[l - FLOW_LIMIT_SUBJECT].bucket;
+	return a->limits ? a->limits->shares[l - FLOW_LIMIT_SUBJECT].bucket : NULL;
 }
 
 uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l)
@@ -69,14 +99,6 @@ uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l)
 		return a->rate_bytes_s / 125;
 	const struct flow_bucket *b = flow_account_bucket(a, l);
 	return b ? flow_bucket_kbps(b) : 0;
-}
-
-void flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b)
-{
-	struct flow_share *s = &a->shares[l - FLOW_LIMIT_SUBJECT];
-
-	*s = (struct flow_share){.bucket = b};
-	a->is_limited = a->is_limited || b;
 }
 
 static void refill(struct flow_account *a, uint64_t now_ms)
@@ -95,7 +117,7 @@ static void refill(struct flow_account *a, uint64_t now_ms)
 /* A quarter of a second of packets as well, and 16 at least. The moment when they are all there
  * again, were one more taken; 0 when that is too far ahead. */
 static uint64_t packets_full_after(
-	const struct flow_account *a, enum flow_direction d, uint64_t now_ms)
+	const struct flow_limits *a, enum flow_direction d, uint64_t now_ms)
 {
 	uint64_t now_ns = now_ms * 1000000, full_ns = a->packets_full_ns[d];
 	uint64_t depth_ns = SECOND_NS / 4;
@@ -129,18 +151,21 @@ bool flow_share_covers(struct flow_share *s, enum flow_direction d, uint32_t n, 
 static struct flow_share *share_of(
 	struct flow_account *a, struct flow_share *node, enum flow_limit l)
 {
-	struct flow_share *s = l == FLOW_LIMIT_NODE ? node : &a->shares[l - FLOW_LIMIT_SUBJECT];
+	struct flow_share *s = node;
 
-	return s->bucket ? s : NULL;
+	if (l != FLOW_LIMIT_NODE)
+		s = a->limits ? &a->limits->shares[l - FLOW_LIMIT_SUBJECT] : NULL;
+	return s && s->bucket ? s : NULL;
 }
 
 bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flow_direction d,
 	uint32_t n, uint64_t now_ms, enum flow_limit *by)
 {
+	struct flow_limits *own = a->limits && a->limits->packet_ns ? a->limits : NULL;
 	uint64_t packets_full_ns = 0;
 
-	if (a->packet_ns != 0) {
-		packets_full_ns = packets_full_after(a, d, now_ms);
+	if (own) {
+		packets_full_ns = packets_full_after(own, d, now_ms);
 		*by = FLOW_LIMIT_PACKETS;
 		if (packets_full_ns == 0)
 			return false;
@@ -159,8 +184,8 @@ bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flo
 			return false;
 	}
 	/* Now that all agree, each is charged. */
-	if (a->packet_ns != 0)
-		a->packets_full_ns[d] = packets_full_ns;
+	if (own)
+		own->packets_full_ns[d] = packets_full_ns;
 	if (a->rate_bytes_s != 0)
 		a->tokens[d] -= n;
 	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {

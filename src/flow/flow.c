@@ -177,8 +177,10 @@ static __attribute__((noinline)) bool pass_limited(
 		count_passed(t, a, d, n);
 		return true;
 	}
-	a->drops[by].packets++;
-	a->drops[by].bytes += n;
+	if (a->limits) {
+		a->limits->drops[by].packets++;
+		a->limits->drops[by].bytes += n;
+	}
 	metrics_add(t->cells, FLOW_C_OVER_PACKETS + by, 1);
 	return false;
 }

@@ -100,6 +100,18 @@ void turn_alloc_tenants_set(
 	turn_tenant_count(a->server, tenant->id, TURN_T_ALLOCATIONS, 1);
 }
 
+static int open_account(struct turn_alloc *a, const struct auth_claims *claims)
+{
+	const struct turn_config *c = &a->server->snapshot->config;
+	uint32_t kbps = claims->kbps ? claims->kbps : a->tenant->allocation_kbps;
+
+	flow_account_init(&a->account, kbps, turn_now_ms(a->server));
+	if (kbps == 0 && c->node_kbps == 0)
+		return flow_account_packets_set(&a->account, c->allocation_packets);
+	int rc = flow_account_watch(&a->account); /* its last line tells what they have dropped */
+	return rc == 0 ? flow_account_packets_set(&a->account, c->allocation_packets) : rc;
+}
+
 struct turn_alloc *turn_alloc_create(struct turn_request *req)
 {
 	struct turn_server *s = req->server;
@@ -108,10 +120,10 @@ struct turn_alloc *turn_alloc_create(struct turn_request *req)
 	if (!a)
 		return NULL;
 	turn_alloc_tenants_set(a, req->tenant, req->origin.door);
-	flow_account_init(&a->account,
-		req->grant.claims.kbps ? req->grant.claims.kbps : a->tenant->allocation_kbps,
-		turn_now_ms(s));
-	flow_account_packets_set(&a->account, s->snapshot->config.allocation_packets);
+	if (open_account(a, &req->grant.claims) != 0) {
+		turn_alloc_leave(a);
+		return NULL;
+	}
 	/* The worker in the upper bits: an id names one allocation of the whole node. */
 	a->id = (uint64_t)s->config.worker << 48 | ++s->next_id;
 	a->created_ms = turn_now_ms(s);
@@ -133,8 +145,8 @@ static const char *drops(const struct flow_account *a, char buf[DROPS_LEN])
 	size_t len = 0;
 
 	buf[0] = '\0';
-	for (unsigned l = 0; l < FLOW_LIMITS; l++) {
-		const struct flow_drops *d = &a->drops[l];
+	for (unsigned l = 0; a->limits && l < FLOW_LIMITS; l++) {
+		const struct flow_drops *d = &a->limits->drops[l];
 		if (d->packets == 0)
 			continue;
 		int n = snprintf(buf + len, DROPS_LEN - len,
@@ -189,6 +201,7 @@ static void take_apart(struct turn_alloc *a)
 	list_for_each_safe (it, &a->permissions)
 		turn_permission_destroy(CONTAINER_OF(it, struct turn_permission, link));
 	turn_mobile_destroy(a->mobile);
+	flow_account_fini(&a->account);
 	metrics_sub(s->config.cells, TURN_C_ALLOCATIONS, 1);
 	if (a->tenant)
 		turn_tenant_count(s, a->tenant->id, TURN_T_ALLOCATIONS, (uint64_t)-1);

@@ -319,7 +319,10 @@ void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
 		return;
 	}
 	a->lease = ask->lease;
-	flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant);
-	flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject);
+	if (flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant) != 0 ||
+		flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject) != 0) {
+		turn_allocate_fail(a, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
+		return;
+	}
 	turn_allocate_resume(a);
 }

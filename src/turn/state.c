@@ -127,22 +127,14 @@ static void put_account(struct turn_state_writer *w, const struct flow_account *
 	be32_put(p + 44, a->thousandths);
 }
 
-static bool has_drops(const struct flow_account *a)
+static void put_drops(struct turn_state_writer *w, const struct turn_state *st)
 {
-	for (size_t l = 0; l < FLOW_LIMITS; l++) {
-		if (a->drops[l].packets != 0)
-			return true;
-	}
-	return false;
-}
-
-static void put_drops(struct turn_state_writer *w, const struct flow_account *a)
-{
-	uint8_t *p = has_drops(a) ? field(w, FIELD_DROPS, FLOW_LIMITS * DROPS_LEN) : NULL;
+	uint8_t *p =
+		turn_state_has_drops(st) ? field(w, FIELD_DROPS, FLOW_LIMITS * DROPS_LEN) : NULL;
 
 	for (size_t l = 0; p && l < FLOW_LIMITS; l++, p += DROPS_LEN) {
-		be64_put(p, a->drops[l].packets);
-		be64_put(p + 8, a->drops[l].bytes);
+		be64_put(p, st->drops[l].packets);
+		be64_put(p + 8, st->drops[l].bytes);
 	}
 }
 
@@ -232,7 +224,7 @@ void turn_state_write(struct turn_state_writer *w, const struct turn_state *st)
 	if (st->has_token)
 		field_bytes(w, FIELD_TOKEN, st->token, sizeof(st->token));
 	put_missing(w, st);
-	put_drops(w, &st->account);
+	put_drops(w, st);
 	put_account(w, &st->account);
 	put_mobile(w, st);
 }
@@ -411,7 +403,7 @@ static bool get_account(const uint8_t *p, size_t len, struct turn_state *st)
 static bool get_drops(const uint8_t *p, size_t len, struct turn_state *st)
 {
 	for (size_t l = 0; l < len / DROPS_LEN; l++, p += DROPS_LEN)
-		st->account.drops[l] = (struct flow_drops){be64_get(p), be64_get(p + 8)};
+		st->drops[l] = (struct flow_drops){be64_get(p), be64_get(p + 8)};
 	return len % DROPS_LEN == 0;
 }
 

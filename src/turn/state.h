@@ -50,11 +50,21 @@ struct turn_state {
 	uint16_t missing_code;
 	uint32_t granted_s;
 	struct flow_account account; /* its counts, and what is left of its own rate */
+	struct flow_drops drops[FLOW_LIMITS];
 	uint16_t first_ticket, last_ticket;
 	uint8_t move_tid[STUN_TID_LEN];
 	struct bytes username, tenant, door; /* the last two by their names */
 	struct bytes fields; /* all of them, for the two lists; writing does not look at it */
 };
+
+static inline bool turn_state_has_drops(const struct turn_state *st)
+{
+	for (size_t l = 0; l < FLOW_LIMITS; l++) {
+		if (st->drops[l].packets != 0)
+			return true;
+	}
+	return false;
+}
 
 struct turn_state_permission {
 	struct addr peer;

@@ -80,6 +80,8 @@ static void describe(const struct turn_alloc *a, struct turn_state *st)
 	memcpy(st->kid, a->kid, sizeof(st->kid));
 	memcpy(st->tid, a->tid, sizeof(st->tid));
 	memcpy(st->token, a->token, sizeof(st->token));
+	if (a->account.limits)
+		memcpy(st->drops, a->account.limits->drops, sizeof(st->drops));
 	describe_relays(a, st);
 	describe_mobile(a->mobile, st);
 }
@@ -255,6 +257,22 @@ static const struct turn_tenant *tenant_named(const struct turn_server *s, struc
 	return NULL;
 }
 
+static int restore_account(struct turn_alloc *a, const struct turn_state *st)
+{
+	const struct turn_config *c = &a->server->snapshot->config;
+	int rc = 0;
+
+	a->account = st->account;
+	flow_account_resume(&a->account, turn_now_ms(a->server));
+	if (st->account.rate_bytes_s != 0 || c->node_kbps != 0 || turn_state_has_drops(st))
+		rc = flow_account_watch(&a->account);
+	if (rc == 0)
+		rc = flow_account_packets_set(&a->account, c->allocation_packets);
+	if (rc == 0 && a->account.limits)
+		memcpy(a->account.limits->drops, st->drops, sizeof(st->drops));
+	return rc;
+}
+
 static int fill(struct turn_alloc *a, const struct turn_state *st)
 {
 	uint64_t now = turn_now_ms(a->server);
@@ -280,10 +298,7 @@ static int fill(struct turn_alloc *a, const struct turn_state *st)
 	a->missing_family = st->missing_family;
 	a->missing_code = st->missing_code;
 	a->granted_s = st->granted_s;
-	a->account = st->account;
-	flow_account_resume(&a->account, now);
-	flow_account_packets_set(&a->account, a->server->snapshot->config.allocation_packets);
-	return 0;
+	return restore_account(a, st);
 }
 
 /*
@@ -311,7 +326,7 @@ static int place_of(struct turn_server *s, const struct turn_state *st, struct t
 	return 0;
 }
 
-static int unpack(struct turn_server *s, const struct turn_state *st, const int *fds,
+static int unpack(struct turn_server *s, const struct turn_state *st, const struct turn_parcel *p,
 	struct turn_client place, struct turn_alloc **out)
 {
 	struct net_port nowhere;
@@ -328,7 +343,11 @@ static int unpack(struct turn_server *s, const struct turn_state *st, const int 
 	if (rc == 0 && place.port == &nowhere)
 		turn_mobile_detach(a);
 	if (rc == 0)
-		rc = open_relays(a, st, fds);
+		rc = flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, p->tenant);
+	if (rc == 0)
+		rc = flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, p->subject);
+	if (rc == 0)
+		rc = open_relays(a, st, p->fds);
 	if (rc == 0)
 		rc = restore_peers(a, st);
 	if (rc != 0) {
@@ -349,11 +368,7 @@ int turn_parcel_unpack(struct turn_server *s, const struct turn_parcel *p,
 
 	if (rc != 0)
 		return rc;
-	rc = unpack(s, &st, p->fds, *client, out);
-	if (rc == 0) {
-		flow_account_bucket_set(&(*out)->account, FLOW_LIMIT_TENANT, p->tenant);
-		flow_account_bucket_set(&(*out)->account, FLOW_LIMIT_SUBJECT, p->subject);
-	}
+	rc = unpack(s, &st, p, *client, out);
 	crypto_wipe(&st.key, sizeof(st.key));
 	return rc;
 }

@@ -42,6 +42,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	flow_table_destroy(f->table);
 	flow_table_destroy(f->other);
+	flow_account_fini(&f->account);
 	flow_bucket_destroy(f->bucket);
 	net_destroy(f->net);
 	loop_destroy(f->loop);
@@ -81,7 +82,7 @@ static uint64_t counted(struct fixture *f, enum flow_limit l)
 static void packets_get_a_quarter_of_a_second_at_once_and_then_their_rate(void **state)
 {
 	struct fixture *f = *state;
-	flow_account_packets_set(&f->account, 400);
+	assert_int_equal(flow_account_packets_set(&f->account, 400), 0);
 	assert_int_equal(offer(f, &f->account, FLOW_UP, 1000, 1), 100);
 	assert_int_equal(offer(f, &f->account, FLOW_DOWN, 1000, 1), 100);
 	assert_int_equal(offer_s(f, &f->account, 10, 3, 1), 4000);
@@ -91,7 +92,7 @@ static void packets_get_a_quarter_of_a_second_at_once_and_then_their_rate(void *
 static void few_packets_a_second_still_leave_in_bursts_of_sixteen(void **state)
 {
 	struct fixture *f = *state;
-	flow_account_packets_set(&f->account, 1);
+	assert_int_equal(flow_account_packets_set(&f->account, 1), 0);
 	assert_int_equal(offer(f, &f->account, FLOW_UP, 100, 1), 16);
 	f->clock.mono_ms += 999;
 	assert_int_equal(offer(f, &f->account, FLOW_UP, 100, 1), 0);
@@ -104,15 +105,16 @@ static void drops_are_counted_by_their_limit(void **state)
 	struct fixture *f = *state;
 	struct flow_account *a = &f->account;
 	flow_account_init(a, 8, f->clock.mono_ms); /* 64 KiB in the bucket */
-	flow_account_packets_set(a, 400);
+	assert_int_equal(flow_account_watch(a), 0);
+	assert_int_equal(flow_account_packets_set(a, 400), 0);
 	assert_int_equal(offer(f, a, FLOW_UP, 103, 1), 100);
 	assert_int_equal(offer(f, a, FLOW_DOWN, 3, 30000), 2);
 	assert_int_equal(counted(f, FLOW_LIMIT_PACKETS), 3);
 	assert_int_equal(counted(f, FLOW_LIMIT_RATE), 1);
-	assert_int_equal(a->drops[FLOW_LIMIT_PACKETS].packets, 3);
-	assert_int_equal(a->drops[FLOW_LIMIT_PACKETS].bytes, 3);
-	assert_int_equal(a->drops[FLOW_LIMIT_RATE].packets, 1);
-	assert_int_equal(a->drops[FLOW_LIMIT_RATE].bytes, 30000);
+	assert_int_equal(a->limits->drops[FLOW_LIMIT_PACKETS].packets, 3);
+	assert_int_equal(a->limits->drops[FLOW_LIMIT_PACKETS].bytes, 3);
+	assert_int_equal(a->limits->drops[FLOW_LIMIT_RATE].packets, 1);
+	assert_int_equal(a->limits->drops[FLOW_LIMIT_RATE].bytes, 30000);
 	assert_int_equal(a->packets[FLOW_UP], 100);
 	assert_int_equal(a->bytes[FLOW_DOWN], 60000);
 }
@@ -125,7 +127,7 @@ static struct flow_bucket *share(struct fixture *f, struct flow_account *a, uint
 	if (!f->bucket)
 		f->bucket = flow_bucket_create(kbps);
 	assert_non_null(f->bucket);
-	flow_account_bucket_set(a, FLOW_LIMIT_SUBJECT, f->bucket);
+	assert_int_equal(flow_account_bucket_set(a, FLOW_LIMIT_SUBJECT, f->bucket), 0);
 	return f->bucket;
 }
 
@@ -139,7 +141,7 @@ static void bucket_lets_its_rate_through(void **state)
 	assert_in_range(passed, 12499, 12501);
 	assert_int_equal(offer(f, &f->account, FLOW_DOWN, 100000, 1000), 312);
 	assert_true(counted(f, FLOW_LIMIT_SUBJECT) > 0);
-	assert_true(f->account.drops[FLOW_LIMIT_SUBJECT].bytes > 0);
+	assert_true(f->account.limits->drops[FLOW_LIMIT_SUBJECT].bytes > 0);
 }
 
 static void holders_share_one_rate(void **state)
@@ -163,6 +165,8 @@ static void holders_share_one_rate(void **state)
 	}
 	assert_in_range(sum, 12500000, 12500000 + 312500);
 	assert_true(least > sum / 8 / 2);
+	for (unsigned i = 0; i < 8; i++)
+		flow_account_fini(&all[i]);
 }
 
 static void smaller_rate_of_its_own_leaves_the_rest_to_others(void **state)
@@ -183,6 +187,8 @@ static void smaller_rate_of_its_own_leaves_the_rest_to_others(void **state)
 	assert_in_range(sum, 12500000, 12500000 + 312500);
 	assert_in_range(small.bytes[FLOW_UP], 1, 3750000 + 93750);
 	assert_true(counted(f, FLOW_LIMIT_RATE) > 0);
+	flow_account_fini(&small);
+	flow_account_fini(&big);
 }
 
 /* What one limit refuses is not charged to another. */
@@ -191,13 +197,13 @@ static void refused_packet_costs_nothing(void **state)
 	struct fixture *f = *state;
 	struct flow_account *a = &f->account;
 	flow_account_init(a, 8000, f->clock.mono_ms);
-	flow_account_packets_set(a, 100000);
+	assert_int_equal(flow_account_packets_set(a, 100000), 0);
 	share(f, a, 8); /* 64 KiB in the bucket, and a byte each millisecond */
 	assert_int_equal(offer(f, a, FLOW_UP, 1000, 65000), 1);
 	assert_int_equal(a->tokens[FLOW_UP], 250000 - 65000);
-	uint64_t full_ns = a->packets_full_ns[FLOW_UP];
+	uint64_t full_ns = a->limits->packets_full_ns[FLOW_UP];
 	assert_int_equal(offer(f, a, FLOW_UP, 1000, 65000), 0);
-	assert_int_equal(a->packets_full_ns[FLOW_UP], full_ns);
+	assert_int_equal(a->limits->packets_full_ns[FLOW_UP], full_ns);
 	assert_int_equal(a->tokens[FLOW_UP], 250000 - 65000);
 }
 
@@ -215,6 +221,7 @@ static void node_is_one_rate_for_all_workers(void **state)
 	struct fixture *f = *state;
 	struct flow_account other;
 	flow_account_init(&other, 0, f->clock.mono_ms);
+	assert_int_equal(flow_account_watch(&f->account), 0);
 	f->bucket = flow_bucket_create(10000);
 	flow_bucket_holders_set(f->bucket, 2);
 	flow_table_bucket_set(f->table, f->bucket);
@@ -228,7 +235,8 @@ static void node_is_one_rate_for_all_workers(void **state)
 	}
 	assert_in_range(
 		f->account.bytes[FLOW_UP] + other.bytes[FLOW_UP], 12500000, 12500000 + 312500);
-	assert_int_equal(f->account.drops[FLOW_LIMIT_NODE].packets, counted(f, FLOW_LIMIT_NODE));
+	assert_int_equal(
+		f->account.limits->drops[FLOW_LIMIT_NODE].packets, counted(f, FLOW_LIMIT_NODE));
 	flow_table_bucket_set(f->table, NULL);
 	assert_int_equal(offer(f, &f->account, FLOW_UP, 5000, 1000), 5000);
 }

@@ -147,6 +147,7 @@ static void requests_are_granted_or_refused_when_memory_is_short(void **state)
 			fixture_defaults(&config);
 			config.has_leases = cases[i].has_leases;
 			config.turn.subject_allocations = 3;
+			config.turn.allocation_packets = 1000;
 			struct fixture *f = fixture_create(&config);
 			struct client c;
 			struct request r;
