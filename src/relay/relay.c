@@ -106,7 +106,10 @@ static void on_dtls_packets(void *arg, struct net_port *p, struct net_buf **bufs
 	struct listener *l = p->owner;
 
 	for (size_t i = 0; i < n; i++) {
-		if (bufs[i]->len > 0 && net_is_dtls(bufs[i]->data[0]))
+		/* A balancer's would be its own: no header says whose they are. */
+		bool is_balanced =
+			l->balancers && prefix_set_lookup(l->balancers, &bufs[i]->addr) != 0;
+		if (!is_balanced && bufs[i]->len > 0 && net_is_dtls(bufs[i]->data[0]))
 			net_dtls_receive(l->dtls, bufs[i]);
 		else
 			not_turn(arg, bufs[i]);
@@ -272,13 +275,14 @@ static int open_listener(struct relay *r, const struct relay_config *c, size_t i
 		.transport = from->transport,
 		.tenant = from->tenant,
 		.face = from->face};
-	if (from->transport == AUTH_DTLS)
-		return open_dtls(r, c, from, l);
 	int rc = name_balancers(l, from);
 	if (rc != 0) {
-		close(from->fd);
+		if (from->fd >= 0)
+			close(from->fd);
 		return rc;
 	}
+	if (from->transport == AUTH_DTLS)
+		return open_dtls(r, c, from, l);
 	if (from->transport == AUTH_UDP)
 		return open_udp(r, c, from, l);
 	struct net_listener_config n = {

@@ -23,6 +23,7 @@ face "private_key: $WORK/av.key"
 face "certificate: $WORK/av.pem"
 face "tls: [\"$OUT\"]"
 face "tcp: [\"$OUT\"]"
+face "dtls: [\"$OUT:5351\"]"
 face "proxy_protocol: [$LB/32, \"fd00:200:4::/64\"]"
 sed -i 's/proxy_protocol.*/proxy_protocol: ["0.0.0.0\/0"]/' "$WORK/edge.yaml"
 check "everybody is no balancer" prints 'everybody could claim any address' -- \
@@ -163,6 +164,18 @@ check "UDP, a client cannot name itself" prints '^ended$' -- \
 	in_space ext python3 "$HERE/proxy.py" ask udp $OUT 3478 "$FORGED"
 check "nor behind the balancer's header" prints '^ended$' -- \
 	in_space ext python3 "$HERE/proxy.py" ask udp $VIP 3490 "$FORGED"
+dtls() {
+	in_space "$1" timeout 3 openssl s_client -dtls -connect $OUT:5351 </dev/null
+}
+check "DTLS of a client is served" prints 'Cipher is [A-Z]' -- dtls ext
+nobodys() {
+	local before
+	before=$(metric sallyport_relay_unknown_datagrams_total)
+	dtls lb >"$WORK/dtls.out" 2>&1
+	has_not "$WORK/dtls.out" 'Cipher is [A-Z]' &&
+		at_least "$(metric sallyport_relay_unknown_datagrams_total)" $((before + 1))
+}
+check "DTLS of a balancer is nobody's" nobodys
 for way in "each:3490" "the first:3491"; do
 	check "UDP, a header on ${way%%:*}: channels to a peer" lossless uclient ext $VIP \
 		-p "${way#*:}" -e $PEER -c -n 50 -m 4
