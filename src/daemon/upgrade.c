@@ -343,8 +343,10 @@ void upgrade_close(struct upgrade *u, bool is_lent)
 
 int upgrade_spawn(const char *program, const char *path)
 {
+	/* Said here, because nobody would hear it from there. */
+	if (access(program, X_OK) != 0)
+		return -errno;
 	pid_t pid = fork();
-
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {

@@ -24,11 +24,16 @@ static bool is_on_stream(const struct turn_alloc *a)
 	return a->client.transport == AUTH_TCP || a->client.transport == AUTH_TLS;
 }
 
-/* A session of a load balancer, or of DTLS, is a port of its own and cannot go. */
+/*
+ * A session of a load balancer, or of DTLS, is a port of its own and cannot go. An allocation whose
+ * client is away can: wherever it comes with its ticket, it must be found.
+ */
 static bool can_go(const struct turn_alloc *a)
 {
 	const struct turn_server_config *c = &a->server->config;
 
+	if (turn_mobile_is_detached(a))
+		return true;
 	return !a->pending && a->client.transport == AUTH_UDP &&
 	       c->listener_find(c->arg, &a->client.port->local) == a->client.port;
 }
@@ -95,11 +100,9 @@ static void leave_alloc(struct hash_node *n, void *arg)
 	struct turn_alloc *a = CONTAINER_OF(n, struct turn_alloc, by_tuple);
 
 	(void)arg;
-	if (is_on_stream(a))
-		return;
 	if (can_go(a))
 		turn_alloc_leave(a);
-	else
+	else if (!is_on_stream(a))
 		turn_alloc_destroy(a, "upgrade");
 }
 

@@ -52,6 +52,10 @@ static inline uint64_t turn_mobile_name(const struct turn_alloc *a)
 	return (a->id >> 48 & 0xff) << 32 | (uint32_t)a->id;
 }
 
+static inline bool turn_mobile_is_detached(const struct turn_alloc *a)
+{
+	return a->mobile && a->client.port == &a->mobile->nowhere;
+}
 /* A's client is nowhere until it shows a ticket: what is sent to it is counted and dropped. */
 void turn_mobile_detach(struct turn_alloc *a);
 

@@ -320,6 +320,48 @@ static void client_on_a_connection_stays(void **state)
 	destroy(&w);
 }
 
+/* Its connection has ended, and it waits for its client: that may come to the new process. */
+static void allocation_that_waits_for_its_client_goes_along(void **state)
+{
+	struct world w;
+	struct request r;
+	struct reply reply;
+	struct stun_attr a;
+	char ticket[33] = "";
+	make(&w);
+	w.c.where.port = w.old[0]->inside4;
+	w.c.where.transport = AUTH_TCP;
+	request_begin_allocate(&r);
+	stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, "", 0);
+	assert_int_equal(client_ask(&w.c, &r, &reply), 0);
+	assert_true(reply_address(&reply, STUN_XOR_RELAYED_ADDRESS, 0, &w.relayed));
+	assert_true(stun_attr_find(&reply.msg, STUN_MOBILITY_TICKET, &a));
+	memcpy(ticket, a.value, 32);
+	assert_int_equal(client_bind(&w.c, CHANNEL, PEER), 0);
+	turn_client_closed(w.old[0]->server, w.c.where.port, &w.c.where.addr);
+
+	hand_over(&w);
+
+	assert_int_equal(turn_server_allocations(w.old[0]->server), 0);
+	assert_int_equal(turn_server_allocations(w.new[0]->server), 1);
+	struct client back = w.c;
+	goes_on_in_the_new_one(&back, w.new[1]);
+	back.where.transport = AUTH_UDP;
+	request_begin(&r, STUN_REFRESH);
+	stun_write_bytes(&r.w, STUN_MOBILITY_TICKET, ticket, 32);
+	client_challenge(&back);
+	request_sign(&r, &back);
+	request_send(&r, &back, &reply);
+	for (int i = 0; i < 4; i++)
+		fixture_deliver(w.new[i % WORKERS]);
+	wire_clear(w.new[1]);
+	client_channel(&back, CHANNEL, "x", 1);
+	for (int i = 0; i < 4; i++)
+		fixture_deliver(w.new[i % WORKERS]);
+	assert_to_peer(&back, &w.relayed, PEER, "x", 1);
+	destroy(&w);
+}
+
 static void copies_leave_the_original_alone(void **state)
 {
 	struct world w;
@@ -397,6 +439,7 @@ int main(void)
 		T(reserved_port_goes_along),
 		T(reserved_port_ends_on_time),
 		T(client_on_a_connection_stays),
+		T(allocation_that_waits_for_its_client_goes_along),
 		T(copies_leave_the_original_alone),
 		T(packing_ends_with_the_first_failure),
 		T(same_parcel_is_taken_once),
