@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Wiring of the main thread. */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +10,12 @@
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
 
-#include "control.h"
+#include "control_priv.h"
 #include "counters.h"
 #include "drain.h"
 #include "expiry.h"
 #include "inspect.h"
 #include "process.h"
-#include "revocations.h"
 #include "status.h"
 #include "tenant_metrics.h"
 #include "upgrade.h"
@@ -35,63 +32,6 @@
 
 static const struct metrics_group *const groups[] = {&net_counters, &flow_counters, &relay_counters,
 	&turn_counters, &tenant_counters, &api_counters, &daemon_counters};
-
-struct control {
-	char *path;
-	struct loop *loop;
-	struct settings *settings;
-	struct metrics_set *metrics;
-	unsigned n_workers;
-	struct workers *workers;
-	struct api *api;
-	struct http_server *api_server; /* NULL without an API */
-	struct ssl_ctx_st *api_tls;     /* what it uses; owned here */
-
-	struct http_server *admin_server; /* on the Unix socket */
-	struct http_server *admin_tcp;    /* NULL unless configured */
-	struct status *status;
-	struct inspect *inspect;
-	struct drain *drain;
-	struct watch *watch;
-	struct expiry *expiry;
-	struct takeover *takeover; /* while it takes over */
-	struct upgrade *upgrade;   /* NULL: the next one cannot */
-	char program[PATH_MAX];
-	bool is_leaving; /* another process has taken over; only connections are left */
-	uint64_t left_ms;
-	struct wheel_timer leaving;
-	bool is_running;
-	int log_fd; /* -1: standard error */
-};
-
-/* ---- log ---- */
-
-static int open_log(struct control *c, const struct options_log *o, char why[256])
-{
-	int fd = -1;
-
-	if (o->file) {
-		fd = open(o->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-		if (fd < 0) {
-			int error = errno;
-			snprintf(why, 256, "cannot open the log file %s: %s", o->file,
-				err_text(-error));
-			return -error;
-		}
-	}
-	log_fd_set(fd >= 0 ? fd : 2);
-	/* The old descriptor may be in a worker's hand this moment; dup2 keeps the number valid. */
-	if (c->log_fd >= 0 && fd >= 0) {
-		(void)dup2(fd, c->log_fd);
-		log_fd_set(c->log_fd);
-		close(fd);
-	} else if (fd >= 0) {
-		c->log_fd = fd;
-	}
-	log_level_set((enum log_level)o->level);
-	log_privacy_set(o->privacy);
-	return 0;
-}
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -127,259 +67,9 @@ static bool is_ready(void *arg, const char **why)
 	return true;
 }
 
-static size_t list_revocations(
-	const struct auth_snapshot *auth, struct auth_revocation *out, uint64_t now_s)
-{
-	struct auth_revocation r;
-	size_t n = 0;
-
-	for (size_t i = 0; n < REVOCATIONS_MAX && auth_snapshot_revocation(auth, i, &r); i++) {
-		if (r.until_s > now_s)
-			out[n++] = r;
-	}
-	return n;
-}
-
-static int give_to_api(struct control *c)
-{
-	struct auth_snapshot *auth[1 + OPTIONS_TENANTS_MAX];
-	unsigned n = 1 + (unsigned)c->settings->n_tenants;
-
-	for (unsigned i = 0; i < n; i++)
-		auth[i] = settings_auth(c->settings, i);
-	int rc = api_auth_set(c->api, auth, n);
-	/* Callers and keys belong together: with the old keys there are no new callers. */
-	api_mras_set(c->api, rc == 0 ? &c->settings->mras : NULL);
-	return rc;
-}
-
-static void hand_out(struct control *c)
-{
-	tenant_metrics_show(c->settings);
-	workers_snapshot(c->workers, c->settings->turn);
-	if (give_to_api(c) != 0)
-		log_error(LOG_API, "no credentials are issued",
-			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
-}
-
-/* Saved first: an entry that would be gone after a restart is not taken. */
-static int take_revocations(
-	void *arg, unsigned tenant, const struct auth_revocation *more, size_t n_more)
-{
-	struct control *c = arg;
-	const char *path = settings_revocation_file(c->settings, tenant);
-	struct auth_revocation *all = calloc(REVOCATIONS_MAX, sizeof(*all));
-	int rc = ERR_FULL;
-
-	if (!all)
-		return -ENOMEM;
-	size_t n = list_revocations(
-		settings_auth(c->settings, tenant), all, loop_clock(c->loop)->wall_s);
-	if (n_more <= REVOCATIONS_MAX - n) {
-		memcpy(all + n, more, n_more * sizeof(*more));
-		n += n_more;
-		rc = path ? revocations_save(path, all, n) : 0;
-		if (rc != 0)
-			log_error(LOG_AUTH, "revocations not saved",
-				"file=%s error=\"%s\" hint=\"none of them was taken; make room or "
-				"mend the path, and send them again\"",
-				path, err_text(rc));
-	}
-	if (rc == 0)
-		rc = settings_revoke(c->settings, tenant, all, n);
-	free(all);
-	if (c->watch)
-		watch_settle(c->watch); /* what changed there is our own doing */
-	if (rc == 0)
-		hand_out(c);
-	return rc;
-}
-
-/* ---- reload ---- */
-
-/* Who asked for a reload, when it was on the operator's socket: hears what the log says. */
-struct asker {
-	api_say_fn say; /* NULL: a signal */
-	void *arg;
-};
-
-static void say_to_log(void *arg, bool is_warning, const char *line)
-{
-	const struct asker *asker = arg;
-
-	if (is_warning)
-		log_warning(LOG_CONF, "configuration", "%s", line);
-	else
-		log_error(LOG_CONF, "configuration", "%s", line);
-	if (asker->say)
-		asker->say(asker->arg, line);
-}
-
-static void say_fixed(const char *path, void *arg)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line),
-		"\"%s\" cannot change while the daemon runs; restart it for that", path);
-	say_to_log(arg, false, line);
-}
-
-static int reload_settings(struct control *c, struct asker *asker, struct settings **out)
-{
-	struct settings *s;
-	char why[256];
-	int rc = settings_load(c->path, c->settings, say_to_log, asker, &s);
-
-	if (rc != 0)
-		return rc;
-	if (conf_diff_fixed(c->settings->doc, s->doc, options_table, say_fixed, asker) > 0) {
-		settings_destroy(s);
-		return ERR_CONFIG;
-	}
-	rc = open_log(c, &s->options->log, why);
-	if (rc != 0) {
-		say_to_log(asker, false, why);
-		settings_destroy(s);
-		return rc;
-	}
-	*out = s;
-	return 0;
-}
-
-static void swap_tls(struct control *c)
-{
-	if (!c->api_server)
-		return;
-	(void)http_server_tls_set(c->api_server, c->settings->tls); /* returns what api_tls is */
-	crypto_tls_destroy(c->api_tls);
-	c->api_tls = c->settings->tls;
-	c->settings->tls = NULL;
-}
-
-static void set_alternates(struct control *c)
-{
-	if (drain_options(c->drain, &c->settings->options->edge) != 0)
-		log_error(LOG_DAEMON, "alternates not taken",
-			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
-}
-
-static void say_expiry(struct control *c)
-{
-	struct api_status status;
-
-	status_fill(c->status, c->settings, c->api_tls, &status);
-	(void)expiry_update(c->expiry, status.certificates,
-		status.n_certificates); /* without memory the old ones stay known */
-}
-
-/* The caller destroys what was in force. */
-static void put_in_force(struct control *c, struct settings *s)
-{
-	c->settings = s;
-	hand_out(c);
-	workers_tls(c->workers, &s->faces_tls);
-	swap_tls(c);
-	say_expiry(c);
-}
-
-/* ---- files that change under a configuration ---- */
-
-static void watch_input(void *arg, const char *path)
-{
-	struct control *c = arg;
-
-	if (watch_add(c->watch, path) != 0)
-		log_error(LOG_CONF, "file not watched", "file=%s error=\"out of memory\"", path);
-}
-
-static void watch_inputs(struct control *c)
-{
-	watch_clear(c->watch);
-	conf_each_input(c->settings->doc, options_table, watch_input, c);
-}
-
-/* Revocations that no file keeps are kept over a change of other files. */
-static int keep_revocations(struct control *c, struct settings *s)
-{
-	struct auth_revocation *list = calloc(REVOCATIONS_MAX, sizeof(*list));
-	int rc = list ? 0 : -ENOMEM;
-
-	for (unsigned t = 0; t <= s->n_tenants && rc == 0; t++) {
-		if (settings_revocation_file(s, t))
-			continue;
-		size_t n = list_revocations(
-			settings_auth(c->settings, t), list, loop_clock(c->loop)->wall_s);
-		if (n > 0)
-			rc = settings_revoke(s, t, list, n);
-	}
-	free(list);
-	return rc;
-}
-
-/* Keeps the first error for the one line that the log gets. */
-static void keep_first(void *arg, bool is_warning, const char *line)
-{
-	char *first = arg;
-
-	if (!is_warning && first[0] == '\0')
-		snprintf(first, CRYPTO_WHY_LEN, "%s", line);
-}
-
-static void on_files_changed(void *arg)
-{
-	struct control *c = arg;
-	struct settings *s, *old = c->settings;
-	metrics_cell *cells = metrics_set_cells(c->metrics, &daemon_counters, c->n_workers);
-	char why[CRYPTO_WHY_LEN] = "";
-	int rc = settings_reread(old, keep_first, why, &s);
-
-	if (rc != 0) {
-		metrics_add(cells, DAEMON_C_FILES_REFUSED, 1);
-		log_error(LOG_CONF, "changed files not taken",
-			"error=\"%s\" hint=\"what was read before stays in force; the files are "
-			"tried again when they change\"",
-			why);
-		return;
-	}
-	if (keep_revocations(c, s) != 0)
-		log_error(LOG_AUTH, "revocations lost",
-			"error=\"out of memory\" hint=\"send them again, and name a "
-			"revocation_file\"");
-	put_in_force(c, s);
-	settings_destroy(old);
-	metrics_add(cells, DAEMON_C_FILES_TAKEN, 1);
-	log_notice(LOG_CONF, "changed files taken", "realm=%s", s->options->edge.realm);
-}
-
-static int reload(struct control *c, struct asker *asker)
-{
-	if (c->is_leaving)
-		return ERR_DENIED; /* it is for the process that has taken over */
-
-	struct settings *s, *old = c->settings;
-
-	process_notify("RELOADING=1");
-	int rc = reload_settings(c, asker, &s);
-	if (rc != 0) {
-		log_error(LOG_CONF, "reload refused",
-			"file=%s hint=\"the old configuration stays in force; mend the file and "
-			"send SIGHUP again\"",
-			c->path);
-		process_notify("READY=1");
-		return rc;
-	}
-	put_in_force(c, s);
-	set_alternates(c);
-	watch_inputs(c);
-	settings_destroy(old);
-	log_notice(LOG_CONF, "reloaded", "file=%s", c->path);
-	process_notify("READY=1");
-	return 0;
-}
-
 static int on_reload(void *arg, api_say_fn say, void *say_arg)
 {
-	return reload(arg, &(struct asker){say, say_arg});
+	return control_reload(arg, say, say_arg);
 }
 
 static void on_status(void *arg, struct api_status *out)
@@ -509,7 +199,7 @@ static void on_signal(int signo, void *arg)
 		return;
 	}
 	if (signo == SIGHUP) {
-		(void)reload(c, &(struct asker){NULL, NULL}); /* it has logged what was wrong */
+		(void)control_reload(c, NULL, NULL); /* it has logged what was wrong */
 		return;
 	}
 	if (signo == SIGUSR1) {
@@ -585,7 +275,7 @@ static int make_api(struct control *c)
 		.metrics = c->metrics,
 		.cells = metrics_set_cells(c->metrics, &api_counters, c->n_workers),
 		.is_ready = is_ready,
-		.revoke = take_revocations,
+		.revoke = control_revoke,
 		.admin = &admin_calls,
 		.arg = c,
 	};
@@ -594,7 +284,7 @@ static int make_api(struct control *c)
 	if (!c->api)
 		return -ENOMEM;
 	tenant_metrics_show(c->settings);
-	return give_to_api(c);
+	return control_give_to_api(c);
 }
 
 static int add_signals(struct control *c)
@@ -616,7 +306,7 @@ static int make_operator(struct control *c)
 
 	c->inspect = inspect_create(c->loop, c->workers);
 	c->drain = drain_create(&d);
-	c->watch = watch_create(c->loop, on_files_changed, c);
+	c->watch = watch_create(c->loop, control_files_changed, c);
 	c->expiry = expiry_create(
 		c->loop, metrics_set_cells(c->metrics, &daemon_counters, c->n_workers));
 	return c->inspect && c->drain && c->watch && c->expiry ? 0 : -ENOMEM;
@@ -625,7 +315,7 @@ static int make_operator(struct control *c)
 static int make_all(struct control *c, bool takes_over, char why[256])
 {
 	const char *user = c->settings->options->user;
-	int rc = open_log(c, &c->settings->options->log, why);
+	int rc = control_log_open(c, &c->settings->options->log, why);
 
 	if (rc != 0)
 		return rc;
@@ -741,9 +431,7 @@ int control_run(struct control *c)
 	if (rc != 0)
 		return rc;
 	c->is_running = true;
-	set_alternates(c);
-	watch_inputs(c);
-	say_expiry(c);
+	control_follow(c);
 	log_start(c);
 	process_ready();
 	rc = loop_run(c->loop);

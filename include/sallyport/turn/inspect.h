@@ -2,7 +2,7 @@
 /*
  * Looking at the allocations of one worker, and ending some, for an operator. Everything is copied
  * out, in pages of bounded size. On the worker's thread; the cost is one walk over its allocations,
- * some 50 ns each.
+ * some 60 ns each.
  */
 #ifndef SALLYPORT_TURN_INSPECT_H
 #define SALLYPORT_TURN_INSPECT_H
