@@ -304,7 +304,10 @@ ALLOCATES = {
         transport(17),
         attribute("RESERVATION_TOKEN", b"12345678"),
     ],
-    "Allocate, RESERVATION-TOKEN of 4 bytes": [transport(17), attribute("RESERVATION_TOKEN", b"1234")],
+    "Allocate, RESERVATION-TOKEN of 4 bytes": [
+        transport(17),
+        attribute("RESERVATION_TOKEN", b"1234"),
+    ],
     "Allocate, EVEN-PORT and RESERVATION-TOKEN": [
         transport(17),
         attribute("EVEN_PORT", b"\0"),

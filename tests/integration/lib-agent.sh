@@ -27,8 +27,7 @@ meet() {
 	done
 	within 40 agents_connected "$folder" || status=1
 	before=$(packets_relayed)
-	touch "$folder/go.new"
-	echo null >"$folder/go"
+	echo null >"$folder/go.new" && mv "$folder/go.new" "$folder/go"
 	for name in A B; do
 		await $name 30
 		[ "$STATUS" = 0 ] || status=1
