@@ -20,6 +20,7 @@ for name in red blue green; do
 done
 sed -i "/host: av.example.com/a\\
       tls: [\"$OUT\"]\\
+      dtls: [\"$OUT\"]\\
       certificate: $WORK/av.pem\\
       private_key: $WORK/av.key\\
     - name: red\\
@@ -86,6 +87,17 @@ WAY=()
 shown() {
 	in_space ext timeout 5 openssl s_client -connect $OUT:5349 -servername "$1" </dev/null 2>&1
 }
+# An Allocate by DTLS; the realm stands in the answer as it is.
+told_by_dtls() {
+	{
+		printf '\0\3\0\10\41\22\244\102abcdefghijkl\0\31\0\4\21\0\0\0'
+		sleep 1
+	} | in_space ext timeout 5 openssl s_client -dtls1_2 -quiet -connect $OUT:5349 \
+		-servername "$1" 2>/dev/null | grep -ac "$2"
+}
+check "by DTLS too" prints '^1$' -- told_by_dtls blue.example.com blue.example
+check "DTLS without a name of a tenant's tells the default realm" prints '^1$' -- \
+	told_by_dtls nobody.example.com $REALM
 check "a tenant's certificate is the one of its name" prints 'subject=CN = blue' -- \
 	shown blue.example.com
 check "any other name has the face's" prints 'subject=CN = av' -- shown nobody.example.com
@@ -103,7 +115,7 @@ check "it is refused at the default face" asks 401 $OUT
 MRAS_AS=fe-blue
 check "the blue caller gets a blue credential" credential
 blue_user=$CRED_USER blue_password=$CRED_PASSWORD
-check "its host name leads by TLS alone" prints '"urls":\["turns:blue\.example\.com:5349\?transport=tcp"\]' \
+check "its host name leads by TLS and DTLS alone" prints '"urls":\["turns:blue\.example\.com:5349\?transport=tcp","turns:blue\.example\.com:5349\?transport=udp"\]' \
 	-- cat "$WORK/credential.json"
 WAY=(-t)
 check "it serves by TLS with the blue name" lossless uclient ext 127.0.0.1 -t -e $PEER -c -n 50 -m 1
