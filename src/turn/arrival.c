@@ -192,7 +192,7 @@ bool turn_arrival_holds(struct turn_server *s, const struct turn_client *c, cons
 	if (!a || a->stage == TURN_ARRIVAL_ASKING)
 		return false;
 	hold(a, b);
-	if (a->stage == TURN_ARRIVAL_GRANTED && turn_mobility_fetch(a) != 0)
+	if (a->stage == TURN_ARRIVAL_GRANTED && turn_move_fetch(a) != 0)
 		drop_held(a); /* and with its next message it is tried again */
 	return true;
 }

@@ -5,6 +5,7 @@
  *   state.c     an allocation as bytes            ticket.c    what a client shows
  *   travel.c    an allocation into bytes and sockets, and out of them
  *   mobility.c  tickets given and taken, who answers them
+ *   move.c      an allocation goes to where its client is
  *   arrival.c   a client at its new 5-tuple before its allocation is there
  *   handover.c  all of a server's to another process
  */
@@ -56,6 +57,7 @@ static inline bool turn_mobile_is_detached(const struct turn_alloc *a)
 {
 	return a->mobile && a->client.port == &a->mobile->nowhere;
 }
+struct turn_mobile *turn_mobile_find(struct turn_server *s, uint64_t name); /* or NULL */
 /* A's client is nowhere until it shows a ticket: what is sent to it is counted and dropped. */
 void turn_mobile_detach(struct turn_alloc *a);
 
@@ -121,9 +123,22 @@ void turn_arrival_stay(struct turn_arrival *a);
 /* The allocation is here: A goes, and what has waited is handled as if it came now. */
 void turn_arrival_end(struct turn_arrival *a);
 
-/* ---- mobility.c for arrival.c ---- */
+/* ---- what workers say to each other ---- */
 
+/* To any worker, this one included. ERR_FULL. */
+static inline int turn_mobility_post(
+	struct turn_server *s, unsigned worker, const struct msg_type *type, const void *m)
+{
+	if (!s->loops || worker >= s->config.n_workers)
+		return ERR_FULL;
+	return loop_post(s->loops[worker], type, s->servers[worker], m);
+}
+
+/* The allocation does not come to an arrival of WORKER: now (508), or at all. What cannot be posted
+ * is missed there by a timer. */
+void turn_mobility_refuse(
+	struct turn_server *s, unsigned worker, uint64_t name, uint64_t arrival, unsigned code);
 /* The client has spoken: its allocation is sent for. ERR_FULL. */
-int turn_mobility_fetch(struct turn_arrival *a);
+int turn_move_fetch(struct turn_arrival *a);
 
 #endif
