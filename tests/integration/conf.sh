@@ -71,6 +71,8 @@ sed "s|$WORK/pool.secret|$WORK/short.secret|" "$WORK/good.yaml" >"$WORK/wrong.ya
 fails "a key that is too short" 'short\.secret'
 sed "s|$WORK/edge-tls.key|$WORK/fe.key|" "$WORK/good.yaml" >"$WORK/wrong.yaml"
 fails "a private key that does not fit its certificate" 'fe\.key|edge-tls\.pem'
+sed '/host: av.example.com/a\      dtls: ["10.200.1.1"]' "$WORK/good.yaml" >"$WORK/wrong.yaml"
+fails "DTLS without a certificate" '"dtls" needs a certificate'
 sed "s|10.200.1.1|10.200.9.9|" "$WORK/good.yaml" >"$WORK/wrong.yaml"
 fails "an address that is not the host's" '10\.200\.9\.9'
 fails_missing() {
