@@ -12,19 +12,18 @@
 
 _Static_assert(NET_SCRATCH >= NET_PROXY_MAX, "a header must be read whole");
 
-/* All that is in TEXT belongs to the header, so its new bytes can be taken and kept. */
-static bool keep(struct net_conn *c, struct bytes text)
+/* All N bytes that wait belong to the header, so they can be taken and kept. */
+static bool keep(struct net_conn *c, size_t n)
 {
-	uint8_t *grown = realloc(c->proxy, text.len);
+	uint8_t *grown = realloc(c->proxy, c->proxy_len + n);
 
 	if (!grown)
 		return false;
 	c->proxy = grown;
-	ssize_t n = recv(c->fd, grown + c->proxy_len, text.len - c->proxy_len, 0);
-	if (n < 0)
+	ssize_t got = recv(c->fd, grown + c->proxy_len, n, 0);
+	if (got < 0)
 		return false;
-	memcpy(grown, text.data, c->proxy_len);
-	c->proxy_len += (uint32_t)n;
+	c->proxy_len += (uint32_t)got;
 	return true;
 }
 
@@ -58,10 +57,12 @@ bool net_conn_read_proxy(struct net_conn *c)
 		net_conn_end(c, n == 0 ? NET_C_END_CLIENT : NET_C_END_ERROR);
 		return false;
 	}
-	struct bytes seen = {text, c->proxy_len + (size_t)n};
-	int rc = net_proxy_parse(seen, &h);
-	if (rc == ERR_TRUNCATED && keep(c, seen))
+	int rc = net_proxy_parse(bytes_of(text, c->proxy_len + (size_t)n), &h);
+	if (rc == ERR_TRUNCATED) {
+		if (!keep(c, (size_t)n))
+			net_conn_end(c, NET_C_END_ERROR);
 		return false;
+	}
 	if (rc != 0 || !adopt(c, &h)) {
 		net_conn_end(c, NET_C_END_PROXY);
 		return false;
