@@ -111,6 +111,36 @@ static size_t gather(char *data, size_t one, size_t n, void *arg)
 	return n;
 }
 
+/* Control characters, those of two bytes too, become '?': a name in an answer may be a stranger's,
+ * and a terminal obeys what it is shown. */
+static void make_text_printable(json_t *v)
+{
+	char *text = strdup(json_string_value(v));
+
+	for (unsigned char *p = (unsigned char *)text; p && *p; p++) {
+		if (p[0] == 0xc2 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+		else if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
+	(void)json_string_set(v, text ? text : "?");
+	free(text);
+}
+
+static void make_printable(json_t *v)
+{
+	const char *key;
+	json_t *inner;
+	size_t i;
+
+	if (json_is_string(v))
+		make_text_printable(v);
+	json_array_foreach (v, i, inner)
+		make_printable(inner);
+	json_object_foreach (v, key, inner)
+		make_printable(inner);
+}
+
 static int perform(
 	CURL *h, const char *socket, const char *url, const char *text, struct ctl_answer *out)
 {
@@ -167,6 +197,8 @@ int ctl_ask(struct ctl *c, const char *path, json_t *body, struct ctl_answer *ou
 				 ? perform(h, socket, url, text, out)
 				 : ctl_fail("out of memory");
 	}
+	if (!c->is_json)
+		make_printable(out->root);
 	curl_easy_cleanup(h);
 	json_decref(body);
 	free(text);

@@ -16,7 +16,7 @@ struct ctl_table {
 
 /* HEAD has N names; one that begins with '>' is of a column that stands right. */
 void ctl_table_init(struct ctl_table *t, const char *const *head, size_t n);
-/* The next cell; copied, and what is not printable in it becomes '?'. */
+/* The next cell; copied. */
 void ctl_table_add(struct ctl_table *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Prints it under a blank line and TITLE (may be NULL), nothing when it has no row; frees it. */
 void ctl_table_end(struct ctl_table *t, const char *title);

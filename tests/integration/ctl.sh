@@ -41,6 +41,28 @@ check "an argument too many" says 2 'a word too many' ctl status now
 check "--help shows the arguments" says 2 'usage: sallyportctl status' ctl status --help
 check "-h lists the commands" says 0 '^  reload ' "$CTL" -h
 
+# ---- an answer that would steer the terminal ----
+
+cat >"$WORK/hostile.py" <<'PYTHON'
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+while True:
+    c = s.accept()[0]
+    c.recv(65536)
+    body = rb'{"keys": [{"kid": "a\u001b[2Jb\u009bcd"}], "title": "x"}'
+    c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (len(body), body))
+    c.close()
+PYTHON
+start hostile ext python3 "$WORK/hostile.py" "$WORK/hostile.sock"
+check "a socket of another program" within 5 test -S "$WORK/hostile.sock"
+"$CTL" -s "$WORK/hostile.sock" keys >"$WORK/hostile.out" 2>&1
+check "its answer is shown" has "$WORK/hostile.out" '^a\?\[2Jb\?\?cd '
+check "control characters do not reach the terminal" \
+	same "$(LC_ALL=C tr -d '[:print:]\n' <"$WORK/hostile.out" | wc -c)" 0
+stop hostile >/dev/null
+
 # ---- DNS, from the configuration ----
 
 dns() {
