@@ -820,7 +820,7 @@ def uclient(s, flags):
     """turnutils_uclient sends 20 datagrams for each flow and says what came back."""
     command = ["turnutils_uclient", *flags, "-n", "20", "-u", "alice", "-W", s.secret, s.server]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=12)
+        done = subprocess.run(command, capture_output=True, timeout=30 * s.wait_s)
     except subprocess.TimeoutExpired:
         s.say("does not end")
         return

@@ -65,9 +65,13 @@ compare() {
 # What differs is asked again, patiently: a busy host makes a difference too.
 as_the_page_says() {
 	local -a again
-	compare && return
-	mapfile -t again <"$WORK/unexpected"
-	[ ${#again[@]} -gt 0 ] && ask_both "${again[@]}"
+	local try
+	for try in 1 2 3; do
+		compare && return
+		mapfile -t again <"$WORK/unexpected"
+		[ ${#again[@]} -gt 0 ] || return 1
+		ask_both "${again[@]}"
+	done
 	compare
 }
 check "single requests are asked" ask_both
