@@ -53,7 +53,19 @@ enum flow_limit {
 	FLOW_LIMIT_NODE,
 	FLOW_LIMITS,
 };
-const char *flow_limit_name(enum flow_limit l); /* as its option is called */
+/* As its option is called. Inline: who shows limits need not link flow. */
+static inline const char *flow_limit_name(enum flow_limit l)
+{
+	static const char *const names[FLOW_LIMITS] = {
+		[FLOW_LIMIT_PACKETS] = "allocation_packets",
+		[FLOW_LIMIT_RATE] = "allocation_rate",
+		[FLOW_LIMIT_SUBJECT] = "subject_rate",
+		[FLOW_LIMIT_TENANT] = "tenant_rate",
+		[FLOW_LIMIT_NODE] = "node_rate",
+	};
+
+	return names[l];
+}
 
 /*
  * A rate that allocations on several workers share: per direction, in a bucket of a quarter of a

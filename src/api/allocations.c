@@ -71,6 +71,23 @@ static json_t *traffic_json(const struct turn_alloc_info *i, enum flow_direction
 		(json_int_t)i->bytes[d]);
 }
 
+/* By the limits that have dropped anything; NULL: none has. */
+static json_t *drops_json(const struct turn_alloc_info *i)
+{
+	json_t *o = NULL;
+
+	for (unsigned l = 0; l < FLOW_LIMITS; l++) {
+		const struct flow_drops *d = &i->drops[l];
+		if (d->packets == 0)
+			continue;
+		o = o ? o : json_object();
+		(void)json_object_set_new(o, flow_limit_name(l),
+			json_pack("{s:I, s:I}", "packets", (json_int_t)d->packets, "bytes",
+				(json_int_t)d->bytes));
+	}
+	return o;
+}
+
 static json_t *info_json(const struct turn_alloc_info *i, const struct api_status *s)
 {
 	char id[20], subject[2 * AUTH_SUBJECT_LEN + 1], jti[2 * AUTH_JTI_LEN + 1];
@@ -91,6 +108,10 @@ static json_t *info_json(const struct turn_alloc_info *i, const struct api_statu
 		(void)json_object_update(o, more);
 	if (o != NULL && i->is_tcp)
 		(void)json_object_set_new(o, "connections", json_integer(i->n_connections));
+	json_t *dropped = drops_json(i);
+	if (o != NULL && dropped != NULL)
+		(void)json_object_set(o, "dropped", dropped);
+	json_decref(dropped);
 	json_decref(more);
 	return o;
 }

@@ -154,6 +154,19 @@ static void print_traffic(const json_t *before, const json_t *now)
 	}
 }
 
+/* What an administrator with a bad call looks for. */
+static void print_drops(const json_t *a)
+{
+	char text[CTL_CELL_LEN];
+	const char *limit;
+	json_t *d;
+
+	json_object_foreach (json_object_get(a, "dropped"), limit, d)
+		printf("dropped       %lld packets, %s, by %s\n",
+			(long long)ctl_number(d, "packets"),
+			ctl_bytes((double)ctl_number(d, "bytes"), text), limit);
+}
+
 static void print_allocation(const json_t *a, const json_t *later)
 {
 	const json_t *relay;
@@ -178,6 +191,7 @@ static void print_allocation(const json_t *a, const json_t *later)
 	if (ctl_number(a, "rateLimit") > 0)
 		printf("limit         %s\n",
 			ctl_rate((double)ctl_number(a, "rateLimit") / 8, text));
+	print_drops(a);
 	print_peers(a);
 }
 

@@ -7,19 +7,6 @@
 
 #define SECOND_NS UINT64_C(1000000000)
 
-const char *flow_limit_name(enum flow_limit l)
-{
-	static const char *const names[FLOW_LIMITS] = {
-		[FLOW_LIMIT_PACKETS] = "allocation_packets",
-		[FLOW_LIMIT_RATE] = "allocation_rate",
-		[FLOW_LIMIT_SUBJECT] = "subject_rate",
-		[FLOW_LIMIT_TENANT] = "tenant_rate",
-		[FLOW_LIMIT_NODE] = "node_rate",
-	};
-
-	return names[l];
-}
-
 /* ---- the allocation's own ---- */
 
 /* The bucket holds as much as a quarter of a second: video frames leave in bursts. */

@@ -170,6 +170,8 @@ static void copy(const struct turn_alloc *a, struct turn_alloc_info *out)
 			out->expires_in_s = left;
 	}
 	memcpy(out->packets, a->account.packets, sizeof(out->packets));
+	if (a->account.limits)
+		memcpy(out->drops, a->account.limits->drops, sizeof(out->drops));
 	memcpy(out->bytes, a->account.bytes, sizeof(out->bytes));
 	memcpy(out->subject, a->subject, sizeof(out->subject));
 	memcpy(out->jti, a->jti, sizeof(out->jti));

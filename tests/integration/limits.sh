@@ -181,9 +181,13 @@ kbps() {
 within_tenth() {
 	at_least "$1" $(($2 * 9 / 10)) && at_most "$1" $(($2 * 11 / 10))
 }
-# is_cut NAME GOT WANTED REASON: within a tenth, and by that limit.
+# is_cut NAME GOT WANTED REASON OPTION: within a tenth, and by that limit.
 is_cut() {
 	note "$1: $2, the limit is $3"
+	admin edge /admin/v1/allocations >"$WORK/allocations.json"
+	check "an operator sees who is cut: $1" jq -e --arg limit "$5" \
+		'[.allocations[] | select(.dropped[$limit].packets > 0)] | length > 0' \
+		"$WORK/allocations.json"
 	check "$1 is cut to $3 within a tenth" within_tenth "$2" "$3"
 	check "what is over is counted as $4" at_least \
 		"$(total sallyport_relay_drops_total "reason=\"$4\"")" 100
@@ -202,9 +206,9 @@ within 5 no_allocations || note "allocations are left"
 
 reload "allocation_rate: 3000k, subject_rate: 10000k" || note "no reload"
 uclient_flood 2 1000
-is_cut "two allocations of 3000 kbit/s each" "$(kbps to_peer)" 6000 over_rate
+is_cut "two allocations of 3000 kbit/s each" "$(kbps to_peer)" 6000 over_rate allocation_rate
 uclient_flood 8 1000
-is_cut "eight allocations of a user who may have 10000 kbit/s" "$(kbps to_peer)" 10000 over_subject_rate
+is_cut "eight allocations of a user who may have 10000 kbit/s" "$(kbps to_peer)" 10000 over_subject_rate subject_rate
 check "the line at an allocation's end says what cut it" has "$WORK/edge.log" \
 	'allocation ended .* allocation_rate_dropped_packets=[1-9][0-9]* allocation_rate_dropped_bytes=[1-9]'
 check "also when it was the subject's rate" has "$WORK/edge.log" \
@@ -220,16 +224,16 @@ for n in 2 ''; do
 	within 15 has "$WORK/uflood$n.log" 'tot_recv_msgs=[1-9]' >/dev/null
 done
 sleep 2
-is_cut "a tenant who may have 8000 kbit/s" "$(kbps to_peer)" 8000 over_tenant_rate
+is_cut "a tenant who may have 8000 kbit/s" "$(kbps to_peer)" 8000 over_tenant_rate tenant_rate
 reload ""
 check "the tenant's allocations end with it" within 5 no_allocations
 reload "node_rate: 12000k"
 uclient_flood 8 1000
-is_cut "the whole node" "$(kbps to_peer)" 12000 over_node_rate
+is_cut "the whole node" "$(kbps to_peer)" 12000 over_node_rate node_rate
 reload "allocation_packets: 100"
 uclient_flood 4 100
 is_cut "four allocations of 100 packets/s" \
-	"$(measure sallyport_relay_packets_total to_peer)" 400 over_packets
+	"$(measure sallyport_relay_packets_total to_peer)" 400 over_packets allocation_packets
 
 # ---- how many: exact over the workers, however the kernel deals ----
 

@@ -59,6 +59,7 @@ struct turn_alloc_info {
 	uint64_t refresh_until;        /* Unix seconds: the credential's end, with grace */
 	uint64_t packets[2], bytes[2]; /* by enum flow_direction */
 	uint64_t rate_bytes_s;         /* limit; 0: none */
+	struct flow_drops drops[FLOW_LIMITS];
 	uint32_t n_permissions, n_channels;
 	uint32_t n_connections; /* with peers, of a TCP allocation */
 	bool is_tcp;
