@@ -66,7 +66,7 @@ static int set_token_keys(struct auth_rules *rules, const struct auth_config *c,
 		snprintf(why, CRYPTO_WHY_LEN, "too many keys of tokens, or too long a server name");
 		return ERR_CONFIG;
 	}
-	strcpy(rules->token_server, server);
+	memcpy(rules->token_server, server, strlen(server) + 1);
 	for (size_t i = 0; i < c->n_token_keys; i++) {
 		const char *kid = c->token_keys[i].kid;
 		if (kid[0] == '\0' || has_token_kid(rules, kid)) {

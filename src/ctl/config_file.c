@@ -87,8 +87,8 @@ int ctl_config_load(const struct ctl *c, struct conf_doc **doc, const struct ctl
 
 int ctl_socket(const struct ctl *c, char out[CTL_PATH_LEN])
 {
-	const struct ctl_config *config;
-	struct conf_doc *doc;
+	const struct ctl_config *config = NULL;
+	struct conf_doc *doc = NULL;
 
 	if (c->socket) {
 		snprintf(out, CTL_PATH_LEN, "%s", c->socket);
@@ -100,7 +100,7 @@ int ctl_socket(const struct ctl *c, char out[CTL_PATH_LEN])
 		return CTL_OK;
 	}
 	int status = ctl_config_load(c, &doc, &config);
-	if (status != CTL_OK)
+	if (status != CTL_OK || !config)
 		return status;
 	snprintf(out, CTL_PATH_LEN, "%s", config->socket);
 	conf_destroy(doc);

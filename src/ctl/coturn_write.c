@@ -140,7 +140,7 @@ static void write_relay(
 	const struct coturn_addresses *a = c->relay.n > 0 ? &c->relay : listen;
 	char text[ADDR_TEXT_LEN];
 
-	fprintf(out, "  relay:\n    ports: %u-%u\n", c->first_port ? c->first_port : FIRST_PORT,
+	fprintf(out, "  relay:\n    ports: %d-%d\n", c->first_port ? c->first_port : FIRST_PORT,
 		c->last_port ? c->last_port : LAST_PORT);
 	if (!c->no_tcp_relay)
 		fprintf(out, "    tcp: true\n");

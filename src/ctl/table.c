@@ -63,7 +63,8 @@ void ctl_table_end(struct ctl_table *t, const char *title)
 	size_t n_rows = t->n_cells / t->n_columns;
 
 	for (size_t i = 0; i < t->n_cells; i++) {
-		size_t len = strlen(t->cells[i]) - (t->cells[i][0] == '>' && i < t->n_columns);
+		bool is_mark = i < t->n_columns && t->cells[i][0] == '>';
+		size_t len = strlen(t->cells[i]) - is_mark;
 		if (len > widths[i % t->n_columns])
 			widths[i % t->n_columns] = len;
 	}

@@ -77,7 +77,8 @@ static int read_token_key(
 
 	*out = (struct auth_token_key){.verify_until = o->verify_until};
 	out->algorithm = o->algorithm == 0 ? CRYPTO_AES_256_GCM : CRYPTO_AES_128_GCM;
-	strcpy(out->kid, o->kid); /* its length was checked when the file was loaded */
+	/* Its length was checked when the file was loaded. */
+	memcpy(out->kid, o->kid, strlen(o->kid) + 1);
 	size_t want = crypto_aead_key_len(out->algorithm);
 	if (!text || base64_decode(text, strlen(text), key, sizeof(key), &len) != 0)
 		conf_fail(s->doc, field, "the key \"%s\" is no base64", o->kid);

@@ -135,19 +135,26 @@ static void detach(struct msghdr *h, unsigned slots, int fds[TURN_PARCEL_FDS])
 /* All of LEN bytes; descriptors come with the first. */
 static int read_all(int sock, uint8_t *to, size_t len, struct msghdr *h)
 {
+	struct msghdr part = *h;
 	size_t have = 0;
 
 	while (have < len) {
 		struct iovec iov = {to + have, len - have};
-		h->msg_iov = &iov;
-		h->msg_iovlen = 1;
-		ssize_t n = recvmsg(sock, h, MSG_CMSG_CLOEXEC | MSG_WAITALL);
+		part.msg_iov = &iov;
+		part.msg_iovlen = 1;
+		ssize_t n = recvmsg(sock, &part, MSG_CMSG_CLOEXEC | MSG_WAITALL);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return errno == EAGAIN ? -ETIMEDOUT : -errno;
 		if (n == 0)
 			return ERR_TRUNCATED;
+		if (have == 0) {
+			h->msg_controllen = part.msg_controllen;
+			h->msg_flags = part.msg_flags;
+		}
+		part.msg_control = NULL;
+		part.msg_controllen = 0;
 		have += (size_t)n;
 	}
 	return 0;

@@ -25,7 +25,7 @@
 
 #include "settings.h"
 
-#define UPGRADE_VERSION 1
+#define UPGRADE_VERSION 1u
 
 enum upgrade_type {
 	UPGRADE_HELLO = 1,

@@ -56,10 +56,9 @@ static uint64_t now_ms(const struct watch *w)
 
 static struct print take_print(const char *path)
 {
-	struct print p;
+	struct print p = {0};
 	struct stat st;
 
-	memset(&p, 0, sizeof(p)); /* compared as bytes */
 	if (stat(path, &st) != 0)
 		return p;
 	p.dev = st.st_dev;
@@ -71,9 +70,15 @@ static struct print take_print(const char *path)
 	return p;
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 static bool is_same(const struct print *a, const struct print *b)
 {
-	return memcmp(a, b, sizeof(*a)) == 0;
+	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && a->mode == b->mode &&
+	       is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
 }
 
 /* Looks at all; true when one is another than it was at the last look. */
@@ -237,11 +242,12 @@ void watch_clear(struct watch *w)
 
 int watch_add(struct watch *w, const char *path)
 {
-	struct file *f = calloc(1, sizeof(*f) + strlen(path) + 1);
+	size_t size = strlen(path) + 1;
+	struct file *f = calloc(1, sizeof(*f) + size);
 
 	if (!f)
 		return -ENOMEM;
-	memcpy(f->path, path, strlen(path));
+	memcpy(f->path, path, size);
 	watch_folders(w, path);
 	f->known = f->seen = take_print(path);
 	list_append(&w->files, &f->link);

@@ -26,9 +26,9 @@ int net_conn_detach(struct net_port *port, struct bytes again, struct net_parcel
 
 	if (len > 0 && !in)
 		return -ENOMEM;
-	if (again.len > 0)
+	if (in && again.len > 0)
 		memcpy(in, again.data, again.len);
-	if (rest.len > 0)
+	if (in && rest.len > 0)
 		memcpy(in + again.len, rest.data, rest.len);
 	net_conn_take_out(c);
 	*out = (struct net_parcel){.fd = c->fd,

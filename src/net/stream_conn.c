@@ -188,7 +188,7 @@ static bool admit(struct net_conn *c)
 /* Starts C, which may be NULL. False: refused, counted, and no longer counted as its client's. */
 static bool begin(struct net_listener *l, struct net_conn *c, bool is_admitted)
 {
-	if (is_admitted && start(c)) {
+	if (c && is_admitted && start(c)) {
 		list_append(&l->conns, &c->link);
 		return true;
 	}

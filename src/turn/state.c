@@ -205,9 +205,9 @@ void turn_state_write(struct turn_state_writer *w, const struct turn_state *st)
 	be16_put(p + 4, TURN_STATE_VERSION);
 	put_identity(w, st);
 	put_client(w, st);
-	for (uint8_t i = 0; i < TURN_STATE_RELAYS; i++) {
+	for (unsigned i = 0; i < TURN_STATE_RELAYS; i++) {
 		if (st->relays[i].is_there)
-			put_relay(w, i, &st->relays[i]);
+			put_relay(w, (uint8_t)i, &st->relays[i]);
 	}
 	field_bytes(w, FIELD_SUBJECT, st->subject, sizeof(st->subject));
 	field_bytes(w, FIELD_JTI, st->jti, sizeof(st->jti));
