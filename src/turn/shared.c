@@ -115,7 +115,7 @@ static struct turn_meeting *holder(
 /* The allocation's own port, made when it is first wanted. NULL: none is to be had. */
 static struct net_port *own_port(struct turn_alloc *a, struct turn_relay *r)
 {
-	struct turn_relay own;
+	struct turn_relay own = {.is_tcp = false}; /* which says what to open */
 
 	if (r->own)
 		return r->own;
