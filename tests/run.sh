@@ -3,7 +3,7 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            all phases; about 20 minutes on two cores
+#   tests/run.sh            all phases; about 40 minutes on two cores
 #   tests/run.sh --quick    one build and "make check"
 #   tests/run.sh --long     also fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases
@@ -237,11 +237,13 @@ integration_result()
 }
 
 # BUILD LIMIT_S: the integration scripts with the daemon of that build, as many at once as there are
-# cores: each has namespaces of its own, and they mostly wait. Those that measure run alone.
+# cores: each has namespaces of its own, and they mostly wait. Those that measure run alone, and
+# those that say so run without sanitizers only.
 integration()
 {
-	local dir=$work/$1 limit_s=$2 daemon script name reports
+	local dir=$work/$1 limit_s=$2 daemon script name reports sanitizer=
 	local -a names=() alone=()
+	case $phase in integration-*) sanitizer=${phase#integration-} ;; esac
 	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
 	if [ -z "$daemon" ]; then
 		echo "not ok - there is no sallyportd in $dir"
@@ -254,6 +256,7 @@ integration()
 	for script in "$src"/tests/integration/*.sh; do
 		name=$(basename "$script" .sh)
 		[ -x "$script" ] && [ "$name" != lib ] || continue
+		[ -z "$sanitizer" ] || ! grep -q '^# Without sanitizers' "$script" || continue
 		names+=("$name")
 		if grep -q '^# Runs alone' "$script"; then
 			alone+=("$name")

@@ -3,6 +3,7 @@
 # The benchmark program does what its measurements stand on: opens allocations, reads the server's
 # memory, and relays paced packets both ways. No figure is judged here but loss.
 # Runs alone: it measures.
+# Without sanitizers: it measures.
 . "$(dirname "$0")/lib.sh"
 begin
 

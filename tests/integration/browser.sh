@@ -3,6 +3,7 @@
 # A web browser takes the iceServers of the credential API's answer as they are. Two pages of headless
 # Chromium call each other through the relay alone, with sound, pictures and data: over UDP, TCP and
 # TLS, where a firewall leaves nothing else, and with a flow of its own for each kind.
+# Without sanitizers: it tries the browser, not more of the daemon than others do.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-browser.sh"
 begin nft

@@ -3,6 +3,7 @@
 # A web browser climbs down the ladder: on the direct path while there is one, on reflexive addresses
 # while UDP between the clients gets through, on the relay over UDP while the edge can be reached so,
 # and in the end on the relay over TCP. Two browsers, each behind a NAT, with the iceServers of the API.
+# Without sanitizers: it tries the browser, not more of the daemon than others do.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-browser.sh"
 begin nft

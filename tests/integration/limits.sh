@@ -3,6 +3,7 @@
 # The limits of the edge, with real packets: what a flood of one network draws, and who does not
 # feel it. Replies are counted by the kernel, outside the daemon.
 # Runs alone: it floods.
+# Without sanitizers: rates are not kept by a daemon that is ten times slower.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
 

@@ -3,6 +3,7 @@
 # Two ICE agents behind NATs of several kinds (RFC 4787): where their reflexive addresses lead to each
 # other the edge stands aside, and where not it carries one side or both; over UDP, TCP and TLS. All
 # pairs of kinds with SALLYPORT_LONG.
+# Without sanitizers: it tries other agents, not more of the daemon than others do.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-agent.sh"
 begin nft

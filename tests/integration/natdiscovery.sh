@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Behaviour discovery (RFC 5780): a client finds out what NAT it is behind. The NATs are nftables'
 # rules in a namespace between the client and the edge; coturn's client is the judge.
+# Without sanitizers: it tries network address translation.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_natdiscovery nft
 
