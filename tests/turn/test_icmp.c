@@ -134,6 +134,15 @@ static void error_names_the_advertised_address_of_a_peer(void **state)
 	fixture_destroy(f);
 }
 
+static void tell_of_errors(struct fixture *f, bool on)
+{
+	struct turn_config config = f->config.turn;
+	config.icmp_errors = on;
+	struct turn_snapshot *s = fixture_snapshot(f, &config);
+	turn_server_snapshot(f->server, s);
+	turn_snapshot_put(s);
+}
+
 /* Some clients take an indication without DATA for the end of everything. */
 static void error_is_told_only_where_the_operator_wants_it(void **state)
 {
@@ -141,15 +150,11 @@ static void error_is_told_only_where_the_operator_wants_it(void **state)
 	struct addr v4, v6;
 	struct client c = permitted(state, &v4, &v6);
 	struct net_icmp e = {at(PEER), 3, 3, 0};
-	struct turn_config config = f->config.turn;
-	config.icmp_errors = false;
-	turn_server_snapshot(f->server, fixture_snapshot(f, &config));
-
+	tell_of_errors(f, false);
 	meet(f, &v4, &e);
 	assert_silence(f);
 
-	config.icmp_errors = true;
-	turn_server_snapshot(f->server, fixture_snapshot(f, &config));
+	tell_of_errors(f, true);
 	meet(f, &v4, &e);
 	assert_told(&c, &e);
 }
