@@ -60,7 +60,7 @@ for way in udp tcp tls; do
 	tcp) options=(-t) ;;
 	tls) options=(-t -S -p 5349) ;;
 	esac
-	start "$way" ext turnutils_uclient -u "$USER1" -w "$PASSWORD1" -c -n 2000 -l 160 \
+	start "$way" ext turnutils_uclient -u "$USER1" -w "$PASSWORD1" -c -n 2800 -l 160 \
 		-e 10.200.2.2 -r 5555 "${options[@]}" 10.200.1.1
 done
 at_work() {
