@@ -289,7 +289,8 @@ static void on_reply(void *ctx, void *payload)
 	if (a->stage == TURN_ARRIVAL_ASKING)
 		on_verdict(a, r);
 	else if (r->code == STUN_INSUFFICIENT_CAPACITY)
-		turn_arrival_stay(a); /* the allocation stays too, for now */
+		turn_arrival_stay(a); /* it could not be packed and is where it was; the next
+						message fetches it again */
 	else
 		turn_arrival_destroy(a);
 }
