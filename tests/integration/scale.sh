@@ -66,7 +66,8 @@ good_lost_nothing() {
 connections_at_most() {
 	at_most "$(metric edge sallyport_net_connections)" "$1" >/dev/null
 }
-# crowd NAME ARGUMENTS...: the bad clients of stream.py; sets BEFORE and AFTER, in kB.
+# crowd NAME ARGUMENTS...: the bad clients of stream.py; sets BEFORE and AFTER, in kB, and STANDING,
+# the connections there are then: the first silent ones may have been ended before the last come.
 crowd() {
 	local name=$1
 	shift
@@ -74,7 +75,8 @@ crowd() {
 	start "$name" ext python3 "$HERE/stream.py" "$@"
 	check "$name: they stand" within 120 has "$WORK/$name.log" '^ready'
 	AFTER=$(memory_kb edge Rss)
-	note "$name: resident $BEFORE kB before, $AFTER kB with $(metric edge sallyport_net_connections) connections"
+	STANDING=$(metric edge sallyport_net_connections)
+	note "$name: resident $BEFORE kB before, $AFTER kB with $STANDING connections"
 }
 # bounded NAME CLIENTS KIB_EACH
 bounded() {
@@ -102,8 +104,8 @@ good_lost_nothing "idle: the good client lost nothing"
 fresh
 good tls 1000
 crowd silent silent $OUT "$SILENT" 5349
-bounded silent "$SILENT" 4
-note "silent: $(((AFTER - BEFORE) * 1024 / SILENT)) bytes for each"
+bounded silent "$STANDING" 4
+note "silent: $(((AFTER - BEFORE) * 1024 / STANDING)) bytes for each"
 check "silent: more than the places are refused" metric_at_least edge \
 	sallyport_net_connections_refused_total 'reason="limit"' 1
 note "silent: $(metric edge sallyport_net_connections_refused_total 'reason="limit"') refused"
