@@ -380,6 +380,17 @@ nat() {
 	NFT
 }
 
+# crowd_site: beside the usual one "crowd", with a wire of its own to the edge, to which the edge routes
+# 198.18.0.0/15: for turncrowd, whose clients have no sockets.
+crowd_site() {
+	space crowd
+	join crowd 10.200.9.2/24 edge 10.200.9.1/24
+	route crowd 10.200.1.0/24 via 10.200.9.1
+	route edge 198.18.0.0/15 via 10.200.9.2
+	in_space edge sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.to-crowd.rp_filter=0
+	in_space crowd sysctl -qw net.ipv4.ip_forward=0
+}
+
 # conf NODE [OUTSIDE [INSIDE [OUTSIDE6 [INSIDE6]]]]: writes $WORK/NODE.yaml for a node with these
 # addresses, and makes what it names. Relayed addresses are on the outside leg. Read from the
 # environment, all optional:

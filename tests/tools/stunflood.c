@@ -6,8 +6,6 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,8 @@
 #include <sallyport/common.h>
 #include <sallyport/crypto.h>
 #include <sallyport/stun.h>
+
+#include "rawudp.h"
 
 static const char USAGE[] =
 	"usage: stunflood [-b | -d] [-n COUNT] [-r PACKETS_PER_S] [-s SOURCE_PREFIX] "
@@ -58,35 +58,19 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
-static uint32_t sum16(const uint8_t *p, size_t len, uint32_t sum)
-{
-	for (; len > 1; p += 2, len -= 2)
-		sum += be16_get(p);
-	return len ? sum + ((uint32_t)p[0] << 8) : sum;
-}
-
-static uint16_t udp_checksum(const uint8_t *ip, size_t udp_len)
-{
-	uint32_t sum = sum16(ip + 12, 8, IPPROTO_UDP + (uint32_t)udp_len);
-
-	sum = sum16(ip + 20, udp_len, sum);
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum == 0xffff ? 0xffff : (uint16_t)~sum;
-}
-
 static void write_request(const struct flood *f, struct packet *p)
 {
 	static const uint8_t TID[STUN_TID_LEN] = {0};
 	struct stun_writer w;
 	size_t len = 0;
 
-	stun_write_begin(&w, p->bytes + 28, PACKET_MAX - 28, STUN_REQUEST, f->method, TID);
+	stun_write_begin(&w, p->bytes + RAWUDP_HEADERS, PACKET_MAX - RAWUDP_HEADERS, STUN_REQUEST,
+		f->method, TID);
 	if (f->method == STUN_ALLOCATE)
 		stun_write_transport(&w, IPPROTO_UDP);
-	(void)stun_write_end(&w, &len); /* 28 bytes fit */
-	p->len = 28 + len;
-	p->random_at = 28 + 8;
+	(void)stun_write_end(&w, &len); /* it fits */
+	p->len = RAWUDP_HEADERS + len;
+	p->random_at = RAWUDP_HEADERS + 8;
 }
 
 /* Record, handshake and hello headers, random, no session; a cookie or none; a suite, no
@@ -99,7 +83,7 @@ static void write_hello(struct packet *p, unsigned kind)
 		CUT,
 		FRAGMENT
 	};
-	uint8_t *record = p->bytes + 28, *message = record + 13, *hello = message + 12;
+	uint8_t *record = p->bytes + RAWUDP_HEADERS, *message = record + 13, *hello = message + 12;
 	uint8_t cookie_len = kind % 4 == COOKIE ? 20 : 0;
 	size_t hello_len = 2 + 32 + 1 + 1 + cookie_len + 4 + 2;
 	size_t sent_len = kind % 4 == FRAGMENT ? 20 : hello_len;
@@ -113,40 +97,29 @@ static void write_hello(struct packet *p, unsigned kind)
 	memcpy(hello, "\xfe\xfd", 2);
 	hello[35] = cookie_len;
 	memcpy(hello + 36 + cookie_len, "\0\2\xc0\x2b\1\0", 6);
-	p->len = 28 + 13 + 12 + sent_len - (kind % 4 == CUT ? 10 : 0);
-	p->random_at = 28 + 13 + 12 + 2;
+	p->len = RAWUDP_HEADERS + 13 + 12 + sent_len - (kind % 4 == CUT ? 10 : 0);
+	p->random_at = RAWUDP_HEADERS + 13 + 12 + 2;
 }
 
-/* IPv4 header, UDP header and what they carry, all but what differs from packet to packet. */
+/* What the packet carries, all but what differs from packet to packet. */
 static void packet_init(const struct flood *f, struct packet *p, unsigned kind)
 {
-	uint8_t *ip = p->bytes, *udp = p->bytes + 20;
-
 	memset(p, 0, sizeof(*p));
 	if (f->is_dtls)
 		write_hello(p, kind);
 	else
 		write_request(f, p);
-	ip[0] = 0x45;
-	be16_put(ip + 2, (uint16_t)p->len);
-	ip[8] = 64;
-	ip[9] = IPPROTO_UDP; /* the kernel fills in the header checksum */
-	memcpy(ip + 16, f->server.ip + 12, 4);
-	be16_put(udp + 2, f->server.port);
-	be16_put(udp + 4, (uint16_t)(p->len - 20));
 }
 
 static void packet_vary(struct flood *f, struct packet *p)
 {
-	uint8_t *ip = p->bytes, *udp = p->bytes + 20;
 	uint64_t r = next_random(&f->random);
 
-	be32_put(ip + 12, f->source_base | ((uint32_t)r & f->source_mask));
-	be16_put(udp, (uint16_t)(1024 + (r >> 32) % 64512));
 	be64_put(p->bytes + p->random_at, next_random(&f->random));
 	be32_put(p->bytes + p->random_at + 8, (uint32_t)(r >> 16));
-	be16_put(udp + 6, 0);
-	be16_put(udp + 6, udp_checksum(ip, p->len - 20));
+	rawudp_wrap(p->bytes, p->len - RAWUDP_HEADERS,
+		f->source_base | ((uint32_t)r & f->source_mask),
+		(uint16_t)(1024 + (r >> 32) % 64512), &f->server);
 }
 
 static double seconds_since(const struct timespec *start)
@@ -177,7 +150,7 @@ static int flood_run(struct flood *f, const struct timespec *start)
 	memset(msgs, 0, sizeof(msgs));
 	for (size_t i = 0; i < BATCH; i++) {
 		packet_init(f, &packets[i], (unsigned)i);
-		f->batch_bytes += packets[i].len - 28;
+		f->batch_bytes += packets[i].len - RAWUDP_HEADERS;
 		iov[i] = (struct iovec){packets[i].bytes, packets[i].len};
 		msgs[i].msg_hdr = (struct msghdr){.msg_name = &to,
 			.msg_namelen = to_len,
@@ -197,28 +170,6 @@ static int flood_run(struct flood *f, const struct timespec *start)
 	return 0;
 }
 
-/* 10/8, 127/8, 172.16/12, 192.168/16, 198.18/15: nothing that is routed on the Internet. */
-static bool is_test_destination(uint32_t ip)
-{
-	return ip >> 24 == 10 || ip >> 24 == 127 || ip >> 20 == 0xac1 || ip >> 16 == 0xc0a8 ||
-	       ip >> 17 == 0xc612 >> 1;
-}
-
-static int parse_source(struct flood *f, char *text)
-{
-	char *slash = strchr(text, '/');
-	unsigned long bits = slash ? strtoul(slash + 1, NULL, 10) : 32;
-	struct addr a;
-
-	if (slash)
-		*slash = '\0';
-	if (addr_parse(text, 0, &a) != 0 || a.family != ADDR_IPV4 || bits < 1 || bits > 32)
-		return ERR_MALFORMED;
-	f->source_mask = bits == 32 ? 0 : 0xffffffffu >> bits;
-	f->source_base = be32_get(a.ip + 12) & ~f->source_mask;
-	return 0;
-}
-
 static int parse(int argc, char **argv, struct flood *f)
 {
 	int c, rc = 0;
@@ -233,16 +184,15 @@ static int parse(int argc, char **argv, struct flood *f)
 		else if (c == 'r')
 			f->rate = strtoull(optarg, NULL, 10);
 		else if (c == 's')
-			rc = parse_source(f, optarg);
+			rc = rawudp_parse_prefix(optarg, &f->source_base, &f->source_mask);
 		else
 			rc = ERR_MALFORMED;
 		if (rc != 0)
 			return rc;
 	}
-	if (argc - optind != 1 || addr_parse(argv[optind], STUN_PORT, &f->server) != 0 ||
-		f->server.family != ADDR_IPV4)
+	if (argc - optind != 1 || addr_parse(argv[optind], STUN_PORT, &f->server) != 0)
 		return ERR_MALFORMED;
-	return is_test_destination(be32_get(f->server.ip + 12)) ? 0 : ERR_DENIED;
+	return rawudp_is_test_address(&f->server) ? 0 : ERR_DENIED;
 }
 
 int main(int argc, char **argv)
