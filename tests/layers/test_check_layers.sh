@@ -14,7 +14,7 @@ failed=0
 toy_tree()
 {
 	rm -rf "$dir/t"
-	mkdir -p "$dir/t/src/base" "$dir/t/src/wire/fast" "$dir/t/src/top" \
+	mkdir -p "$dir/t/src/base" "$dir/t/src/wire/fast" "$dir/t/src/wire/slow" "$dir/t/src/top" \
 		"$dir/t/include/sallyport/base"
 	cd "$dir/t" || exit 99
 	cat >src/LAYERS <<-'ROWS'
@@ -22,6 +22,7 @@ toy_tree()
 		base       -     | -
 		wire       base  | yaml.h
 		wire/fast  base wire | -
+		wire/slow  ..    | -
 		top        *     | openssl event2
 	ROWS
 	echo '#include <sallyport/base/list.h>' >include/sallyport/base.h
@@ -32,6 +33,9 @@ toy_tree()
 	echo 'int private;' >src/wire/own.h
 	printf '#include "own.h"\n#include <sallyport/wire.h>\n#include <yaml.h>\n' >src/wire/w.c
 	echo '#include <sallyport/wire.h>' >src/wire/fast/f.c
+	echo 'int part;' >src/wire/slow/part.h
+	printf '#include "../own.h"\n#include "part.h"\n#include <sallyport/base.h>\n' \
+		>src/wire/slow/s.c
 	printf '#include <openssl/ssl.h>\n#include <event2/event.h>\n#include <sallyport/wire.h>\n' \
 		>src/top/main.c
 }
@@ -84,6 +88,30 @@ echo '#include "../wire/own.h"' >>src/top/main.c
 expect path_to_a_private_header_is_named 'src/top/main.c:4: "../wire/own.h": a private header'
 
 toy_tree
+echo '#include "../own.h"' >>src/wire/fast/f.c
+expect only_a_part_reads_the_private_headers_of_its_whole 'src/wire/fast/f.c:2: "../own.h": a private'
+
+toy_tree
+echo '#include "../gone.h"' >>src/wire/slow/s.c
+expect missing_private_header_of_the_whole_is_named 'src/wire/slow/s.c:4: "../gone.h" is not in src/wire/'
+
+toy_tree
+echo '#include "slow/part.h"' >>src/wire/w.c
+expect private_header_of_a_part_is_its_own 'src/wire/w.c:4: "slow/part.h": a private header'
+
+toy_tree
+echo '#include <sallyport/top.h>' >>src/wire/slow/s.c
+expect part_may_use_no_more_than_its_whole 'src/wire/slow/s.c:4: wire/slow may not use top'
+
+toy_tree
+echo '#include <yaml.h>' >>src/wire/slow/s.c
+expect library_of_the_whole_is_not_the_parts 'src/wire/slow/s.c:4: wire/slow may not use <yaml.h>'
+
+toy_tree
+sed -i 's/^wire\/slow .*/lone .. | -/' src/LAYERS
+expect part_of_nothing_is_named 'src/LAYERS:5: lone is a part of no folder'
+
+toy_tree
 echo '#include "own.h"' >>include/sallyport/wire.h
 expect private_header_in_a_face_is_named 'include/sallyport/wire.h:2: "own.h": a face cannot'
 
@@ -113,7 +141,7 @@ expect file_outside_any_folder_is_named 'src/loose.c: belongs to no folder'
 
 toy_tree
 echo 'gone base | -' >>src/LAYERS
-expect row_without_folder_is_named 'src/LAYERS:6: gone has a row but no folder'
+expect row_without_folder_is_named 'src/LAYERS:7: gone has a row but no folder'
 
 toy_tree
 sed -i 's/^base  .*/base wire | -/' src/LAYERS
@@ -125,7 +153,7 @@ expect row_that_names_itself_is_named 'src/LAYERS:3: wire names itself'
 
 toy_tree
 echo 'base - | -' >>src/LAYERS
-expect second_row_of_a_folder_is_named 'src/LAYERS:6: base has a row already'
+expect second_row_of_a_folder_is_named 'src/LAYERS:7: base has a row already'
 
 toy_tree
 sed -i 's/^wire  .*/wire base yaml.h/' src/LAYERS
