@@ -12,7 +12,7 @@
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
  *   bursts.c     two log lines for many      redirect.c   new clients sent elsewhere
  *   binding.c    Binding, RFC 5780
- *   mobility.h   allocations that travel, and its files
+ *   travel/      allocations that travel
  *   tcp.h        TCP relaying, and its files
  */
 #ifndef TURN_PRIV_H
@@ -399,7 +399,7 @@ void turn_relay_close(struct turn_server *s, struct turn_relay *r);
 /* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
 void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
 
-/* mobility.c */
+/* travel/mobility.c */
 /* Is it a Refresh with a ticket? Handled apart: RFC 8016 §3.2.2. */
 bool turn_request_has_ticket(const struct stun_msg *m);
 void turn_handle_move(struct turn_request *req);
@@ -410,7 +410,7 @@ bool turn_mobility_survives(struct turn_alloc *a);
 int turn_mobile_create(struct turn_alloc *a);
 void turn_mobile_destroy(struct turn_mobile *m); /* NULL is fine */
 
-/* arrival.c */
+/* travel/arrival.c */
 /* Is a message of C to wait for an allocation on its way? Then it has been copied, or dropped. */
 bool turn_arrival_holds(
 	struct turn_server *s, const struct turn_client *c, const struct net_buf *b);

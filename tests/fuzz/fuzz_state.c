@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../src/turn/mobility.h"
+#include "../../src/turn/travel/mobility.h"
 #include "../turn/fixture.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

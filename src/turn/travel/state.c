@@ -5,8 +5,8 @@
 
 #include <sallyport/crypto.h>
 
+#include "../turn_priv.h"
 #include "state.h"
-#include "turn_priv.h"
 
 #define MAGIC          0x53505441u /* "SPTA" */
 #define HEADER_LEN     6

@@ -4,7 +4,7 @@
  * is on worker 0 at first and comes back on either, from another address, on UDP or on a
  * connection.
  */
-#include "client.h"
+#include "../client.h"
 
 #include <string.h>
 

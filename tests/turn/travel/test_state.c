@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* An allocation as bytes: what is written is read, and nothing else. */
-#include "../../src/turn/state.h"
-#include "fixture.h"
+#include "../../../src/turn/travel/state.h"
+#include "../fixture.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,7 @@
  */
 #include <sallyport/turn/handover.h>
 
-#include "client.h"
+#include "../client.h"
 
 #include <stdlib.h>
 #include <string.h>

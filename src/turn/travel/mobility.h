@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Allocations that travel, as the files of this folder share them.
+ * Allocations that travel, as the files of this part of turn share them.
  *
  *   state.c     an allocation as bytes            ticket.c    what a client shows
  *   travel.c    an allocation into bytes and sockets, and out of them
@@ -15,7 +15,7 @@
 #include <sallyport/turn/handover.h>
 
 #include "state.h"
-#include "turn_priv.h"
+#include "../turn_priv.h"
 
 /* ---- tickets ---- */
 
