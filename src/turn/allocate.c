@@ -210,7 +210,7 @@ static unsigned code_of(int rc)
 	return rc == ERR_UNSUPPORTED ? STUN_FAMILY_NOT_SUPPORTED : STUN_INSUFFICIENT_CAPACITY;
 }
 
-static enum net_ports_want want_of(const struct turn_wish *w)
+static enum net_ports_want ports_of(const struct turn_wish *w)
 {
 	if (!w->has_even_port)
 		return NET_PORT_ANY;
@@ -224,13 +224,13 @@ static enum net_ports_want want_of(const struct turn_wish *w)
 static unsigned open_relays(struct turn_alloc *a, const struct turn_wish *w)
 {
 	static const enum addr_family family[TURN_RELAYS_MAX] = {ADDR_IPV4, ADDR_IPV6};
+	const struct turn_relay_want want = {.ports = ports_of(w), .is_tcp = w->is_tcp};
 	unsigned opened = 0, code = 0;
 
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		if (!(w->families & (1u << i)))
 			continue;
-		a->relays[i].is_tcp = w->is_tcp;
-		int rc = turn_relay_open(a->server, family[i], want_of(w), &a->relays[i], a->token);
+		int rc = turn_relay_open(a->server, family[i], &want, &a->relays[i], a->token);
 		if (rc == 0) {
 			opened++;
 			continue;

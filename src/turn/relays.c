@@ -13,14 +13,13 @@
 #define BIND_TRIES 16
 
 int turn_relay_open_number(
-	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out)
+	struct turn_server *s, size_t pool, uint16_t number, bool is_tcp, struct turn_relay *out)
 {
 	const struct turn_relay_address *r = &s->snapshot->config.relays[pool];
 	struct addr local = r->local;
 	struct net_port *port;
 
 	local.port = number;
-	bool is_tcp = out->is_tcp;
 	int rc = is_tcp ? s->config.tcp->listen(s->config.tcp->arg, &local, &port)
 			: s->config.relay_open(s->config.arg, &local, &port);
 	if (rc != 0)
@@ -29,7 +28,6 @@ int turn_relay_open_number(
 	*out = (struct turn_relay){.port = port, .advertise = r->advertise, .pool = (uint8_t)pool};
 	out->advertise.port = number;
 	out->ports_worker = (uint8_t)s->config.worker;
-	out->is_tcp = is_tcp;
 	return 0;
 }
 
@@ -41,31 +39,31 @@ static void put_back(struct turn_server *s, size_t pool, uint16_t number, enum n
 }
 
 /* One try on one address: take a number, bind it, and its successor if that is to be kept. */
-static int try_open(struct turn_server *s, size_t pool, enum net_ports_want want,
+static int try_open(struct turn_server *s, size_t pool, const struct turn_relay_want *want,
 	struct turn_relay *out, uint8_t *token)
 {
 	uint16_t number;
-	int rc = net_ports_take(&s->ports[pool], want, &number);
+	int rc = net_ports_take(&s->ports[pool], want->ports, &number);
 
 	if (rc != 0)
 		return rc;
-	rc = turn_relay_open_number(s, pool, number, out);
+	rc = turn_relay_open_number(s, pool, number, want->is_tcp, out);
 	if (rc != 0) {
-		put_back(s, pool, number, want);
+		put_back(s, pool, number, want->ports);
 		return rc;
 	}
-	if (want != NET_PORT_EVEN_PAIR)
+	if (want->ports != NET_PORT_EVEN_PAIR)
 		return 0;
 	rc = turn_reservation_create(s, pool, (uint16_t)(number + 1), token);
 	if (rc != 0) {
 		net_port_close(out->port);
 		out->port = NULL;
-		put_back(s, pool, number, want);
+		put_back(s, pool, number, want->ports);
 	}
 	return rc;
 }
 
-int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want want,
+int turn_relay_open_in(struct turn_server *s, size_t pool, const struct turn_relay_want *want,
 	struct turn_relay *out, uint8_t *token)
 {
 	int rc = ERR_FULL;
@@ -79,8 +77,8 @@ int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want w
 }
 
 /* Starts at a random address of the family, so that load spreads, and goes on while one is full. */
-int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
-	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN])
+int turn_relay_open(struct turn_server *s, enum addr_family family,
+	const struct turn_relay_want *want, struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN])
 {
 	size_t n = s->snapshot->config.n_relays;
 	size_t start = n ? crypto_random_below((uint32_t)n) : 0;
@@ -90,7 +88,7 @@ int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_por
 		size_t pool = (start + i) % n;
 		if (s->snapshot->config.relays[pool].local.family != family)
 			continue;
-		if (s->shared && want == NET_PORT_ANY && !out->is_tcp) {
+		if (s->shared && want->ports == NET_PORT_ANY && !want->is_tcp) {
 			turn_shared_attach(s, pool, out);
 			return 0;
 		}

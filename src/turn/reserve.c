@@ -40,7 +40,7 @@ int turn_reservation_create(
 	struct turn_reservation *r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	int rc = turn_relay_open_number(s, pool, number, &r->relay);
+	int rc = turn_relay_open_number(s, pool, number, false, &r->relay);
 	if (rc != 0) {
 		free(r);
 		return rc;
@@ -121,7 +121,8 @@ static void on_answer(void *ctx, void *payload)
 	struct turn_relay r = {
 		.advertise = m->advertise, .pool = m->pool, .ports_worker = m->ports_worker};
 
-	if (m->fd >= 0 && s->config.relay_adopt(s->config.arg, m->fd, &m->local, &r.port) != 0) {
+	if (m->fd >= 0 &&
+		s->config.relay_adopt(s->config.arg, m->fd, &m->local, &r.port) != 0) {
 		r.port = NULL;
 		turn_relay_number_put(s, m->ports_worker, m->pool, m->local.port);
 	}

@@ -115,11 +115,12 @@ static struct turn_meeting *holder(
 /* The allocation's own port, made when it is first wanted. NULL: none is to be had. */
 static struct net_port *own_port(struct turn_alloc *a, struct turn_relay *r)
 {
-	struct turn_relay own = {.is_tcp = false}; /* which says what to open */
+	static const struct turn_relay_want want = {.ports = NET_PORT_ANY};
+	struct turn_relay own;
 
 	if (r->own)
 		return r->own;
-	if (turn_relay_open_in(a->server, r->pool, NET_PORT_ANY, &own, NULL) != 0)
+	if (turn_relay_open_in(a->server, r->pool, &want, &own, NULL) != 0)
 		return NULL;
 	own.port->owner = a;
 	r->own = own.port;

@@ -112,7 +112,6 @@ struct turn_relay {
 	uint64_t expires_ms;   /* each has its own lifetime (RFC 8656 §6) */
 	uint8_t pool;          /* index of the relay address */
 	uint8_t ports_worker;  /* whose port pool the number goes back to */
-	bool is_tcp;           /* PORT listens for peers */
 	bool is_shared;        /* PORT is the worker's, for all; not owned then */
 	struct net_port *own;  /* owned, of a shared relay: for peers that are met by another too;
 				  NULL until wanted */
@@ -385,16 +384,20 @@ struct turn_channel *turn_channel_restore(
 	struct turn_alloc *a, uint16_t number, const struct addr *peer, uint32_t left_ms);
 
 /* relays.c */
-/* Opens a port of FAMILY, for UDP unless OUT says TCP. With RESERVE its successor is kept under a
- * token. 0, ERR_UNSUPPORTED (no such family), ERR_FULL. */
-int turn_relay_open(struct turn_server *s, enum addr_family family, enum net_ports_want want,
-	struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN]);
+struct turn_relay_want {
+	enum net_ports_want ports;
+	bool is_tcp; /* the port listens for peers */
+};
+/* Opens a port of FAMILY. The successor of an even one that has a pair is kept under a token. 0,
+ * ERR_UNSUPPORTED (no such family), ERR_FULL. */
+int turn_relay_open(struct turn_server *s, enum addr_family family,
+	const struct turn_relay_want *want, struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN]);
 /* On the relay address POOL alone. ERR_FULL, -errno. TOKEN is for NET_PORT_EVEN_PAIR. */
-int turn_relay_open_in(struct turn_server *s, size_t pool, enum net_ports_want want,
+int turn_relay_open_in(struct turn_server *s, size_t pool, const struct turn_relay_want *want,
 	struct turn_relay *out, uint8_t *token);
-/* The port NUMBER of POOL, of the kind that OUT says. */
+/* The port NUMBER of POOL. */
 int turn_relay_open_number(
-	struct turn_server *s, size_t pool, uint16_t number, struct turn_relay *out);
+	struct turn_server *s, size_t pool, uint16_t number, bool is_tcp, struct turn_relay *out);
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);
 /* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
 void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
