@@ -248,6 +248,22 @@ struct turn_lease_grant {
 	struct flow_bucket *tenant, *subject; /* NULL: no rate limit */
 };
 
+/* Relay ports for UDP. */
+struct turn_udp_wire {
+	/*
+	 * Opens a relay port on LOCAL and has its packets brought to turn_from_peer and turn_icmp.
+	 * The server sets the port's owner. -EADDRINUSE makes it try another port.
+	 */
+	int (*open)(void *arg, const struct addr *local, struct net_port **out);
+	/* A port's socket on its way to another worker: out of P, which is freed; and into a new
+	 * port. */
+	int (*release)(void *arg, struct net_port *p);
+	int (*adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
+	/* A second descriptor of its socket, which stays open when P closes. -errno. */
+	int (*copy)(void *arg, struct net_port *p);
+	void *arg;
+};
+
 /*
  * TCP towards peers (RFC 6062): acceptors and pipes as in net.h, whose events are brought to
  * turn_tcp_*. A pipe's owner is the connection it is made for.
@@ -284,18 +300,7 @@ struct turn_server_config {
 	unsigned worker, n_workers;
 	struct turn_snapshot *snapshot; /* a count is taken */
 
-	/*
-	 * Opens a relay port on LOCAL and has its packets brought to turn_from_peer and turn_icmp.
-	 * The server sets the port's owner. -EADDRINUSE makes it try another port.
-	 */
-	int (*relay_open)(void *arg, const struct addr *local, struct net_port **out);
-
-	/* A port's socket on its way to another worker: out of P, which is freed; and into a new
-	 * port. */
-	int (*relay_release)(void *arg, struct net_port *p);
-	int (*relay_adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
-	/* A second descriptor of its socket, which stays open when P closes. -errno. */
-	int (*relay_copy)(void *arg, struct net_port *p);
+	const struct turn_udp_wire *udp;
 	/* The UDP listener on LOCAL, or NULL. */
 	struct net_port *(*listener_find)(void *arg, const struct addr *local);
 

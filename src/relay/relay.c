@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The worker: listeners, the look at the first byte, relay ports as sockets, messages. */
-#include <assert.h>
+/*
+ * The worker: what it consists of, the look at the first byte of what clients send, messages to it.
+ * Its listeners are in listener.c, its relay ports in ports.c, TCP towards peers in tcp.c.
+ */
 #include <errno.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include <sallyport/crypto.h>
 #include <sallyport/flow.h>
@@ -12,6 +13,8 @@
 #include <sallyport/stun.h>
 #include <sallyport/turn/handover.h>
 
+#include "listener.h"
+#include "ports.h"
 #include "tcp.h"
 
 static const struct metrics_row rows[RELAY_C_COUNT] = {
@@ -20,37 +23,21 @@ static const struct metrics_row rows[RELAY_C_COUNT] = {
 };
 const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
 
-struct listener {
-	struct relay *relay;           /* not owned */
-	struct net_port *port;         /* UDP without balancers; DTLS with a socket of its own */
-	struct net_proxy *proxy;       /* UDP with them */
-	struct net_listener *listener; /* TCP and TLS */
-	struct net_dtls *dtls;         /* DTLS: owned. UDP: that of its socket, not owned */
-	struct prefix_set *balancers;  /* owned; NULL: none */
-	enum auth_location location;
-	enum auth_transport transport;
-	uint32_t tenant;
-	unsigned face;
-};
-
 struct relay {
 	struct loop *loop; /* not owned */
 	struct net *net;
 	struct flow_table *flows;
 	struct turn_server *turn;
+	struct relay_listeners listeners;
+	struct relay_ports ports;
 	struct relay_tcp tcp;
 	metrics_cell *cells;
-	struct net_handler listener_handler;
-	struct net_handler dtls_handler;
-	struct net_handler relay_port_handler;
-	struct listener *listeners;
-	size_t n_listeners;
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *lease_arg;
 };
 
-/* ---- listeners ---- */
+/* ---- from clients ---- */
 
 /* A face of its own comes before a name, which a stranger may write as he likes. */
 static uint32_t tenant_of(const struct listener *l, const struct net_port *p)
@@ -66,12 +53,6 @@ static void not_turn(struct relay *r, struct net_buf *b)
 	net_buf_put(r->net, b);
 }
 
-/* The socket itself, not a balancer's session on it. */
-static struct net_port *udp_port(const struct listener *l)
-{
-	return l->proxy ? net_proxy_port(l->proxy) : l->port;
-}
-
 static void from_client(struct listener *l, struct net_port *p, struct net_buf *b)
 {
 	struct relay *r = l->relay;
@@ -81,7 +62,7 @@ static void from_client(struct listener *l, struct net_port *p, struct net_buf *
 		return;
 	}
 	/* Before STUN, whose first byte is any below 64 where there is no DTLS (RFC 7983 §7). */
-	if (b->len > 0 && l->dtls && p == udp_port(l) && net_is_dtls(b->data[0])) {
+	if (b->len > 0 && l->dtls && p == listener_udp_port(l) && net_is_dtls(b->data[0])) {
 		net_dtls_receive(l->dtls, b);
 		return;
 	}
@@ -123,62 +104,13 @@ static void on_closed(void *arg, struct net_port *p, const struct addr *client)
 	turn_client_closed(r->turn, p, client);
 }
 
-/* ---- relay ports: their owner is the TURN server's ---- */
-
-static void on_peer_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
-{
-	struct relay *r = arg;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!flow_from_peer(r->flows, p, bufs[i]))
-			turn_from_peer(r->turn, p, bufs[i]);
-	}
-}
-
-static void on_icmp(void *arg, struct net_port *p, const struct net_icmp *e)
-{
-	struct relay *r = arg;
-
-	turn_icmp(r->turn, p, e);
-}
-
-static int adopt_port(void *arg, int fd, const struct addr *local, struct net_port **out)
-{
-	struct relay *r = arg;
-
-	return net_udp_open(r->net, fd, local, &r->relay_port_handler, NULL, out);
-}
-
-static int open_port(void *arg, const struct addr *local, struct net_port **out)
-{
-	int fd;
-	int rc = net_udp_socket(local, false, 0, &fd);
-
-	return rc == 0 ? adopt_port(arg, fd, local, out) : rc;
-}
-
-static int release_port(void *arg, struct net_port *p)
-{
-	(void)arg;
-	return net_udp_detach(p);
-}
-
-static int copy_port(void *arg, struct net_port *p)
-{
-	(void)arg;
-	return net_udp_copy(p);
-}
+/* ---- for the TURN server ---- */
 
 static struct net_port *find_listener(void *arg, const struct addr *local)
 {
 	struct relay *r = arg;
 
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct net_port *p = udp_port(&r->listeners[i]);
-		if (p && r->listeners[i].transport == AUTH_UDP && addr_equal(&p->local, local))
-			return p;
-	}
-	return NULL;
+	return relay_listeners_find(&r->listeners, local);
 }
 
 static int ask_lease(void *arg, const struct turn_lease_ask *ask)
@@ -197,134 +129,10 @@ static void put_lease(void *arg, const struct turn_lease *lease)
 
 /* ---- life ---- */
 
-/* -ENOMEM. */
-static int name_balancers(struct listener *l, const struct relay_listener *from)
-{
-	int rc = 0;
-
-	if (from->n_balancers == 0)
-		return 0;
-	l->balancers = prefix_set_create();
-	if (!l->balancers)
-		return -ENOMEM;
-	for (size_t i = 0; i < from->n_balancers && rc == 0; i++)
-		rc = prefix_set_insert(l->balancers, &from->balancers[i], 1);
-	return rc;
-}
-
-static int open_udp(struct relay *r, const struct relay_config *c,
-	const struct relay_listener *from, struct listener *l)
-{
-	if (!l->balancers)
-		return net_udp_open(
-			r->net, from->fd, &from->local, &r->listener_handler, l, &l->port);
-	struct net_proxy_config n = {
-		.fd = from->fd,
-		.local = from->local,
-		.balancers = l->balancers,
-		.is_first_only = from->is_header_first_only,
-		.wheel = loop_wheel(c->loop),
-		.clock = loop_clock(c->loop),
-		.max_connections = c->max_connections,
-		.per_client = c->connections_per_client,
-	};
-	return net_proxy_open(r->net, &n, &r->listener_handler, l, &l->proxy);
-}
-
-static struct listener *find_udp(struct relay *r, const struct addr *local)
-{
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		if (l->transport == AUTH_UDP && addr_equal(&udp_port(l)->local, local))
-			return l;
-	}
-	return NULL;
-}
-
-static int open_dtls(struct relay *r, const struct relay_config *c,
-	const struct relay_listener *from, struct listener *l)
-{
-	bool is_shared = from->fd < 0;
-	struct listener *udp = is_shared ? find_udp(r, &from->local) : l;
-	int rc = 0;
-
-	assert(udp); /* whoever gives no socket names one of ours */
-	if (!is_shared)
-		rc = net_udp_open(r->net, from->fd, &from->local, &r->dtls_handler, l, &l->port);
-	if (rc != 0)
-		return rc;
-	struct net_dtls_config n = {.port = udp_port(udp),
-		.tls = from->tls,
-		.wheel = loop_wheel(c->loop),
-		.clock = loop_clock(c->loop),
-		.max_connections = c->max_connections,
-		.per_client = c->connections_per_client};
-	rc = net_dtls_create(r->net, &n, &r->listener_handler, l, &l->dtls);
-	if (rc == 0)
-		udp->dtls = l->dtls;
-	return rc;
-}
-
-static int open_listener(struct relay *r, const struct relay_config *c, size_t i)
-{
-	const struct relay_listener *from = &c->listeners[i];
-	struct listener *l = &r->listeners[i];
-
-	*l = (struct listener){.relay = r,
-		.location = from->location,
-		.transport = from->transport,
-		.tenant = from->tenant,
-		.face = from->face};
-	int rc = name_balancers(l, from);
-	if (rc != 0) {
-		if (from->fd >= 0)
-			close(from->fd);
-		return rc;
-	}
-	if (from->transport == AUTH_DTLS)
-		return open_dtls(r, c, from, l);
-	if (from->transport == AUTH_UDP)
-		return open_udp(r, c, from, l);
-	struct net_listener_config n = {
-		.fd = from->fd,
-		.local = from->local,
-		.tls = from->tls,
-		.wheel = loop_wheel(c->loop),
-		.clock = loop_clock(c->loop),
-		.max_connections = c->max_connections,
-		.per_client = c->connections_per_client,
-		.buffer_bytes = c->connection_buffer,
-		.balancers = l->balancers,
-	};
-	return net_listener_open(r->net, &n, &r->listener_handler, l, &l->listener);
-}
-
-/* Those from FIRST on. */
-static void close_sockets(const struct relay_config *c, size_t first)
-{
-	for (size_t i = first; i < c->n_listeners; i++) {
-		if (c->listeners[i].fd >= 0)
-			close(c->listeners[i].fd);
-	}
-}
-
-static int open_listeners(struct relay *r, const struct relay_config *c)
-{
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		int rc = open_listener(r, c, i);
-		r->n_listeners++;
-		/* It has taken this descriptor; those behind it are still ours. */
-		if (rc != 0) {
-			close_sockets(c, i + 1);
-			return rc;
-		}
-	}
-	return 0;
-}
-
 static int create_turn(struct relay *r, const struct relay_config *c)
 {
-	relay_tcp_init(&r->tcp, r, r->net, c->loop, c->connection_buffer);
+	relay_ports_init(&r->ports, r, r->net, r->flows);
+	relay_tcp_init(&r->tcp, r, &r->listeners, r->net, c->loop, c->connection_buffer);
 	struct turn_server_config t = {
 		.clock = loop_clock(c->loop),
 		.wheel = loop_wheel(c->loop),
@@ -335,10 +143,7 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.worker = c->worker,
 		.n_workers = c->n_workers,
 		.snapshot = c->snapshot,
-		.relay_open = open_port,
-		.relay_release = release_port,
-		.relay_adopt = adopt_port,
-		.relay_copy = copy_port,
+		.udp = &r->ports.wire,
 		.listener_find = find_listener,
 		.tcp = &r->tcp.wire,
 		.lease_ask = c->lease_ask ? ask_lease : NULL,
@@ -364,19 +169,23 @@ static struct relay *make(const struct relay_config *c)
 	r->lease_ask = c->lease_ask;
 	r->lease_put = c->lease_put;
 	r->lease_arg = c->arg;
-	r->listener_handler =
-		(struct net_handler){.packets = on_client_packets, .arg = r, .closed = on_closed};
-	r->dtls_handler = (struct net_handler){.packets = on_dtls_packets, .arg = r};
-	r->relay_port_handler =
-		(struct net_handler){.packets = on_peer_packets, .icmp = on_icmp, .arg = r};
-	r->listeners = calloc(c->n_listeners ? c->n_listeners : 1, sizeof(*r->listeners));
 	r->net = net_create(c->loop, c->net_cells);
 	if (r->net)
 		r->flows = flow_table_create(loop_clock(c->loop), r->net, c->flow_cells);
-	if (r->listeners && r->flows)
+	if (r->flows)
 		return r;
 	relay_destroy(r);
 	return NULL;
+}
+
+static int open_listeners(struct relay *r, const struct relay_config *c)
+{
+	r->listeners.relay = r;
+	r->listeners.net = r->net;
+	r->listeners.handler =
+		(struct net_handler){.packets = on_client_packets, .arg = r, .closed = on_closed};
+	r->listeners.dtls_handler = (struct net_handler){.packets = on_dtls_packets, .arg = r};
+	return relay_listeners_open(&r->listeners, c);
 }
 
 int relay_create(const struct relay_config *c, struct relay **out)
@@ -385,7 +194,7 @@ int relay_create(const struct relay_config *c, struct relay **out)
 	int rc = r ? create_turn(r, c) : -ENOMEM;
 
 	if (rc != 0) {
-		close_sockets(c, 0);
+		relay_listeners_refuse(c);
 		relay_destroy(r);
 		return rc;
 	}
@@ -398,40 +207,12 @@ int relay_create(const struct relay_config *c, struct relay **out)
 	return 0;
 }
 
-/* Before the sockets: its sessions say good-bye through them. */
-static void close_dtls(struct relay *r)
-{
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		if (l->transport == AUTH_DTLS && l->dtls)
-			net_dtls_destroy(l->dtls);
-	}
-	for (size_t i = 0; i < r->n_listeners; i++)
-		r->listeners[i].dtls = NULL;
-}
-
-static void close_listeners(struct relay *r)
-{
-	close_dtls(r);
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		if (l->port)
-			net_port_close(l->port);
-		else if (l->proxy)
-			net_proxy_close(l->proxy);
-		else if (l->listener)
-			net_listener_close(l->listener);
-		prefix_set_destroy(l->balancers);
-	}
-}
-
 void relay_destroy(struct relay *r)
 {
 	if (!r)
 		return;
 	turn_server_destroy(r->turn);
-	close_listeners(r);
-	free(r->listeners);
+	relay_listeners_close(&r->listeners);
 	flow_table_destroy(r->flows);
 	net_destroy(r->net);
 	free(r);
@@ -442,44 +223,15 @@ struct turn_server *relay_turn(struct relay *r)
 	return r->turn;
 }
 
-unsigned relay_listener_number(struct relay *r, const struct net_port *p)
-{
-	const struct listener *l = p->owner;
-
-	return (unsigned)(l - r->listeners);
-}
-
-struct net_listener *relay_listener_at(struct relay *r, unsigned number)
-{
-	assert(number < r->n_listeners); /* all workers have the same ones */
-	return r->listeners[number].listener;
-}
-
 int relay_copy_listener(struct relay *r, size_t i)
 {
-	const struct listener *l = &r->listeners[i];
-	struct net_port *p = udp_port(l);
-
-	if (!p && !l->listener)
-		return ERR_NOT_FOUND;
-	return p ? net_udp_copy(p) : net_listener_copy(l->listener);
+	return relay_listeners_copy(&r->listeners, i);
 }
 
 void relay_leave(struct relay *r)
 {
 	turn_server_leave(r->turn);
-	close_dtls(r);
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		if (l->port)
-			net_port_close(l->port);
-		if (l->proxy)
-			net_proxy_close(l->proxy);
-		if (l->listener)
-			net_listener_stop(l->listener);
-		l->port = NULL;
-		l->proxy = NULL;
-	}
+	relay_listeners_leave(&r->listeners);
 }
 
 /* ---- messages ---- */
@@ -539,14 +291,7 @@ static void on_tls(void *ctx, void *payload)
 	struct relay *r = ctx;
 	struct relay_tls *t = payload;
 
-	for (size_t i = 0; i < r->n_listeners; i++) {
-		struct listener *l = &r->listeners[i];
-		assert(l->face < RELAY_FACES_MAX);
-		if (l->transport == AUTH_TLS && t->by_face[l->face])
-			net_listener_tls_set(l->listener, t->by_face[l->face]);
-		if (l->transport == AUTH_DTLS && l->dtls && t->dtls_by_face[l->face])
-			net_dtls_tls_set(l->dtls, t->dtls_by_face[l->face]);
-	}
+	relay_listeners_tls_set(&r->listeners, t);
 	discard_tls(t);
 }
 

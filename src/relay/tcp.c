@@ -55,7 +55,7 @@ static int detach(void *arg, struct net_port *client, struct bytes again, struct
 {
 	struct relay_tcp *t = arg;
 
-	out->listener = relay_listener_number(t->relay, client);
+	out->listener = relay_listeners_number(t->listeners, client);
 	return net_conn_detach(client, again, &out->parcel);
 }
 
@@ -63,7 +63,7 @@ static void adopt(void *arg, struct turn_moved *m)
 {
 	struct relay_tcp *t = arg;
 
-	net_listener_adopt(relay_listener_at(t->relay, m->listener), &m->parcel);
+	net_listener_adopt(relay_listeners_at(t->listeners, m->listener), &m->parcel);
 }
 
 /* ---- to the TURN server ---- */
@@ -99,10 +99,11 @@ static void on_passed(void *arg, void *owner, enum net_end end, size_t n)
 	turn_tcp_passed(owner, end, n);
 }
 
-void relay_tcp_init(struct relay_tcp *t, struct relay *r, struct net *net, struct loop *loop,
-	uint32_t buffer_bytes)
+void relay_tcp_init(struct relay_tcp *t, struct relay *r, struct relay_listeners *ls,
+	struct net *net, struct loop *loop, uint32_t buffer_bytes)
 {
 	t->relay = r;
+	t->listeners = ls;
 	t->pipes = (struct net_pipe_config){
 		.net = net,
 		.wheel = loop_wheel(loop),

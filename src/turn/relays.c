@@ -21,7 +21,7 @@ int turn_relay_open_number(
 
 	local.port = number;
 	int rc = is_tcp ? s->config.tcp->listen(s->config.tcp->arg, &local, &port)
-			: s->config.relay_open(s->config.arg, &local, &port);
+			: s->config.udp->open(s->config.udp->arg, &local, &port);
 	if (rc != 0)
 		return rc;
 	port->owner = NULL;

@@ -122,7 +122,7 @@ static void on_answer(void *ctx, void *payload)
 		.advertise = m->advertise, .pool = m->pool, .ports_worker = m->ports_worker};
 
 	if (m->fd >= 0 &&
-		s->config.relay_adopt(s->config.arg, m->fd, &m->local, &r.port) != 0) {
+		s->config.udp->adopt(s->config.udp->arg, m->fd, &m->local, &r.port) != 0) {
 		r.port = NULL;
 		turn_relay_number_put(s, m->ports_worker, m->pool, m->local.port);
 	}
@@ -155,7 +155,7 @@ static void on_ask(void *ctx, void *payload)
 		m.advertise = r.advertise;
 		m.pool = r.pool;
 		m.ports_worker = r.ports_worker;
-		m.fd = s->config.relay_release(s->config.arg, r.port);
+		m.fd = s->config.udp->release(s->config.udp->arg, r.port);
 	}
 	if (loop_post(s->loops[q->asker], &answer_msg, s->servers[q->asker], &m) != 0) {
 		/* The asker's request times out; the port is free for the next one. */

@@ -42,7 +42,7 @@ int turn_shared_open(struct turn_server *s)
 	for (size_t i = 0; i < c->n_relays; i++) {
 		struct addr local = c->relays[i].local;
 		local.port = (uint16_t)(c->shared_port + s->config.worker);
-		int rc = s->config.relay_open(s->config.arg, &local, &s->shared[i]);
+		int rc = s->config.udp->open(s->config.udp->arg, &local, &s->shared[i]);
 		if (rc != 0)
 			return rc;
 		s->shared[i]->owner = NULL; /* nobody's alone */

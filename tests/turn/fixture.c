@@ -482,6 +482,11 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.detach = fake_detach,
 		.adopt = fake_adopt,
 		.arg = f};
+	f->udp = (struct turn_udp_wire){.open = relay_open,
+		.release = relay_release,
+		.adopt = relay_adopt,
+		.copy = relay_copy,
+		.arg = f};
 	struct turn_server_config t = {
 		.clock = &f->clock,
 		.wheel = &f->wheel,
@@ -492,10 +497,7 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.worker = c->worker,
 		.n_workers = c->n_workers,
 		.snapshot = f->snapshot,
-		.relay_open = relay_open,
-		.relay_release = relay_release,
-		.relay_adopt = relay_adopt,
-		.relay_copy = relay_copy,
+		.udp = &f->udp,
 		.listener_find = listener_find,
 		.ticket_key = {1, 2, 3}, /* the same for all workers */
 		.tcp = &f->tcp,

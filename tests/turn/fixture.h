@@ -91,6 +91,7 @@ struct fixture {
 
 	/* TCP towards peers. */
 	struct turn_tcp_wire tcp;
+	struct turn_udp_wire udp;
 	struct fake_pipe *pipes[PIPES_MAX]; /* oldest first */
 	size_t n_pipes;
 	int dial_code;  /* what dialling answers */

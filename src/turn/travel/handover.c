@@ -72,7 +72,7 @@ static int pack_reservation(const struct turn_reservation *r, struct pack *k)
 	be32_put(bytes + 13, r->timer.at_ms > now ? (uint32_t)(r->timer.at_ms - now) : 0);
 	bytes[17] = r->relay.pool;
 	be16_put(bytes + 18, r->relay.port->local.port);
-	int fd = s->config.relay_copy(s->config.arg, r->relay.port);
+	int fd = s->config.udp->copy(s->config.udp->arg, r->relay.port);
 	if (fd < 0)
 		return fd;
 	p.fds[0] = fd;
@@ -186,7 +186,7 @@ static int unpack_reservation(struct turn_server *s, const struct turn_parcel *p
 		return ERR_MALFORMED;
 	struct addr local = s->snapshot->config.relays[b[17]].local;
 	local.port = number;
-	rc = s->config.relay_adopt(s->config.arg, fd, &local, &port);
+	rc = s->config.udp->adopt(s->config.udp->arg, fd, &local, &port);
 	if (rc != 0)
 		return rc;
 	struct turn_relay relay = {.port = port,

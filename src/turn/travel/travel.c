@@ -120,7 +120,7 @@ static int copy_sockets(const struct turn_alloc *a, int fds[TURN_RELAYS_MAX])
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		if (!a->relays[i].port)
 			continue;
-		fds[i] = c->relay_copy(c->arg, a->relays[i].port);
+		fds[i] = c->udp->copy(c->udp->arg, a->relays[i].port);
 		if (fds[i] < 0)
 			return fds[i];
 	}
@@ -181,7 +181,7 @@ static int open_relay(struct turn_alloc *a, size_t i, const struct turn_state_re
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
 		return -errno;
-	int rc = s->config.relay_adopt(s->config.arg, copy, &from->local, &r->port);
+	int rc = s->config.udp->adopt(s->config.udp->arg, copy, &from->local, &r->port);
 	if (rc != 0) {
 		r->port = NULL;
 		return rc;
