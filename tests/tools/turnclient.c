@@ -169,6 +169,8 @@ static int await_answer(struct turnclient *c, const uint8_t tid[STUN_TID_LEN])
 			return 0;
 		}
 		c->n_stray++;
+		if (c->stray)
+			c->stray(c->stray_arg, c->packet, len);
 	}
 }
 

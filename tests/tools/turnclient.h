@@ -43,6 +43,9 @@ struct turnclient {
 	size_t request_len;
 	size_t reply_len;
 	unsigned n_stray; /* packets that were not the answer waited for */
+	/* Is given each of those, if it is set. */
+	void (*stray)(void *arg, const uint8_t *data, size_t len);
+	void *stray_arg;
 };
 
 /* Connects to SERVER from LOCAL (NULL: any). Credentials and the like are set in C afterwards. */
