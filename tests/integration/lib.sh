@@ -10,6 +10,7 @@
 #   SALLYPORTD           the daemon to test (default: that of the build tree)
 #   SALLYPORT_LONG       not empty: the long versions
 #   SALLYPORT_SANITIZED  not empty: built with a sanitizer, so memory says nothing
+#   SALLYPORT_DATAPATH   edge.datapath of all nodes: which way datagrams are relayed
 #   KEEP=1               leave the working directory behind
 
 set -u
@@ -412,6 +413,7 @@ conf() {
 	workers: ${CONF_WORKERS:-auto}
 	edge:
 	  realm: $REALM
+	${SALLYPORT_DATAPATH:+  datapath: $SALLYPORT_DATAPATH}
 	  faces:
 	    - name: external
 	      location: internet

@@ -1,0 +1,284 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What is relayed comes out as it went in: every size both ways, compared byte by byte, in order, with
+# right checksums, from peers anywhere, in and out of the node's own host, while allocations come and
+# go; and nothing passes that may not, also when the daemon has been killed. For the back end that
+# SALLYPORT_DATAPATH names. With SALLYPORT_LONG permissions are left to expire, which takes 300 s.
+# Without sanitizers: a daemon that is ten times slower loses packets under load.
+. "$(dirname "$0")/lib.sh"
+begin ethtool
+
+OUT=10.200.1.1 OUT6=fd00:200:1::1
+IN=10.200.2.1 IN6=fd00:200:2::1
+PEER=10.200.2.2 PEER6=fd00:200:2::2
+CTL=${SALLYPORTCTL:-$SALLYPORT_BUILD/sallyportctl}
+site
+# A second inside address, to be denied and revoked beside those that go on.
+address_add hq to-edge 10.200.2.3/24
+write_conf() {
+	CONF_WORKERS=2 CONF_EDGE="${1:-}" conf edge $OUT $IN $OUT6 $IN6
+}
+write_conf
+edge_start edge
+note "$("$SALLYPORTD" -V), datapath ${SALLYPORT_DATAPATH:-as it comes}"
+check "a credential is issued" credential '"location":"internet","limits":{"allocations":5000}'
+
+# tool CLIENTS_SPACE PEERS_SPACE ARGUMENTS...: relaycheck in a fresh process.
+tool() {
+	local clients=$1 peers=$2 watch=()
+	shift 2
+	[ "$clients" = ext ] && watch+=(-c to-edge)
+	[ "$peers" = hq ] && watch+=(-p to-edge)
+	timeout 60 "$TOOLS/relaycheck" -u "$CRED_USER" -w "$CRED_PASSWORD" \
+		-C "/run/netns/$RUN-$clients" -P "/run/netns/$RUN-$peers" "${watch[@]}" "$@"
+}
+# good FILE: something was relayed; nothing was lost, wrong, out of order or too much; the frames on
+# the wire were right.
+good() {
+	cat "$1"
+	grep -qE '^stats sent_up=[1-9].* lost=0 ' "$1" || return 1
+	! grep -E '^(stats|wire) ' "$1" | grep -vE '^stats .* lost=0 bad=0 |^wire .* bad=0 .*missed=0$' &&
+		has_not "$1" '=bad|^lost|done=0|no such step'
+}
+# exact CLIENTS PEERS ARGUMENTS...
+exact() {
+	tool "$@" wire >"$WORK/exact.out" 2>&1 || { cat "$WORK/exact.out"; return 1; }
+	good "$WORK/exact.out"
+}
+# wire_has FIELD AT: at that side the frames had this, at least once.
+wire_has() {
+	at_least "$(grep "^wire at=$2 " "$WORK/exact.out" | field "$1")" 1
+}
+
+# session NAME CLIENTS PEERS ARGUMENTS...: relaycheck that is driven by talk.
+session() {
+	local name=$1 clients=$2 peers=$3
+	shift 3
+	rm -f "$WORK/$name.in"
+	mkfifo "$WORK/$name.in"
+	"$TOOLS/relaycheck" -u "$CRED_USER" -w "$CRED_PASSWORD" -C "/run/netns/$RUN-$clients" \
+		-P "/run/netns/$RUN-$peers" "$@" - <"$WORK/$name.in" >"$WORK/$name.log" 2>&1 &
+	PIDS[$name]=$!
+	exec {TALK_FD}>"$WORK/$name.in"
+	TALK[$name]=$TALK_FD
+	within 10 grep -q '^open' "$WORK/$name.log"
+}
+# says NAME STEP PATTERN: what it prints to that step has a line that matches.
+says() {
+	talk "$1" "$2" >"$WORK/says.out"
+	has "$WORK/says.out" "$3"
+}
+# Its channels are never bound again: they end after 600 s, their permissions after 300 s.
+[ -z "$LONG" ] || session expires ext hq -n 4 $OUT $PEER
+EXPIRES=$((SECONDS + 302))
+
+# ---- the checks can fail ----
+
+spoilt() {
+	tool ext hq $OUT $PEER spoil >"$WORK/spoil.out" 2>&1
+	cat "$WORK/spoil.out"
+	has "$WORK/spoil.out" ' lost=2 bad=6 late=1 doubled=1 wrong=1 misplaced=1 stale=1 tos=1 ' &&
+		! good "$WORK/spoil.out" >/dev/null
+}
+check "a changed byte, a swap, a copy, a stray, one forbidden: each is told" spoilt
+
+csum_errors() {
+	local space
+	for space in ext edge hq; do
+		in_space $space cat /proc/net/snmp /proc/net/snmp6
+	done | awk '/^Udp:/ && !h { for (i = 1; i <= NF; i++) if ($i == "InCsumErrors") c = i; h = 1; next }
+		/^Udp:/ { n += $c; h = 0 } /^Udp6InCsumErrors/ { n += $2 } END { print n + 0 }'
+}
+forge() {
+	in_space edge python3 - "$(in_space ext cat /sys/class/net/to-edge/address 2>/dev/null)" <<-'PY'
+	import socket, struct
+	s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	s.bind(("to-ext", 0))
+	def total(b):
+	    n = sum(struct.unpack(">%dH" % (len(b) // 2), b))
+	    while n >> 16:
+	        n = (n & 0xffff) + (n >> 16)
+	    return n ^ 0xffff
+	def frame(checksum, length):
+	    a, b = socket.inet_aton("10.200.1.1"), socket.inet_aton("10.200.1.2")
+	    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 28, 1, 0, 64, 17, 0, a, b)
+	    ip = ip[:10] + struct.pack(">H", total(ip)) + ip[12:]
+	    return b"\xff" * 6 + b"\x02" * 6 + b"\x08\x00" + ip + struct.pack(">HHHH", 3478, 9, length, checksum)
+	s.send(frame(0x1234, 8))
+	s.send(frame(0x1234, 12))
+	PY
+}
+forged() {
+	local before after
+	before=$(csum_errors)
+	(sleep 0.5 && forge) &
+	tool ext hq $OUT $PEER "sizes to=10" "wait ms=1500" wire >"$WORK/forged.out" 2>&1
+	wait $!
+	after=$(csum_errors)
+	cat "$WORK/forged.out"
+	has "$WORK/forged.out" 'at=clients .* bad=2 bad_ip=0 bad_udp=1 .*bad_length=1' &&
+		! good "$WORK/forged.out" >/dev/null
+}
+check "a wrong checksum and a wrong length on the wire are told" forged
+CSUM_BEFORE=$(csum_errors)
+
+# ---- every size, each combination of families ----
+
+ALL="sizes from=0 to=1472 window=16"
+check "IPv4: 0..1472 bytes" exact ext hq $OUT $PEER "$ALL"
+check "IPv6: 0..1472 bytes" exact ext hq -f 6 $OUT6 $PEER6 "$ALL"
+check "IPv4 client, IPv6 peer: 0..1472 bytes" exact ext hq -f 6 $OUT $PEER6 "$ALL"
+check "IPv6 client, IPv4 peer: 0..1472 bytes" exact ext hq -f 4 $OUT6 $PEER "$ALL"
+check "one allocation with peers of both families" exact ext hq -a 6 -n 2 $OUT $PEER,$PEER6 \
+	"sizes to=1472 step=3"
+check "from relayed address to relayed address, IPv4" exact ext hq -y -n 2 $OUT $PEER "$ALL"
+check "from relayed address to relayed address, IPv6" exact ext hq -y -f 6 $OUT6 $PEER "$ALL"
+check "Send and Data indications, IPv4" exact ext hq -s $OUT $PEER "$ALL"
+check "Send and Data indications, IPv4 client, IPv6 peer" exact ext hq -s -f 6 $OUT $PEER6 \
+	"sizes to=1472 step=7"
+
+# ---- the ends on the node's own host ----
+
+check "peers on the node's host" exact ext edge $OUT $IN "$ALL"
+check "peers on the node's host, at the relay's address" exact ext edge $OUT $OUT "sizes to=1472 step=3"
+check "peers on the node's host, IPv6" exact ext edge -f 6 $OUT6 $IN6 "sizes to=1472 step=3"
+check "clients on the node's host" exact edge hq $OUT $PEER "$ALL"
+check "both on the node's host" exact edge edge $OUT $IN "$ALL"
+check "both on the node's host, across families" exact edge edge -f 6 $OUT $IN6 "sizes to=1472 step=3"
+
+# ---- checksums ----
+
+tx() {
+	in_space ext ethtool -K to-edge tx "$1" >/dev/null && in_space hq ethtool -K to-edge tx "$1" >/dev/null
+}
+check "no checksum is left to the card" tx off
+check "whole checksums, IPv4" exact ext hq $OUT $PEER "$ALL"
+check "whole checksums, IPv6" exact ext hq -f 6 $OUT6 $PEER6 "$ALL"
+check "whole checksums, IPv4 client, IPv6 peer" exact ext hq -f 6 $OUT $PEER6 "sizes to=1472 step=3"
+check "whole checksums, IPv6 client, IPv4 peer" exact ext hq -f 4 $OUT6 $PEER "sizes to=1472 step=3"
+check "no checksums over IPv4" exact ext hq -z $OUT $PEER "$ALL"
+check "no checksums over IPv4, to an IPv6 peer" exact ext hq -z -f 6 $OUT $PEER6 "$ALL"
+check "no checksums from an IPv4 peer to an IPv6 client" exact ext hq -z -f 4 $OUT6 $PEER "$ALL"
+check "checksums are left to the card again" tx on
+check "no checksums over IPv4, the card willing" exact ext hq -z $OUT $PEER "sizes to=1472 step=3"
+
+# ---- lengths ----
+
+check "fragments: 1,473..1,500 bytes" exact ext hq $OUT $PEER "sizes from=1473 to=1500"
+check "fragments: 1,420..1,480 bytes, IPv6" exact ext hq -f 6 $OUT6 $PEER6 "sizes from=1420 to=1480"
+check "fragments: 1,420..1,500 bytes, across families" exact ext hq -f 6 $OUT $PEER6 \
+	"sizes from=1420 to=1500"
+check "fragments: to 9,000 bytes" exact ext hq $OUT $PEER "sizes from=1500 to=9000 step=53 window=4"
+check "fragments: to 9,000 bytes, IPv6" exact ext hq -f 6 $OUT6 $PEER6 \
+	"sizes from=1500 to=9000 step=53 window=4"
+check "padded ChannelData" exact ext hq -l $OUT $PEER "sizes to=1472 step=3"
+check "ChannelData that is padded, short, over-long, of no channel" exact ext hq $OUT $PEER \
+	"sizes to=8" odd
+check "the same, over IPv6" exact ext hq -f 6 $OUT6 $PEER6 "sizes to=8" odd
+
+# ---- headers ----
+
+check "DSCP and ECN go with each packet" exact ext hq $OUT $PEER "$ALL tos=256"
+check "DSCP and ECN, IPv6" exact ext hq -f 6 $OUT6 $PEER6 "$ALL tos=256"
+check "DSCP and ECN, across families" exact ext hq -f 6 $OUT $PEER6 "sizes to=1472 step=3 tos=256"
+check "DSCP and ECN, across families the other way" exact ext hq -f 4 $OUT6 $PEER \
+	"sizes to=1472 step=3 tos=256"
+check "IP options" exact ext hq -o $OUT $PEER "sizes to=1472 step=7"
+check "a destination options header" exact ext hq -o -f 6 $OUT6 $PEER6 "sizes to=1400 step=7"
+# A relayed datagram is a new one (RFC 8656 §14): it does not end where the old one would have.
+check "a TTL of 1" exact ext hq -t 1 $OUT $PEER "sizes to=1472 step=7"
+check "a hop limit of 1" exact ext hq -t 1 -f 6 $OUT6 $PEER6 "sizes to=1400 step=7"
+check "a TTL of 255" exact ext hq -t 255 $OUT $PEER "sizes to=1472 step=7"
+
+# ---- while allocations come and go ----
+
+CLEAN='^stats sent_up=[1-9].* got_up=[1-9].* lost=0 bad=0 '
+# What was sent while nothing might pass has not passed.
+SILENT='^stats .* stale=0 .* dead=[1-9]'
+
+check "40 allocations, two peers each" session many ext hq -n 40 $OUT $PEER,10.200.2.3 -c to-edge -p to-edge
+says many "start rate=4000 to=1472 tos=256" start
+check "ten are deleted and made anew under load" says many "rebind count=10" 'done=10'
+check "all are refreshed" says many refresh 'done=40'
+check "twenty more" says many "rebind count=20" 'done=20'
+check "nothing is lost, nothing passed that might not" says many stop "$CLEAN.* dead=[1-9]"
+check "the frames are right" says many wire '^wire .* bad=0 .*missed=0$'
+talk_close many
+
+# reload LINES: until the daemon has taken them.
+reload() {
+	local n
+	n=$(grep -c ' reloaded ' "$WORK/edge.log")
+	write_conf "$1"
+	[ -z "${2:-}" ] || sed -i "s|^  peers: .*|  peers: $2|" "$WORK/edge.yaml"
+	kill -HUP "${PIDS[edge]}"
+	within 5 reloaded_after "$n"
+}
+reloaded_after() {
+	[ "$(grep -c ' reloaded ' "$WORK/edge.log")" -gt "$1" ]
+}
+session stays ext hq -n 10 $OUT $PEER -c to-edge -p to-edge
+talk stays "start rate=2000 to=1472" >/dev/null
+check "limits are set by a reload" reload \
+	"  limits: {allocation_rate: 50000k, subject_rate: 500000k, allocation_packets: 5000}"
+talk stays "wait ms=300" >/dev/null
+check "and lifted" reload ""
+talk stays "wait ms=300" >/dev/null
+
+# ---- what ends ends at once ----
+
+session denied ext hq -n 4 $OUT 10.200.2.3
+talk denied "start rate=1000" >/dev/null
+talk denied "wait ms=200" >/dev/null
+check "a peer is denied by a reload" reload "" '{allow: [10.200.0.0/16, "fd00:200::/32"], deny: [10.200.2.3]}'
+talk denied dead >/dev/null
+talk denied "wait ms=500" >/dev/null
+check "nothing of it passes after that" says denied stop "$SILENT"
+talk denied alive >/dev/null
+check "it is allowed again" reload ""
+check "and a new allocation relays to it" says denied "rebind count=4" 'done=4'
+says denied "start rate=1000" start
+talk denied "wait ms=200" >/dev/null
+check "without loss" says denied stop "^stats sent_up=[1-9].* lost=0 bad=0 "
+
+talk denied "start rate=1000" >/dev/null
+talk denied "wait ms=100" >/dev/null
+check "allocations are ended by Refresh" says denied end 'done=4'
+talk denied "wait ms=500" >/dev/null
+check "and nothing of them passes" says denied stop "$SILENT"
+talk_close denied
+
+STAYING_USER=$CRED_USER
+check "another credential" credential '"location":"internet","limits":{"allocations":100}'
+session revoked ext hq -n 4 $OUT $PEER
+talk revoked "start rate=1000" >/dev/null
+talk revoked "wait ms=200" >/dev/null
+check "it is revoked" "$CTL" -s "$WORK/edge.sock" credentials revoke "$CRED_USER"
+within 2 grep -q 'reason="*revoked' "$WORK/edge.log"
+talk revoked dead >/dev/null
+talk revoked "wait ms=500" >/dev/null
+check "nothing of it passes after that" says revoked stop "$SILENT"
+talk_close revoked
+
+# ---- permissions that are over, channels that are not (RFC 8656 §9, §12) ----
+
+if [ -n "$LONG" ]; then
+	talk expires "start rate=400" >/dev/null
+	sleep $((EXPIRES - SECONDS - 8)) # stays below as long
+	check "until then all passes" says expires stop "$CLEAN"
+	talk expires "start rate=400" >/dev/null
+	sleep $((EXPIRES - SECONDS))
+	talk expires "dead down" >/dev/null
+	talk expires "wait ms=3000" >/dev/null
+	check "no packet of a peer passes when its permission is over" says expires stop "$SILENT"
+	talk expires alive >/dev/null
+	check "the channels are bound again" says expires bind 'done=4'
+	talk expires "start rate=400" >/dev/null
+	talk expires "wait ms=300" >/dev/null
+	check "and all passes" says expires stop "$CLEAN"
+	talk_close expires
+fi
+check "those beside them have lost nothing in all this time" says stays stop "$CLEAN"
+check "and their frames were right" says stays wire '^wire .* bad=0 .*missed=0$'
+check "no kernel has met a wrong checksum" same "$(csum_errors)" "$CSUM_BEFORE"
+finish
