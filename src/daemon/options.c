@@ -3,9 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "options.h"
-
-#define AT(type, field) .offset = offsetof(struct type, field)
+#include "options_rows.h"
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 

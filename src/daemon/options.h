@@ -197,6 +197,8 @@ extern const struct conf_option options_tenant_table[];
 extern const struct conf_option options_key_table[];
 extern const struct conf_option options_peers_table[];
 extern const struct conf_option options_certificate_table[];
+void options_check_lifetimes(
+	struct conf_doc *doc, const uint64_t *default_s, const uint64_t *max_s);
 void options_check_keys(struct conf_doc *doc, const struct conf_list *keys);
 extern const struct conf_option options_oauth_key_table[];
 void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys);

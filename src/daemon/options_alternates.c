@@ -5,9 +5,7 @@
 #include <sallyport/stun.h>
 #include <sallyport/turn/redirect.h>
 
-#include "options.h"
-
-#define AT(type, field) .offset = offsetof(struct type, field)
+#include "options_rows.h"
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
 

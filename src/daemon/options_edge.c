@@ -6,10 +6,9 @@
 #include <sallyport/stun.h>
 
 #include "behavior.h"
-#include "options.h"
+#include "options_rows.h"
 
-#define STUNS_PORT      5349 /* of STUN over TLS and DTLS */
-#define AT(type, field) .offset = offsetof(struct type, field)
+#define STUNS_PORT 5349 /* of STUN over TLS and DTLS */
 
 static const char *const proxy_udp_names[] = {"each", "first", NULL};
 static const char *const location_names[] = {"internet", "intranet", NULL};
@@ -275,22 +274,8 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Allocations on this node at once; more get 508. 0: as many as there are "
 			"relay ports and file descriptors."},
-	{.name = "subject_allocations",
-		.type = CONF_UINT,
-		AT(options_limits, subject_allocations),
-		.max = 65535,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Allocations at once for one identity whose credential states no limit of "
-			"its own; more get 486. 0: no limit."},
-	{.name = "allocation_rate",
-		.type = CONF_RATE,
-		AT(options_limits, allocation_bps),
-		.max = 10000000000,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Rate of one allocation, each direction, unless its credential states one; "
-			"what is over is dropped and counted. 0: no limit."},
+	OPTIONS_SUBJECT_ALLOCATIONS(options_limits),
+	OPTIONS_ALLOCATION_RATE(options_limits),
 	{.name = "allocation_packets",
 		.type = CONF_UINT,
 		AT(options_limits, allocation_packets),
@@ -299,15 +284,7 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Packets a second of one allocation, each direction; what is over is "
 			"dropped and counted. 0: no limit."},
-	{.name = "subject_rate",
-		.type = CONF_RATE,
-		AT(options_limits, subject_bps),
-		.max = 1000000000000,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Rate of all allocations of one identity on this node together, each "
-			"direction. A change reaches the running allocations at once, but for "
-			"those made while there was no limit. 0: no limit."},
+	OPTIONS_SUBJECT_RATE(options_limits),
 	{.name = "node_rate",
 		.type = CONF_RATE,
 		AT(options_limits, node_bps),
@@ -360,22 +337,8 @@ static const struct conf_option limits_table[] = {
 		.text = "TCP connections with peers an allocation may have at once, those that "
 			"wait "
 			"for the client included; more get 508, and peers that come are closed."},
-	{.name = "default_lifetime",
-		.type = CONF_DURATION,
-		AT(options_limits, default_lifetime_s),
-		.min = 60,
-		.max = 86400,
-		.fallback = "10m",
-		.flags = CONF_RELOAD,
-		.text = "Lifetime of an allocation that asks for none, or for less."},
-	{.name = "max_lifetime",
-		.type = CONF_DURATION,
-		AT(options_limits, max_lifetime_s),
-		.min = 60,
-		.max = 86400,
-		.fallback = "1h",
-		.flags = CONF_RELOAD,
-		.text = "Longest lifetime granted at once; clients refresh."},
+	OPTIONS_DEFAULT_LIFETIME(options_limits),
+	OPTIONS_MAX_LIFETIME(options_limits),
 	{.name = "max_connections",
 		.type = CONF_UINT,
 		AT(options_limits, max_connections),
@@ -529,6 +492,14 @@ static void check_relay(struct conf_doc *doc, const struct options_edge *e)
 			"relay ports below 1024 are not ours; start at 1024 or above");
 }
 
+void options_check_lifetimes(struct conf_doc *doc, const uint64_t *default_s, const uint64_t *max_s)
+{
+	if (*max_s < *default_s)
+		conf_fail(doc, max_s,
+			"\"max_lifetime\" is shorter than \"default_lifetime\"; raise one or lower "
+			"the other");
+}
+
 static void check_edge(struct conf_doc *doc, void *section)
 {
 	const struct options_edge *e = section;
@@ -536,10 +507,7 @@ static void check_edge(struct conf_doc *doc, void *section)
 	check_faces(doc, e);
 	check_relay(doc, e);
 	options_alternates_check(doc, e);
-	if (e->limits.max_lifetime_s < e->limits.default_lifetime_s)
-		conf_fail(doc, &e->limits.max_lifetime_s,
-			"\"max_lifetime\" is shorter than \"default_lifetime\"; raise one or lower "
-			"the other");
+	options_check_lifetimes(doc, &e->limits.default_lifetime_s, &e->limits.max_lifetime_s);
 }
 
 const struct conf_option options_edge_table[] = {

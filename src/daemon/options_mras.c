@@ -4,9 +4,7 @@
 
 #include <sallyport/mras.h>
 
-#include "options.h"
-
-#define AT(type, field) .offset = offsetof(struct type, field)
+#include "options_rows.h"
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
 static const char *const role_names[] = {"issue", "admin", NULL};

@@ -5,9 +5,7 @@
 
 #include <sallyport/auth.h>
 
-#include "options.h"
-
-#define AT(type, field) .offset = offsetof(struct type, field)
+#include "options_rows.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
@@ -21,31 +19,9 @@ static const struct conf_option limits_table[] = {
 		.text = "Allocations of the tenant at once on this node; more get 486. Those made "
 			"while there was no limit are not counted. 0: no limit but that of "
 			"\"edge\"."},
-	{.name = "subject_allocations",
-		.type = CONF_UINT,
-		AT(options_tenant_limits, subject_allocations),
-		.max = 65535,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Allocations at once for one identity whose credential states no limit of "
-			"its own; more get 486. 0: no limit."},
-	{.name = "allocation_rate",
-		.type = CONF_RATE,
-		AT(options_tenant_limits, allocation_bps),
-		.max = 10000000000,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Rate of one allocation, each direction, unless its credential states one; "
-			"what is over is dropped and counted. 0: no limit."},
-	{.name = "subject_rate",
-		.type = CONF_RATE,
-		AT(options_tenant_limits, subject_bps),
-		.max = 1000000000000,
-		.fallback = "0",
-		.flags = CONF_RELOAD,
-		.text = "Rate of all allocations of one identity on this node together, each "
-			"direction. A change reaches the running allocations at once, but for "
-			"those made while there was no limit. 0: no limit."},
+	OPTIONS_SUBJECT_ALLOCATIONS(options_tenant_limits),
+	OPTIONS_ALLOCATION_RATE(options_tenant_limits),
+	OPTIONS_SUBJECT_RATE(options_tenant_limits),
 	{.name = "tenant_rate",
 		.type = CONF_RATE,
 		AT(options_tenant_limits, tenant_bps),
@@ -54,22 +30,8 @@ static const struct conf_option limits_table[] = {
 		.flags = CONF_RELOAD,
 		.text = "Rate of all allocations of the tenant on this node together, in the same "
 			"way. 0: no limit."},
-	{.name = "default_lifetime",
-		.type = CONF_DURATION,
-		AT(options_tenant_limits, default_lifetime_s),
-		.min = 60,
-		.max = 86400,
-		.fallback = "10m",
-		.flags = CONF_RELOAD,
-		.text = "Lifetime of an allocation that asks for none, or for less."},
-	{.name = "max_lifetime",
-		.type = CONF_DURATION,
-		AT(options_tenant_limits, max_lifetime_s),
-		.min = 60,
-		.max = 86400,
-		.fallback = "1h",
-		.flags = CONF_RELOAD,
-		.text = "Longest lifetime granted at once; clients refresh."},
+	OPTIONS_DEFAULT_LIFETIME(options_tenant_limits),
+	OPTIONS_MAX_LIFETIME(options_tenant_limits),
 	{.name = NULL},
 };
 
@@ -259,10 +221,7 @@ static void check_tenant(
 		conf_warn(doc, &t->name,
 			"no client can be of this tenant: no face names it, and it has neither "
 			"\"hosts\" nor \"by_key\"");
-	if (t->limits.max_lifetime_s < t->limits.default_lifetime_s)
-		conf_fail(doc, &t->limits.max_lifetime_s,
-			"\"max_lifetime\" is shorter than \"default_lifetime\"; raise one or lower "
-			"the other");
+	options_check_lifetimes(doc, &t->limits.default_lifetime_s, &t->limits.max_lifetime_s);
 }
 
 void options_check_tenants(struct conf_doc *doc, const struct options *o)
