@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <openssl/ec.h>
 #include <openssl/pem.h>
+#include <sallyport/crypto.h>
+
 #include "pki.h"
 
 void pki_dir_create(struct pki_dir *d)
@@ -152,6 +154,30 @@ void pki_issuer_fini(struct pki_issuer *ca)
 X509 *pki_issue(const struct pki_issuer *ca, const struct pki_request *r)
 {
 	return build(r, X509_get_subject_name(ca->cert), ca->key);
+}
+
+struct ssl_ctx_st *pki_server(bool is_datagram)
+{
+	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
+	struct ssl_ctx_st *server = NULL;
+	struct pki_issuer ca;
+	struct pki_dir dir;
+	pki_dir_create(&dir);
+	pki_issuer_init(&ca, "test CA");
+	EVP_PKEY *key = pki_ec_key();
+	X509 *cert = pki_issue(&ca, &(struct pki_request){.name = "edge", .key = key, .serial = 2});
+	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
+		.private_key = pki_path(&dir, "key.pem", key_path),
+		.has_stun_alpn = true,
+		.is_datagram = is_datagram};
+	pki_write_cert(c.certificate, cert);
+	pki_write_pkcs8(c.private_key, key);
+	assert(crypto_tls_server_create(&c, &server, why) == 0);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	pki_issuer_fini(&ca);
+	pki_dir_remove(&dir);
+	return server;
 }
 
 X509_CRL *pki_revoke(const struct pki_issuer *ca, long serial)

@@ -49,6 +49,8 @@ struct pki_request {
 	long serial;
 };
 X509 *pki_issue(const struct pki_issuer *ca, const struct pki_request *r);
+/* A server's context for TLS or DTLS, with a certificate of its own; leaves no file behind. */
+struct ssl_ctx_st *pki_server(bool is_datagram);
 X509_CRL *pki_revoke(const struct pki_issuer *ca, long serial);
 
 /* Appends a name of type GEN_DNS, GEN_URI or GEN_EMAIL; TEXT may hold anything. */

@@ -38,19 +38,7 @@ static void keep(struct crypto_dtls_wire *w, struct bytes datagram)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	struct pki_issuer ca;
-	struct pki_dir dir;
-	pki_dir_create(&dir);
-	pki_issuer_init(&ca, "edge");
-	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
-		.private_key = pki_path(&dir, "key.pem", key_path),
-		.is_datagram = true};
-	pki_write_cert(c.certificate, ca.cert);
-	pki_write_pkcs8(c.private_key, ca.key);
-	assert_int_equal(crypto_tls_server_create(&c, &f->ctx, why), 0);
-	pki_issuer_fini(&ca);
-	pki_dir_remove(&dir);
+	f->ctx = pki_server(true);
 	f->method = crypto_dtls_method_create();
 	assert_non_null(f->method);
 	f->from_client.wire.send = f->from_server.wire.send = keep;

@@ -70,22 +70,9 @@ static void on_packets(void *arg, struct net_port *p, struct net_buf **bufs, siz
 static struct ssl_ctx_st *context(void)
 {
 	static struct ssl_ctx_st *ctx;
-	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	struct pki_issuer ca;
-	struct pki_dir dir;
 
-	if (ctx)
-		return ctx;
-	pki_dir_create(&dir);
-	pki_issuer_init(&ca, "edge");
-	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
-		.private_key = pki_path(&dir, "key.pem", key_path),
-		.is_datagram = true};
-	pki_write_cert(c.certificate, ca.cert);
-	pki_write_pkcs8(c.private_key, ca.key);
-	must(crypto_tls_server_create(&c, &ctx, why) == 0);
-	pki_issuer_fini(&ca);
-	pki_dir_remove(&dir);
+	if (!ctx)
+		ctx = pki_server(true);
 	return ctx;
 }
 

@@ -6,16 +6,15 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "../crypto/pki.h"
-
-static uint64_t openssl_now_ms;
+static const struct clock before; /* whoever else asks */
+static const struct clock *openssl_clock = &before;
 
 /* OpenSSL asks for the time by this name, and finds this one before that of the C library. */
 int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 {
 	(void)zone;
-	tv->tv_sec = (time_t)(openssl_now_ms / 1000);
-	tv->tv_usec = (suseconds_t)(openssl_now_ms % 1000 * 1000);
+	tv->tv_sec = (time_t)(openssl_clock->mono_ms / 1000);
+	tv->tv_usec = (suseconds_t)(openssl_clock->mono_ms % 1000 * 1000);
 	return 0;
 }
 
@@ -53,63 +52,9 @@ static const struct net_port_ops udp_ops = {udp_send, NULL};
 
 /* ---- the server ---- */
 
-static void on_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
-{
-	struct fixture *f = arg;
-
-	f->port = p;
-	for (size_t i = 0; i < n; i++) {
-		f->n_messages++;
-		f->heard_len = bufs[i]->len;
-		memcpy(f->heard, bufs[i]->data, bufs[i]->len);
-		if (f->is_echo)
-			net_port_send(p, bufs[i]);
-		else
-			net_buf_put(f->net, bufs[i]);
-	}
-	if (f->is_closing)
-		net_port_close(p);
-}
-
-static void on_closed(void *arg, struct net_port *p, const struct addr *peer)
-{
-	struct fixture *f = arg;
-	struct net_buf *b = net_buf_get(f->net);
-
-	assert_int_equal(peer->family, ADDR_IPV4);
-	f->port = NULL;
-	f->n_closed++;
-	net_port_send(p, b); /* nothing comes of it, and nothing is lost */
-}
-
-struct ssl_ctx_st *make_server(void)
-{
-	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	struct ssl_ctx_st *server = NULL;
-	struct pki_issuer ca;
-	struct pki_dir dir;
-
-	pki_dir_create(&dir);
-	pki_issuer_init(&ca, "test CA");
-	EVP_PKEY *key = pki_ec_key();
-	X509 *cert = pki_issue(&ca, &(struct pki_request){.name = "edge", .key = key, .serial = 2});
-	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
-		.private_key = pki_path(&dir, "key.pem", key_path),
-		.has_stun_alpn = true,
-		.is_datagram = true};
-	pki_write_cert(c.certificate, cert);
-	pki_write_pkcs8(c.private_key, key);
-	assert_int_equal(crypto_tls_server_create(&c, &server, why), 0);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	pki_issuer_fini(&ca);
-	pki_dir_remove(&dir);
-	return server;
-}
-
 void open_dtls(struct fixture *f, uint32_t max_connections)
 {
-	struct ssl_ctx_st *tls = make_server();
+	struct ssl_ctx_st *tls = pki_server(true);
 	struct net_dtls_config c = {.port = &f->udp,
 		.tls = tls,
 		.wheel = &f->wheel,
@@ -122,16 +67,9 @@ void open_dtls(struct fixture *f, uint32_t max_connections)
 
 int rig_setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = fixture_create();
 
-	assert_non_null(f);
-	f->loop = loop_create("test", 16);
-	f->net = net_create(f->loop, f->cells);
-	assert_non_null(f->net);
-	f->clock.mono_ms = 1000000;
-	openssl_now_ms = f->clock.mono_ms;
-	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
-	f->handler = (struct net_handler){.packets = on_packets, .arg = f, .closed = on_closed};
+	openssl_clock = &f->clock;
 	f->udp = (struct net_port){.ops = &udp_ops, .id = 1};
 	assert_int_equal(addr_parse("198.51.100.1:5349", 0, &f->udp.local), 0);
 	f->method = crypto_dtls_method_create();
@@ -146,31 +84,10 @@ int rig_teardown(void **state)
 	struct fixture *f = *state;
 
 	net_dtls_destroy(f->dtls);
-	assert_int_equal(metrics_get(f->cells, NET_C_CONNECTIONS), 0);
-	assert_int_equal(f->wheel.count, 0);
-	/* Every buffer has come back: a worker's are all there. */
-	for (size_t i = 0; i < 256; i++)
-		assert_non_null(net_buf_get(f->net));
-	net_destroy(f->net);
-	loop_destroy(f->loop);
+	openssl_clock = &before;
 	crypto_dtls_method_destroy(f->method);
-	free(f);
+	fixture_destroy(f);
 	return 0;
-}
-
-uint64_t counted(struct fixture *f, enum net_counter row)
-{
-	return metrics_get(f->cells, row);
-}
-
-void wait_ms(struct fixture *f, uint64_t ms)
-{
-	for (uint64_t end = f->clock.mono_ms + ms; f->clock.mono_ms < end;) {
-		uint64_t left = end - f->clock.mono_ms;
-		f->clock.mono_ms += left < WHEEL_TICK_MS ? left : WHEEL_TICK_MS;
-		openssl_now_ms = f->clock.mono_ms;
-		wheel_advance(&f->wheel, f->clock.mono_ms);
-	}
 }
 
 void server_hears(struct fixture *f, const struct datagram *d)

@@ -7,29 +7,10 @@
 #ifndef TESTS_NET_DTLS_RIG_H
 #define TESTS_NET_DTLS_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rig.h"
 
-#include <cmocka.h>
 #include <openssl/ssl.h>
 #include <sallyport/crypto.h>
-#include <sallyport/net.h>
-
-#define WIRE_MAX 64
-
-struct datagram {
-	struct addr peer; /* the client's end */
-	size_t len;
-	uint8_t data[2048];
-};
-
-/* What is under way in one direction, oldest first. */
-struct wire {
-	size_t n;
-	struct datagram list[WIRE_MAX];
-};
 
 struct client {
 	struct fixture *f;
@@ -38,33 +19,10 @@ struct client {
 	SSL *ssl;
 };
 
-struct fixture {
-	struct loop *loop;
-	struct net *net;
-	metrics_cell cells[NET_C_COUNT];
-	struct clock clock;
-	struct wheel wheel;
-	struct net_handler handler;
-	struct net_port udp; /* the fake */
-	struct net_dtls *dtls;
-	struct bio_method_st *method; /* of the clients */
-	struct wire to_server, to_client;
-	size_t longest_to_client;
-	struct net_port *port; /* of the newest session that has spoken */
-	size_t n_messages, n_closed;
-	uint8_t heard[20000]; /* the last message */
-	size_t heard_len;
-	bool is_echo, is_closing; /* what the handler does */
-};
-
 int rig_setup(void **state);
 int rig_teardown(void **state);
 
-struct ssl_ctx_st *make_server(void);
 void open_dtls(struct fixture *f, uint32_t max_connections);
-uint64_t counted(struct fixture *f, enum net_counter row);
-/* Time passes: timers of the server go off, and OpenSSL sees it. */
-void wait_ms(struct fixture *f, uint64_t ms);
 
 /* A client at 192.0.2.1:PORT. client_fini says nothing on the wire. */
 void client_init(struct client *c, struct fixture *f, uint16_t port);

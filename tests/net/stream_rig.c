@@ -10,34 +10,6 @@
 
 #include <event2/event.h>
 
-static void on_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
-{
-	struct fixture *f = arg;
-
-	f->port = p;
-	f->n_messages += n;
-	for (size_t i = 0; i < n; i++) {
-		f->from = bufs[i]->addr;
-		if (f->is_echo)
-			net_port_send(p, bufs[i]);
-		else
-			net_buf_put(f->net, bufs[i]);
-	}
-	if (f->is_closing)
-		net_port_close(p);
-}
-
-static void on_closed(void *arg, struct net_port *p, const struct addr *peer)
-{
-	struct fixture *f = arg;
-	struct net_buf *b = net_buf_get(f->net);
-
-	f->gone = *peer;
-	f->port = NULL;
-	f->n_closed++;
-	net_port_send(p, b); /* nothing comes of it, and nothing is lost */
-}
-
 void expect_proxies(struct fixture *f)
 {
 	struct prefix loopback;
@@ -70,18 +42,9 @@ void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_s
 
 int rig_setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = fixture_create();
 
-	assert_non_null(f);
-	f->loop = loop_create("test", 16);
-	f->net = net_create(f->loop, f->cells);
-	assert_non_null(f->net);
-	f->clock.mono_ms = 1000000;
-	wheel_init(&f->wheel, f->clock.mono_ms, NULL);
-	f->handler = (struct net_handler){.packets = on_packets, .arg = f, .closed = on_closed};
 	f->client = -1;
-	log_fd_set(-1);
-	alarm(60);
 	*state = f;
 	return 0;
 }
@@ -90,16 +53,12 @@ int rig_teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	alarm(0);
 	if (f->client >= 0)
 		close(f->client);
 	if (f->listener)
 		net_listener_close(f->listener);
-	assert_int_equal(metrics_get(f->cells, NET_C_CONNECTIONS), 0);
 	prefix_set_destroy(f->balancers);
-	net_destroy(f->net);
-	loop_destroy(f->loop);
-	free(f);
+	fixture_destroy(f);
 	return 0;
 }
 
@@ -117,22 +76,11 @@ void turn_now(struct fixture *f)
 	net_flush(f->net);
 }
 
-uint64_t counted(struct fixture *f, enum net_counter row)
-{
-	return metrics_get(f->cells, row);
-}
-
 void until(struct fixture *f, enum net_counter row, uint64_t n)
 {
 	while (counted(f, row) < n)
 		turn(f);
 	assert_int_equal(counted(f, row), n);
-}
-
-void wait_ms(struct fixture *f, uint64_t ms)
-{
-	f->clock.mono_ms += ms;
-	wheel_advance(&f->wheel, f->clock.mono_ms);
 }
 
 /* ---- the client's side ---- */

@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * A listener on loopback and a client of it. The clock is a number, the wheel is the test's; an
- * alarm ends a test whose bytes do not come.
+ * A listener on loopback and a client of it; an alarm ends a test whose bytes do not come.
  */
 #ifndef TESTS_NET_STREAM_RIG_H
 #define TESTS_NET_STREAM_RIG_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <sallyport/net.h>
+#include "rig.h"
 
 #define BINDING                                                                                    \
 	"\x00\x01\x00\x00\x21\x12\xa4\x42"                                                         \
@@ -21,24 +14,6 @@
 	"\x40\x01\x00\x05"                                                                         \
 	"hello"                                                                                    \
 	"\0\0\0"
-
-struct fixture {
-	struct loop *loop;
-	struct net *net;
-	metrics_cell cells[NET_C_COUNT];
-	struct clock clock;
-	struct wheel wheel;
-	struct net_handler handler;
-	struct net_listener *listener;
-	struct addr local;
-	uint32_t per_client;          /* of the listener; 0: no limit */
-	struct prefix_set *balancers; /* of the listener; NULL: none */
-	struct net_port *port;        /* of the newest connection that has spoken */
-	struct addr from, gone;       /* who sent the last message, whose connection ended last */
-	size_t n_messages, n_closed;
-	bool is_echo, is_closing; /* what the handler does */
-	int client;
-};
 
 int rig_setup(void **state);
 int rig_teardown(void **state);
@@ -52,10 +27,8 @@ void open_listener(struct fixture *f, uint32_t max_connections, struct ssl_ctx_s
 void turn(struct fixture *f);
 /* One round of those that are there. */
 void turn_now(struct fixture *f);
-uint64_t counted(struct fixture *f, enum net_counter row);
 /* Rounds until the counter is N, and not more. */
 void until(struct fixture *f, enum net_counter row, uint64_t n);
-void wait_ms(struct fixture *f, uint64_t ms);
 
 int dial(struct fixture *f);
 int dial_from(struct fixture *f, const char *ip);

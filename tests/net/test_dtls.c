@@ -159,6 +159,7 @@ static void a_close_notify_ends_the_session(void **state)
 
 	assert_int_equal(counted(f, NET_C_END_CLIENT), 1);
 	assert_int_equal(f->n_closed, 1);
+	assert_true(addr_equal(&f->gone, &c.addr));
 	assert_int_equal(counted(f, NET_C_CONNECTIONS), 0);
 	client_fini(&c);
 }
@@ -317,7 +318,7 @@ static void a_new_context_is_for_new_sessions(void **state)
 
 	client_init(&old, f, 1111);
 	shake_hands(f, &old);
-	struct ssl_ctx_st *newer = make_server();
+	struct ssl_ctx_st *newer = pki_server(true);
 	net_dtls_tls_set(f->dtls, newer);
 	crypto_tls_destroy(newer);
 	client_init(&young, f, 2222);

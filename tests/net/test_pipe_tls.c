@@ -221,19 +221,25 @@ static void a_cut_connection_ends_the_peers(void **state)
 
 /* ---- from one listener to another ---- */
 
+struct mover {
+	struct fixture *f;
+	struct net_parcel parcel;
+};
+
 static void detach(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
 {
-	struct net_parcel *parcel = arg;
+	struct mover *m = arg;
 
 	assert_int_equal(n, 1);
-	assert_int_equal(net_conn_detach(p, bytes_of(bufs[0]->data, bufs[0]->len), parcel), 0);
+	assert_int_equal(net_conn_detach(p, bytes_of(bufs[0]->data, bufs[0]->len), &m->parcel), 0);
+	net_buf_put(m->f->net, bufs[0]);
 }
 
 static void a_session_goes_on_at_another_listener(void **state)
 {
 	struct fixture *f = *state;
 	struct net_handler echo = f->handler;
-	struct net_parcel parcel = {.fd = -1};
+	struct mover m = {.f = f, .parcel = {.fd = -1}};
 	struct net_listener *first;
 	uint8_t heard[40];
 	struct tls t;
@@ -242,14 +248,14 @@ static void a_session_goes_on_at_another_listener(void **state)
 	open_tls(f, &t);
 	shake_hands(f, &t);
 	f->handler.packets = detach;
-	f->handler.arg = &parcel;
+	f->handler.arg = &m;
 	say_tls(f, &t, BINDING BINDING, 40);
-	while (parcel.fd < 0)
+	while (m.parcel.fd < 0)
 		turn(f);
 	f->handler = echo;
 	first = f->listener;
 	open_listener(f, 10, t.server);
-	net_listener_adopt(f->listener, &parcel);
+	net_listener_adopt(f->listener, &m.parcel);
 
 	hear_tls(f, &t, heard, 40);
 	assert_memory_equal(heard, BINDING BINDING, 40);

@@ -10,8 +10,6 @@
 
 #include <sallyport/crypto.h>
 
-#include "../crypto/pki.h"
-
 static void messages_go_both_ways(void **state)
 {
 	static const char text[] = BINDING CHANNEL;
@@ -35,7 +33,7 @@ static void a_balancers_header_comes_before_the_handshake(void **state)
 {
 	static const char header[] = "PROXY TCP4 192.0.2.7 203.0.113.1 40000 5349\r\n";
 	struct fixture *f = *state;
-	struct tls t = {.server = make_server(), .context = SSL_CTX_new(TLS_client_method())};
+	struct tls t = {.server = pki_server(false), .context = SSL_CTX_new(TLS_client_method())};
 	char heard[20], client[ADDR_TEXT_LEN];
 	uint8_t first[8192];
 
@@ -213,7 +211,7 @@ static void a_new_context_is_for_new_connections(void **state)
 	f->is_echo = true;
 	shake_hands(f, &t);
 	X509 *first = SSL_get1_peer_certificate(t.client);
-	struct ssl_ctx_st *newer = make_server();
+	struct ssl_ctx_st *newer = pki_server(false);
 	net_listener_tls_set(f->listener, newer);
 	crypto_tls_destroy(newer);
 	say_tls(f, &t, text, 20);

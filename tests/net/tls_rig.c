@@ -6,32 +6,6 @@
 
 #include <sallyport/crypto.h>
 
-#include "../crypto/pki.h"
-
-struct ssl_ctx_st *make_server(void)
-{
-	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	struct ssl_ctx_st *server = NULL;
-	struct pki_issuer ca;
-	struct pki_dir dir;
-
-	pki_dir_create(&dir);
-	pki_issuer_init(&ca, "test CA");
-	EVP_PKEY *key = pki_ec_key();
-	X509 *cert = pki_issue(&ca, &(struct pki_request){.name = "edge", .key = key, .serial = 2});
-	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
-		.private_key = pki_path(&dir, "key.pem", key_path),
-		.has_stun_alpn = true};
-	pki_write_cert(c.certificate, cert);
-	pki_write_pkcs8(c.private_key, key);
-	assert_int_equal(crypto_tls_server_create(&c, &server, why), 0);
-	X509_free(cert);
-	EVP_PKEY_free(key);
-	pki_issuer_fini(&ca);
-	pki_dir_remove(&dir);
-	return server;
-}
-
 void dial_tls(struct fixture *f, struct tls *t)
 {
 	f->client = dial(f);
@@ -42,7 +16,7 @@ void dial_tls(struct fixture *f, struct tls *t)
 
 void open_tls(struct fixture *f, struct tls *t)
 {
-	*t = (struct tls){.server = make_server(), .context = SSL_CTX_new(TLS_client_method())};
+	*t = (struct tls){.server = pki_server(false), .context = SSL_CTX_new(TLS_client_method())};
 	open_listener(f, 10, t->server);
 	dial_tls(f, t);
 	until(f, NET_C_ACCEPTED_TLS, 1);

@@ -13,8 +13,6 @@ struct tls {
 	SSL *client;
 };
 
-/* A server's context with a certificate of its own. */
-struct ssl_ctx_st *make_server(void);
 /* A client that has connected and said nothing; OPEN_TLS makes the listener too. */
 void dial_tls(struct fixture *f, struct tls *t);
 void open_tls(struct fixture *f, struct tls *t);

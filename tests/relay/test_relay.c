@@ -375,25 +375,6 @@ static void first_byte_decides(void **state)
 
 /* ---- DTLS ---- */
 
-static struct ssl_ctx_st *make_dtls(void)
-{
-	char cert_path[PKI_PATH_LEN], key_path[PKI_PATH_LEN], why[CRYPTO_WHY_LEN];
-	struct ssl_ctx_st *ctx = NULL;
-	struct pki_issuer ca;
-	struct pki_dir dir;
-	pki_dir_create(&dir);
-	pki_issuer_init(&ca, "edge");
-	struct crypto_tls_config c = {.certificate = pki_path(&dir, "cert.pem", cert_path),
-		.private_key = pki_path(&dir, "key.pem", key_path),
-		.is_datagram = true};
-	pki_write_cert(c.certificate, ca.cert);
-	pki_write_pkcs8(c.private_key, ca.key);
-	assert_int_equal(crypto_tls_server_create(&c, &ctx, why), 0);
-	pki_issuer_fini(&ca);
-	pki_dir_remove(&dir);
-	return ctx;
-}
-
 /* A worker with three listeners: UDP, DTLS on the same socket, DTLS alone at DTLS_ONLY. */
 static void start_dtls(struct worker *w, struct addr *dtls_only)
 {
@@ -405,7 +386,7 @@ static void start_dtls(struct worker *w, struct addr *dtls_only)
 	l[1].local = w->listener = l[0].local;
 	l[2].fd = make_socket(&l[2].local);
 	*dtls_only = l[2].local;
-	l[1].tls = l[2].tls = make_dtls();
+	l[1].tls = l[2].tls = pki_server(true);
 	c.listeners = l;
 	c.n_listeners = 3;
 	c.n_workers = 1;
