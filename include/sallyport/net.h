@@ -162,6 +162,18 @@ struct net_handler {
  */
 int net_udp_socket(const struct addr *local, bool reuseport, uint32_t rcvbuf_bytes, int *fd);
 
+/*
+ * The last of the process's descriptors are kept back: relay ports leave some for connections, and
+ * both leave some for the API, the operator's socket and files. The kernel gives the lowest number
+ * that is free, so a descriptor's number says how many are in use. 0: FD may be used so; else it is
+ * closed and -EMFILE returned. The limit is the one in force when N was made.
+ */
+enum net_descriptor_use {
+	NET_FOR_RELAY,
+	NET_FOR_CONNECTION
+};
+int net_descriptor_admit(const struct net *n, enum net_descriptor_use use, int fd);
+
 /* Takes FD (closed on failure too). -ENOMEM, -errno. */
 int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h,
 	void *owner, struct net_port **out);

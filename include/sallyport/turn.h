@@ -136,6 +136,14 @@ bool turn_peer_is_allowed(const struct turn_snapshot *s, const struct addr *peer
 
 /* ---- server ---- */
 
+/* What a relay port could not be had for want of. */
+enum turn_lack {
+	TURN_LACK_DESCRIPTORS,
+	TURN_LACK_PORTS, /* the range of every address is in use */
+	TURN_LACK_OTHER, /* the kernel's refusal: memory, an address that is gone */
+	TURN_LACKS,
+};
+
 enum turn_counter {
 	TURN_C_BINDING,
 	TURN_C_BINDING_CLASSIC,
@@ -178,6 +186,8 @@ enum turn_counter {
 	TURN_C_SEND_DROPPED, /* Send indication without permission, or malformed */
 	TURN_C_PEER_DROPPED, /* datagram of a peer without permission, or too long for a message */
 	TURN_C_NO_BUFFER,
+	TURN_C_NO_RELAY_PORT, /* + enum turn_lack */
+	TURN_C_NO_RELAY_PORT_LAST = TURN_C_NO_RELAY_PORT + TURN_LACKS - 1,
 	TURN_C_LIMITED_CHALLENGE, /* refusals to strangers, over the rate of their prefix */
 	TURN_C_LIMITED_BINDING,
 	TURN_C_SHARED_OWN_PORT,

@@ -53,6 +53,10 @@ static bool accept_one(struct net_acceptor *a)
 			pause_accepting(a);
 		return false;
 	}
+	if (net_descriptor_admit(c->net, NET_FOR_RELAY, fd) != 0) {
+		pause_accepting(a);
+		return false;
+	}
 	if (addr_from_sockaddr((struct sockaddr *)&ss, len, &peer) != 0) {
 		close(fd);
 		return true;

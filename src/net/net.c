@@ -131,6 +131,7 @@ struct net *net_create(struct loop *loop, metrics_cell *cells)
 	n->dirty_tail = &n->dirty;
 	list_init(&n->dirty_conns);
 	net_clients_init(&n->clients);
+	net_descriptors_init(n);
 	loop_deferred_init(&n->flush, flush_turn, n);
 	n->rx = net_rx_create();
 	n->tx = net_tx_create();

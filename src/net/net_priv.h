@@ -55,10 +55,12 @@ struct net {
 	uint32_t n_conns;
 	struct net_clients clients;
 	struct log_limit log_proxy;
+	int descriptor_end[2]; /* by enum net_descriptor_use: the first number that is kept back */
 	struct net_rx *rx;
 	struct net_tx *tx;
 };
 
+void net_descriptors_init(struct net *n);
 struct net_rx *net_rx_create(void);
 void net_rx_destroy(struct net_rx *rx);
 struct net_tx *net_tx_create(void);

@@ -139,6 +139,8 @@ static int dial(const struct net_pipe_config *c, const struct addr *local, const
 	int fd, one = 1, size = (int)(c->buffer_bytes / 2);
 	int rc = net_tcp_socket(local, true, &fd);
 
+	if (rc == 0)
+		rc = net_descriptor_admit(c->net, NET_FOR_RELAY, fd);
 	if (rc != 0)
 		return rc;
 	rc = net_stream_keep_alive(fd);

@@ -82,6 +82,10 @@ static bool accept_one(struct net_listener *l)
 	int fd = accept4(l->config.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0) {
+		if (net_descriptor_admit(l->net, NET_FOR_CONNECTION, fd) != 0) {
+			pause_accepting(l);
+			return false;
+		}
 		if (addr_from_sockaddr((struct sockaddr *)&ss, len, &peer) == 0)
 			(void)net_conn_open(l, fd, &peer); /* counts a refusal itself */
 		else

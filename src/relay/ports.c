@@ -32,9 +32,12 @@ static int adopt_port(void *arg, int fd, const struct addr *local, struct net_po
 
 static int open_port(void *arg, const struct addr *local, struct net_port **out)
 {
+	struct relay_ports *ps = arg;
 	int fd;
 	int rc = net_udp_socket(local, false, 0, &fd);
 
+	if (rc == 0)
+		rc = net_descriptor_admit(ps->net, NET_FOR_RELAY, fd);
 	return rc == 0 ? adopt_port(arg, fd, local, out) : rc;
 }
 

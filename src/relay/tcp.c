@@ -21,6 +21,8 @@ static int listen_on(void *arg, const struct addr *local, struct net_port **out)
 		return rc;
 	close(fd);
 	rc = net_tcp_socket(local, true, &fd);
+	if (rc == 0)
+		rc = net_descriptor_admit(t->pipes.net, NET_FOR_RELAY, fd);
 	return rc == 0 ? net_acceptor_open(&t->pipes, fd, local, out) : rc;
 }
 

@@ -88,6 +88,15 @@ static const struct metrics_row rows[TURN_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[TURN_C_NO_BUFFER] = {"sallyport_turn_ignored_total", "reason=\"no_buffer\"",
 		METRICS_COUNTER, NULL},
+	[TURN_C_NO_RELAY_PORT +
+		TURN_LACK_DESCRIPTORS] = {"sallyport_turn_relay_ports_refused_total",
+		"reason=\"descriptors\"", METRICS_COUNTER,
+		"Relay ports that could not be had: the process may open no more "
+		"descriptors, the range is in use, or the kernel refused."},
+	[TURN_C_NO_RELAY_PORT + TURN_LACK_PORTS] = {"sallyport_turn_relay_ports_refused_total",
+		"reason=\"ports\"", METRICS_COUNTER, NULL},
+	[TURN_C_NO_RELAY_PORT + TURN_LACK_OTHER] = {"sallyport_turn_relay_ports_refused_total",
+		"reason=\"other\"", METRICS_COUNTER, NULL},
 	[TURN_C_LIMITED_CHALLENGE] = {"sallyport_turn_replies_limited_total", "kind=\"challenge\"",
 		METRICS_COUNTER,
 		"Requests of strangers left without an answer because their network drew too "

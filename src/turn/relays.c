@@ -84,7 +84,7 @@ int turn_relay_open(struct turn_server *s, enum addr_family family,
 	size_t start = n ? crypto_random_below((uint32_t)n) : 0;
 	int rc = ERR_UNSUPPORTED;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !turn_shortage_is_everywhere(rc); i++) {
 		size_t pool = (start + i) % n;
 		if (s->snapshot->config.relays[pool].local.family != family)
 			continue;
@@ -96,10 +96,10 @@ int turn_relay_open(struct turn_server *s, enum addr_family family,
 		if (rc == 0)
 			return 0;
 	}
-	if (rc != ERR_UNSUPPORTED)
-		log_debug(
-			LOG_TURN, "no relay port", "family=%u error=\"%s\"", family, err_text(rc));
-	return rc == ERR_UNSUPPORTED ? rc : ERR_FULL;
+	if (rc == ERR_UNSUPPORTED)
+		return rc;
+	turn_shortage_tell(s, rc);
+	return ERR_FULL;
 }
 
 /* ---- ports of other workers ---- */

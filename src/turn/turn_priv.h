@@ -11,7 +11,7 @@
  *   shared.c     one port for all            snapshot.c   what a reload replaces
  *   replies.c    answers per source prefix   tenant.c     whose rules are in force
  *   bursts.c     two log lines for many      redirect.c   new clients sent elsewhere
- *   binding.c    Binding, RFC 5780
+ *   binding.c    Binding, RFC 5780           shortage.c   no relay port to be had
  *   travel/      allocations that travel
  *   tcp.h        TCP relaying, and its files
  */
@@ -22,6 +22,7 @@
 
 #include "bursts.h"
 #include "replies.h"
+#include "shortage.h"
 
 #define TURN_PERMISSION_MS    (300 * 1000) /* RFC 8656 §9 */
 #define TURN_CHANNEL_MS       (600 * 1000) /* RFC 8656 §12 */
@@ -226,6 +227,7 @@ struct turn_server {
 	struct loop *const *loops;
 	struct turn_replies *replies;
 	struct turn_bursts bursts;
+	struct turn_shortage shortages[TURN_LACKS];
 	struct turn_redirect *redirect; /* owned; NULL: new clients are welcome */
 	bool is_ending;                 /* other workers are not written to any more */
 };

@@ -26,7 +26,7 @@ measure() {
 }
 both() {
 	measure "$1" -P $PEER
-	measure "$1-wrong" -b -w wrong -s 198.19.0.0/16
+	measure "$1-wrong" -b -w wrong -f 20000
 }
 median() {
 	grep "^$1 $2 " "$WORK/rounds" | grep -oE "cpu_us_each=[0-9.]+" | cut -d= -f2 | sort -n |

@@ -28,10 +28,12 @@
 #include "rawudp.h"
 
 static const char USAGE[] =
-	"usage: turncrowd -u USER -w PASSWORD [-n COUNT] [-j UNDER_WAY] [-s PREFIX] [-p PID]\n"
+	"usage: turncrowd -u USER -w PASSWORD [-n COUNT] [-j UNDER_WAY] [-s PREFIX] [-f PORT] [-p "
+	"PID]\n"
 	"                 [-l LIFETIME] [-P PEER[:PORT]] [-b] [-k] [-e] SERVER[:PORT]\n"
 	"  -n  clients (default 1000)          -j  requests under way at once (default 32)\n"
-	"  -s  their addresses (default 198.18.0.0/15), a /24 for each 256th, ports from 1024 on\n"
+	"  -s  their addresses (default 198.18.0.0/15), in turn in each /24 of it\n"
+	"  -f  and their ports, from here on (default 1024)\n"
 	"  -p  the server's process, whose processor time is read\n"
 	"  -P  each has a permission and a channel for this peer\n"
 	"  -b  the password is wrong: a second 401 is what is expected, and the last phase\n"
@@ -44,7 +46,6 @@ static const char USAGE[] =
 #define PACKET_MAX   1024
 #define NONCE_MAX    96
 #define NETWORKS     512 /* the /24s of 198.18.0.0/15; a smaller prefix uses those it has */
-#define FIRST_PORT   1024
 #define RETRY_MS     500
 #define TRIES        6
 #define CHANNEL      0x4000
@@ -82,6 +83,7 @@ struct crowd {
 	char realm[128];
 	uint32_t base, mask;
 	uint32_t n, n_slots;
+	uint32_t first_port;
 	uint32_t lifetime_s;
 	int pid;
 	bool has_peer, is_wrong, is_kept, is_left;
@@ -121,7 +123,7 @@ static uint32_t networks(const struct crowd *c)
 
 static uint32_t source_of(const struct crowd *c, uint32_t i, uint16_t *port)
 {
-	*port = (uint16_t)(FIRST_PORT + i / networks(c));
+	*port = (uint16_t)(c->first_port + i / networks(c));
 	return c->base | (((i % networks(c)) << 8 | 1) & c->mask);
 }
 
@@ -417,6 +419,9 @@ static int parse_one(struct crowd *c, int option, char *text)
 		return 0;
 	case 's':
 		return rawudp_parse_prefix(text, &c->base, &c->mask);
+	case 'f':
+		c->first_port = number;
+		return 0;
 	case 'p':
 		c->pid = (int)number;
 		return 0;
@@ -444,13 +449,13 @@ static int parse(int argc, char **argv, struct crowd *c)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "u:w:n:j:s:p:l:P:bke")) != -1) {
+	while ((option = getopt(argc, argv, "u:w:n:j:s:f:p:l:P:bke")) != -1) {
 		if (parse_one(c, option, optarg) != 0)
 			return ERR_MALFORMED;
 	}
 	if (argc - optind != 1 || !c->username.data || !c->password.data || c->n == 0 ||
 		c->n_slots == 0 || c->n_slots > 1 << 20 ||
-		c->n / networks(c) > UINT16_MAX - FIRST_PORT ||
+		c->first_port + c->n / networks(c) > UINT16_MAX ||
 		addr_parse(argv[optind], STUN_PORT, &c->server) != 0)
 		return ERR_MALFORMED;
 	return rawudp_is_test_address(&c->server) ? 0 : ERR_DENIED;
@@ -472,7 +477,8 @@ int main(int argc, char **argv)
 
 	if (!c)
 		return 1;
-	*c = (struct crowd){.n = 1000, .n_slots = 32, .base = 0xc6120000, .mask = 0x1ffff};
+	*c = (struct crowd){
+		.n = 1000, .n_slots = 32, .first_port = 1024, .base = 0xc6120000, .mask = 0x1ffff};
 	int rc = parse(argc, argv, c);
 	if (rc != 0) {
 		fprintf(stderr, "turncrowd: %s\n%s", err_text(rc), USAGE);
