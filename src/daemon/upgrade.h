@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Replacing the daemon while it works (docs/upgrade.md): the side that hands over, behind a Unix
- * socket of its own, and the side that takes over. Main thread. What they say: upgrade_wire.h.
+ * socket of its own, and the side that takes over. Main thread. What they say: upgrade/wire.h.
  */
 #ifndef DAEMON_UPGRADE_H
 #define DAEMON_UPGRADE_H

@@ -17,10 +17,10 @@
 
 #include <event2/event.h>
 
+#include "../process.h"
+#include "../upgrade.h"
 #include "handover.h"
-#include "process.h"
-#include "upgrade.h"
-#include "upgrade_wire.h"
+#include "wire.h"
 
 #define STEP_S 10
 

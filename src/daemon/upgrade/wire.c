@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "upgrade_wire.h"
+#include "wire.h"
 
 #define HEADER_LEN  8
 #define MESSAGE_MAX (TURN_PARCEL_MAX + 2)

@@ -4,7 +4,7 @@
 
 #include "handover.h"
 
-#include "workers_priv.h"
+#include "../workers_priv.h"
 
 /* Messages cause messages; after so many rounds it is not the last word that is missed. */
 #define ROUNDS_MAX 64

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../src/daemon/upgrade_wire.h"
+#include "../../../src/daemon/upgrade/wire.h"
 
 struct pair {
 	int a, b;

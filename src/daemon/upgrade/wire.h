@@ -23,7 +23,7 @@
 
 #include <sallyport/turn/handover.h>
 
-#include "settings.h"
+#include "../settings.h"
 
 #define UPGRADE_VERSION 1u
 

@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../upgrade.h"
 #include "handover.h"
-#include "upgrade.h"
-#include "upgrade_wire.h"
+#include "wire.h"
 
 #define STEP_S 10
 

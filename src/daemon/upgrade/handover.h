@@ -5,7 +5,7 @@
 
 #include <sallyport/turn/handover.h>
 
-#include "workers.h"
+#include "../workers.h"
 
 /*
  * All threads stop, and what they have said to each other is delivered. Packets wait in the kernel.
