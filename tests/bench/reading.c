@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Readings: processor time of the server, of a core and of ourselves, the server's memory, and
+ * latencies by bucket. A core is busy when it is neither idle nor taken away by the hypervisor:
+ * kernels without time accounting for interrupts charge those to whoever they interrupt, so the
+ * time of a process alone says little.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "load.h"
+
+uint64_t load_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* All threads that live; those of a server do. */
+static uint64_t process_ns(int pid)
+{
+	char path[300];
+	uint64_t sum = 0, ns;
+	struct dirent *entry;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	DIR *dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid, entry->d_name);
+		FILE *f = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
+		if (f && fscanf(f, "%" SCNu64, &ns) == 1)
+			sum += ns;
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return sum;
+}
+
+static void read_core(int core, uint64_t *idle_ns, uint64_t *steal_ns)
+{
+	uint64_t v[8] = {0};
+	char line[512], name[16];
+	FILE *f = fopen("/proc/stat", "re");
+
+	snprintf(name, sizeof(name), "cpu%d ", core);
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, name, strlen(name)) == 0)
+			(void)sscanf(line + strlen(name), /* what is missing stays 0 */
+				"%" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+				" %" SCNu64 " %" SCNu64 " %" SCNu64,
+				&v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]);
+	}
+	if (f)
+		fclose(f);
+	/* user nice system idle iowait irq softirq steal; guest time is within user */
+	uint64_t tick_ns = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+	*idle_ns = (v[3] + v[4]) * tick_ns;
+	*steal_ns = v[7] * tick_ns;
+}
+
+static uint64_t rss_kb(int pid)
+{
+	char path[64], line[256];
+	uint64_t kb = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f) && sscanf(line, "Rss: %" SCNu64 " kB", &kb) != 1)
+		;
+	if (f)
+		fclose(f);
+	return kb;
+}
+
+void cpu_read(const struct load_config *c, struct cpu_reading *out)
+{
+	uint64_t idle_ns;
+
+	memset(out, 0, sizeof(*out));
+	if (c->pid > 0) {
+		out->server_ns = process_ns(c->pid);
+		out->rss_kb = rss_kb(c->pid);
+	}
+	out->self_ns = process_ns((int)getpid());
+	out->time_ns = load_now_ns();
+	if (c->core >= 0) {
+		read_core(c->core, &idle_ns, &out->core_steal_ns);
+		out->core_busy_ns = out->time_ns - idle_ns - out->core_steal_ns;
+	}
+}
+
+static unsigned bucket_of(uint64_t ns)
+{
+	unsigned shift = 0;
+
+	while (ns >> shift >= 128)
+		shift++;
+	unsigned bucket = shift * 64 + (unsigned)(ns >> shift); /* 64..127 from the second row on */
+	return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
+}
+
+void histogram_add(struct histogram *h, uint64_t ns)
+{
+	h->count++;
+	h->sum_ns += ns;
+	if (ns > h->max_ns)
+		h->max_ns = ns;
+	h->buckets[bucket_of(ns)]++;
+}
+
+/* The middle of the bucket that the wanted one is in. */
+double histogram_us(const struct histogram *h, double percent)
+{
+	uint64_t wanted = (uint64_t)((double)h->count * percent / 100), n = 0;
+
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		n += h->buckets[i];
+		if (n > wanted || (n == h->count && n > 0)) {
+			unsigned shift = i < 128 ? 0 : i / 64 - 1;
+			uint64_t low = (uint64_t)(i - shift * 64) << shift;
+			double ns = (double)low + (double)((1u << shift) - 1) / 2;
+			return ns / 1000;
+		}
+	}
+	return 0;
+}
