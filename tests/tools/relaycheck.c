@@ -269,7 +269,7 @@ static bool rebind(struct run *r, struct client *k)
 		}
 		run_ms(r, 3);
 	}
-	if (!client_allocate(k) || !client_bind(k))
+	if (!client_allocate(k))
 		return false;
 	dead_set(k, false);
 	return true;
@@ -291,11 +291,6 @@ static void each(struct run *r, bool (*fn)(struct client *), const char *name)
 	for (unsigned i = 0; i < r->check.n_clients; i++)
 		n += fn(&r->check.clients[i]);
 	printf("%s done=%u of=%u\n", name, n, r->check.n_clients);
-}
-
-static bool client_anew(struct client *k)
-{
-	return client_allocate(k) && client_bind(k);
 }
 
 static void end_all(struct run *r)
@@ -419,7 +414,7 @@ static void step(struct run *r, char *text)
 	else if (strcmp(name, "end") == 0)
 		end_all(r);
 	else if (strcmp(name, "allocate") == 0)
-		each(r, client_anew, name);
+		each(r, client_allocate, name);
 	else if (strcmp(name, "odd") == 0)
 		odd_all(r);
 	else if (strcmp(name, "spoil") == 0)

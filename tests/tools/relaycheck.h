@@ -107,8 +107,11 @@ void flow_send_raw(struct client *k, const uint8_t *data, size_t len, uint8_t to
 /* Reads what there is at both ends, at most WAIT_MS; false when nothing came. */
 bool flow_poll(struct check *c, int wait_ms);
 
-/* The client's allocation: asked for with what the options say, with a channel (or permission) for
- * each peer; ended; refreshed. False when the server did not agree. */
+/*
+ * The client's allocation: asked for as the options say, with a channel (or permission) for each
+ * peer; the same bound again; ended; refreshed. When the peer is a client too, that one's as well.
+ * False when the server did not agree.
+ */
 bool client_allocate(struct client *k);
 bool client_bind(struct client *k);
 bool client_end(struct client *k);

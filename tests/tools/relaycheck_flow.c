@@ -166,7 +166,7 @@ static bool ask(struct client *k, unsigned method, turnclient_add_fn *add, void 
 	return false;
 }
 
-bool client_allocate(struct client *k)
+static bool allocate(struct client *k)
 {
 	size_t offset = 0;
 	struct stun_attr a;
@@ -183,7 +183,7 @@ bool client_allocate(struct client *k)
 	return true;
 }
 
-bool client_bind(struct client *k)
+static bool bind_all(struct client *k)
 {
 	unsigned method = k->check->uses_send ? STUN_CREATE_PERMISSION : STUN_CHANNEL_BIND;
 
@@ -194,14 +194,42 @@ bool client_bind(struct client *k)
 	return true;
 }
 
-bool client_end(struct client *k)
+static bool end(struct client *k)
 {
 	return ask(k, STUN_REFRESH, add_end, NULL);
 }
 
-bool client_refresh(struct client *k)
+static bool refresh(struct client *k)
 {
 	return ask(k, STUN_REFRESH, NULL, NULL);
+}
+
+/* The client, and with it the one that stands where its peer does. */
+static bool both(struct client *k, bool (*fn)(struct client *))
+{
+	struct client *far = k->flows[0]->far;
+
+	return fn(k) && (!far || fn(far));
+}
+
+bool client_allocate(struct client *k)
+{
+	return both(k, allocate) && both(k, bind_all);
+}
+
+bool client_bind(struct client *k)
+{
+	return both(k, bind_all);
+}
+
+bool client_end(struct client *k)
+{
+	return both(k, end);
+}
+
+bool client_refresh(struct client *k)
+{
+	return both(k, refresh);
 }
 
 /* ---- all of them ---- */
@@ -248,8 +276,7 @@ void flow_open_all(struct check *c)
 		for (unsigned p = 0; p < per_client; p++)
 			open_flow(c, k, p);
 		struct client *far = k->flows[0]->far;
-		if (!client_allocate(k) || (far && !client_allocate(far)) || !client_bind(k) ||
-			(far && !client_bind(far)))
+		if (!client_allocate(k))
 			exit(1);
 		set_odd(c, k->turn.fd, c->server.family);
 		watch(c, k->turn.fd, 0x10000 + i);
