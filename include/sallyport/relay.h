@@ -50,6 +50,8 @@ struct relay_config {
 	metrics_cell *net_cells, *flow_cells, *turn_cells, *relay_cells;
 	metrics_cell *tenant_cells; /* as in struct turn_server_config */
 	/* As in struct turn_server_config. */
+	bool (*lease_try)(
+		void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant);
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;

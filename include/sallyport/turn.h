@@ -317,9 +317,12 @@ struct turn_server_config {
 	const struct turn_tcp_wire *tcp; /* NULL: TCP is not relayed, whatever the snapshot says */
 
 	/*
-	 * Leases. ASK returns 0 and answers later with turn_lease_answer, or a negative code. PUT
-	 * gives a granted lease back and cannot fail. NULL: nothing is limited by them.
+	 * Leases. TRY decides at once, or does nothing and returns false (NULL: always); then ASK
+	 * returns 0 and answers later with turn_lease_answer, or a negative code. PUT gives a
+	 * granted lease back and cannot fail. NULL: nothing is limited by them.
 	 */
+	bool (*lease_try)(
+		void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant);
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;

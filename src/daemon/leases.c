@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Leases by message: what the ledger is asked and answers, and the workers' clerks. */
+/* The workers' clerks; and leases by message, when the ledger is busy. */
 #include <stdlib.h>
 
 #include "leases.h"
@@ -12,7 +12,8 @@ struct leases {
 };
 
 struct lease_clerk {
-	struct leases *ledger; /* not owned; an address for messages, never looked into */
+	struct leases *leases; /* not owned; but for the ledger an address for messages alone */
+	struct ledger *ledger; /* not owned; tried, never waited for */
 	struct loop *worker;   /* not owned */
 	struct list held_back; /* leases the full mailbox would not take back yet */
 	struct wheel_timer retry;
@@ -86,7 +87,7 @@ static void try_again(struct wheel_timer *t, void *arg)
 	(void)arg;
 	while (!list_is_empty(&c->held_back)) {
 		struct held *h = CONTAINER_OF(c->held_back.next, struct held, link);
-		if (loop_post(c->ledger->loop, &put_msg, c->ledger, &h->lease) != 0)
+		if (loop_post(c->leases->loop, &put_msg, c->leases, &h->lease) != 0)
 			break;
 		list_remove(&h->link);
 		free(h);
@@ -102,7 +103,8 @@ struct lease_clerk *lease_clerk_create(struct leases *l, struct loop *worker)
 
 	if (!c)
 		return NULL;
-	c->ledger = l;
+	c->leases = l;
+	c->ledger = l->ledger;
 	c->worker = worker;
 	list_init(&c->held_back);
 	wheel_timer_init(&c->retry, try_again);
@@ -121,18 +123,26 @@ void lease_clerk_destroy(struct lease_clerk *c)
 	free(c);
 }
 
+bool lease_clerk_try(void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant)
+{
+	struct lease_clerk *c = arg;
+
+	return ledger_try_take(c->ledger, ask, grant);
+}
+
 int lease_clerk_ask(void *arg, const struct turn_lease_ask *ask)
 {
 	struct lease_clerk *c = arg;
 
-	return loop_post(c->ledger->loop, &ask_msg, c->ledger, ask);
+	return loop_post(c->leases->loop, &ask_msg, c->leases, ask);
 }
 
 void lease_clerk_put(void *arg, const struct turn_lease *lease)
 {
 	struct lease_clerk *c = arg;
 
-	if (loop_post(c->ledger->loop, &put_msg, c->ledger, lease) == 0)
+	if (ledger_try_put(c->ledger, lease) ||
+		loop_post(c->leases->loop, &put_msg, c->leases, lease) == 0)
 		return;
 	struct held *h = calloc(1, sizeof(*h));
 	if (!h) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ledger of the node: who holds how many allocations, and the buckets they share. */
+#include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
@@ -29,6 +31,7 @@ struct entry {
 };
 
 struct ledger {
+	pthread_mutex_t lock; /* of all below but NODE */
 	struct hash_key key;
 	struct hash_table entries;
 	struct turn_snapshot *snapshot; /* counted; NULL: no rates */
@@ -151,7 +154,7 @@ static void put_one(struct ledger *l, const struct key *key)
 	free_entry(&e->link, NULL);
 }
 
-void ledger_put(struct ledger *l, const struct turn_lease *lease)
+static void put_all(struct ledger *l, const struct turn_lease *lease)
 {
 	for (enum scope scope = SCOPE_NODE; scope <= SCOPE_SUBJECT; scope++) {
 		struct key key = key_of(lease, scope);
@@ -160,7 +163,7 @@ void ledger_put(struct ledger *l, const struct turn_lease *lease)
 	}
 }
 
-void ledger_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn_lease_grant *g)
+static void take_all(struct ledger *l, const struct turn_lease_ask *ask, struct turn_lease_grant *g)
 {
 	const uint32_t limits[] = {ask->node_limit, ask->tenant_limit, ask->subject_limit};
 	struct flow_bucket **const buckets[] = {NULL, &g->tenant, &g->subject};
@@ -175,7 +178,7 @@ void ledger_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn
 			continue;
 		struct entry *e = take_one(l, &key, limits[scope]);
 		if (!e) {
-			ledger_put(l, &taken);
+			put_all(l, &taken);
 			/* RFC 8656 §7.2: 486 is the user's quota, 508 the server's lack. */
 			g->code = scope == SCOPE_NODE ? STUN_INSUFFICIENT_CAPACITY
 						      : STUN_QUOTA_REACHED;
@@ -185,6 +188,54 @@ void ledger_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn
 		if (buckets[scope])
 			*buckets[scope] = e->bucket;
 	}
+}
+
+/* ---- for any thread ---- */
+
+static void lock(struct ledger *l)
+{
+	int rc = pthread_mutex_lock(&l->lock);
+
+	assert(rc == 0);
+}
+
+static void unlock(struct ledger *l)
+{
+	int rc = pthread_mutex_unlock(&l->lock);
+
+	assert(rc == 0);
+}
+
+void ledger_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn_lease_grant *g)
+{
+	lock(l);
+	take_all(l, ask, g);
+	unlock(l);
+}
+
+bool ledger_try_take(struct ledger *l, const struct turn_lease_ask *ask, struct turn_lease_grant *g)
+{
+	if (pthread_mutex_trylock(&l->lock) != 0)
+		return false;
+	take_all(l, ask, g);
+	unlock(l);
+	return true;
+}
+
+void ledger_put(struct ledger *l, const struct turn_lease *lease)
+{
+	lock(l);
+	put_all(l, lease);
+	unlock(l);
+}
+
+bool ledger_try_put(struct ledger *l, const struct turn_lease *lease)
+{
+	if (pthread_mutex_trylock(&l->lock) != 0)
+		return false;
+	put_all(l, lease);
+	unlock(l);
+	return true;
 }
 
 /* A bucket that has a rate no more stays, for those who hold it; it lets everything through. */
@@ -198,10 +249,15 @@ static void set_rate(struct hash_node *n, void *arg)
 
 void ledger_snapshot(struct ledger *l, struct turn_snapshot *s)
 {
-	turn_snapshot_put(l->snapshot);
+	struct turn_snapshot *old;
+
+	lock(l);
+	old = l->snapshot;
 	l->snapshot = turn_snapshot_get(s);
-	flow_bucket_rate_set(l->node, turn_snapshot_kbps(s, FLOW_LIMIT_NODE, TURN_TENANT_DEFAULT));
 	hash_table_each(&l->entries, set_rate, l);
+	unlock(l);
+	turn_snapshot_put(old);
+	flow_bucket_rate_set(l->node, turn_snapshot_kbps(s, FLOW_LIMIT_NODE, TURN_TENANT_DEFAULT));
 }
 
 /* ---- life ---- */
@@ -213,7 +269,8 @@ struct ledger *ledger_create(unsigned n_workers)
 	if (!l)
 		return NULL;
 	l->node = flow_bucket_create(0);
-	if (!l->node) {
+	if (!l->node || pthread_mutex_init(&l->lock, NULL) != 0) {
+		flow_bucket_destroy(l->node);
 		free(l);
 		return NULL;
 	}
@@ -231,6 +288,7 @@ void ledger_destroy(struct ledger *l)
 	hash_table_fini(&l->entries);
 	turn_snapshot_put(l->snapshot);
 	flow_bucket_destroy(l->node);
+	(void)pthread_mutex_destroy(&l->lock); /* nobody holds it any more */
 	free(l);
 }
 

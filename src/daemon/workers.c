@@ -144,6 +144,7 @@ static int make_relay(
 		.turn_cells = metrics_set_cells(m, &turn_counters, i),
 		.tenant_cells = metrics_set_cells(m, &tenant_counters, i),
 		.relay_cells = metrics_set_cells(m, &relay_counters, i),
+		.lease_try = lease_clerk_try,
 		.lease_ask = lease_clerk_ask,
 		.lease_put = lease_clerk_put,
 		.arg = w->clerk,

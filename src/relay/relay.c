@@ -32,6 +32,8 @@ struct relay {
 	struct relay_ports ports;
 	struct relay_tcp tcp;
 	metrics_cell *cells;
+	bool (*lease_try)(
+		void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant);
 	int (*lease_ask)(void *arg, const struct turn_lease_ask *ask);
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *lease_arg;
@@ -113,6 +115,13 @@ static struct net_port *find_listener(void *arg, const struct addr *local)
 	return relay_listeners_find(&r->listeners, local);
 }
 
+static bool try_lease(void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant)
+{
+	struct relay *r = arg;
+
+	return r->lease_try(r->lease_arg, ask, grant);
+}
+
 static int ask_lease(void *arg, const struct turn_lease_ask *ask)
 {
 	struct relay *r = arg;
@@ -146,6 +155,7 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 		.udp = &r->ports.wire,
 		.listener_find = find_listener,
 		.tcp = &r->tcp.wire,
+		.lease_try = c->lease_try ? try_lease : NULL,
 		.lease_ask = c->lease_ask ? ask_lease : NULL,
 		.lease_put = c->lease_put ? put_lease : NULL,
 		.arg = r,
@@ -166,6 +176,7 @@ static struct relay *make(const struct relay_config *c)
 		return NULL;
 	r->loop = c->loop;
 	r->cells = c->relay_cells;
+	r->lease_try = c->lease_try;
 	r->lease_ask = c->lease_ask;
 	r->lease_put = c->lease_put;
 	r->lease_arg = c->arg;

@@ -212,7 +212,7 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 {
 	struct turn_server *s = a->server;
 
-	if (!a->pending) {
+	if (a->granted_s > 0) { /* else it never began */
 		log_end(a, why);
 		turn_tenant_count(s, a->tenant->id, TURN_T_TO_PEER, a->account.bytes[FLOW_UP]);
 		turn_tenant_count(s, a->tenant->id, TURN_T_TO_CLIENT, a->account.bytes[FLOW_DOWN]);

@@ -335,7 +335,7 @@ void turn_allocate_reserved(struct turn_alloc *a, struct turn_relay r)
 	finish(a, &a->pending->origin, &a->pending->wish);
 }
 
-/* A lease first, when anything is limited that only another thread can count: the allocations and
+/* A lease first, when anything is limited that is counted over all workers: the allocations and
  * rates of the whole node. */
 static void start(struct turn_alloc *a, const struct turn_request *req, const struct turn_wish *w)
 {
@@ -357,6 +357,15 @@ static void start(struct turn_alloc *a, const struct turn_request *req, const st
 		return;
 	}
 	memcpy(ask.lease.subject, a->subject, sizeof(ask.lease.subject));
+	struct turn_lease_grant grant;
+	if (s->config.lease_try && s->config.lease_try(s->config.arg, &ask, &grant)) {
+		struct stun_refusal r = turn_lease_hold(a, &ask.lease, &grant);
+		if (r.code != 0)
+			fail(a, &req->origin, r);
+		else
+			open_or_take(a, &req->origin, w);
+		return;
+	}
 	if (!wait_for_answer(a, &req->origin, w) || s->config.lease_ask(s->config.arg, &ask) != 0)
 		fail(a, &req->origin, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
 }

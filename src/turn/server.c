@@ -301,6 +301,20 @@ static void tell_quota(struct turn_server *s, const struct turn_alloc *a)
 		a->tenant->name, s->config.worker);
 }
 
+struct stun_refusal turn_lease_hold(
+	struct turn_alloc *a, const struct turn_lease *lease, const struct turn_lease_grant *grant)
+{
+	if (grant->code == STUN_QUOTA_REACHED)
+		tell_quota(a->server, a);
+	if (grant->code != 0)
+		return turn_refuse(grant->code);
+	a->lease = *lease;
+	if (flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant) != 0 ||
+		flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject) != 0)
+		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);
+	return TURN_GRANTED;
+}
+
 void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
 	const struct turn_lease_grant *grant)
 {
@@ -312,17 +326,9 @@ void turn_lease_answer(struct turn_server *s, const struct turn_lease_ask *ask,
 			s->config.lease_put(s->config.arg, &ask->lease);
 		return;
 	}
-	if (grant->code != 0) {
-		if (grant->code == STUN_QUOTA_REACHED)
-			tell_quota(s, a);
-		turn_allocate_fail(a, turn_refuse(grant->code));
-		return;
-	}
-	a->lease = ask->lease;
-	if (flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant) != 0 ||
-		flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject) != 0) {
-		turn_allocate_fail(a, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
-		return;
-	}
-	turn_allocate_resume(a);
+	struct stun_refusal r = turn_lease_hold(a, &ask->lease, grant);
+	if (r.code != 0)
+		turn_allocate_fail(a, r);
+	else
+		turn_allocate_resume(a);
 }

@@ -470,6 +470,9 @@ struct turn_alloc *turn_shared_host(
 
 /* server.c */
 struct turn_alloc *turn_pending_find(struct turn_server *s, uint64_t ticket);
+/* What was decided of LEASE, asked for A: A holds it, or is refused so. */
+struct stun_refusal turn_lease_hold(
+	struct turn_alloc *a, const struct turn_lease *lease, const struct turn_lease_grant *grant);
 
 /* tenant.c */
 /* Fills in S's tenants and what chooses them. ERR_EXISTS, -ENOMEM; S is finished in any case. */

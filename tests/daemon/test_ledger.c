@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The ledger: limits to the one, buckets that live as long as somebody holds them. */
+#include <pthread.h>
 #include <setjmp.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -235,6 +237,63 @@ static void reload_changes_the_rates_of_those_who_hold_them(void **state)
 	assert_int_equal(flow_bucket_kbps(with.subject), 0);
 }
 
+/* ---- many threads ---- */
+
+#define THREADS 4
+#define ROUNDS  5000
+#define LIMIT   3
+
+struct counting {
+	struct ledger *ledger;
+	atomic_int *held;
+	unsigned granted, exceeded, by_trying;
+};
+
+/* As a worker does it: what cannot be had at once goes the way on which one waits. */
+static void *count_and_give_back(void *arg)
+{
+	struct counting *c = arg;
+	struct turn_lease_ask a = of_subject(1, LIMIT);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct turn_lease_grant g = {.code = 999};
+		if (ledger_try_take(c->ledger, &a, &g))
+			c->by_trying++;
+		else
+			ledger_take(c->ledger, &a, &g);
+		if (g.code != 0)
+			continue;
+		c->granted++;
+		if (atomic_fetch_add(c->held, 1) >= LIMIT)
+			c->exceeded++;
+		atomic_fetch_sub(c->held, 1);
+		if (!ledger_try_put(c->ledger, &a.lease))
+			ledger_put(c->ledger, &a.lease);
+	}
+	return NULL;
+}
+
+static void limit_holds_to_the_one_among_threads(void **state)
+{
+	struct fixture *f = *state;
+	atomic_int held = 0;
+	struct counting c[THREADS];
+	pthread_t threads[THREADS];
+	for (unsigned i = 0; i < THREADS; i++) {
+		c[i] = (struct counting){.ledger = f->ledger, .held = &held};
+		assert_int_equal(pthread_create(&threads[i], NULL, count_and_give_back, &c[i]), 0);
+	}
+	rates(f, 1000, 0, 0); /* meanwhile a reload */
+	for (unsigned i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+	for (unsigned i = 0; i < THREADS; i++) {
+		assert_int_equal(c[i].exceeded, 0);
+		assert_true(c[i].granted > 0);
+		assert_true(c[i].by_trying > 0);
+	}
+	assert_int_equal(ledger_entries(f->ledger), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -248,6 +307,7 @@ int main(void)
 		T(allocations_of_a_subject_share_a_bucket),
 		T(tenant_has_a_bucket_for_all_its_subjects),
 		T(reload_changes_the_rates_of_those_who_hold_them),
+		T(limit_holds_to_the_one_among_threads),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

@@ -336,6 +336,14 @@ static int lease_ask(void *arg, const struct turn_lease_ask *ask)
 	return 0;
 }
 
+static bool lease_try(void *arg, const struct turn_lease_ask *ask, struct turn_lease_grant *grant)
+{
+	struct fixture *f = arg;
+	f->n_tried++;
+	*grant = (struct turn_lease_grant){.code = f->try_code};
+	return f->is_at_once;
+}
+
 static void lease_put(void *arg, const struct turn_lease *lease)
 {
 	struct fixture *f = arg;
@@ -505,6 +513,7 @@ static void make_server(struct fixture *f, const struct fixture_config *c)
 		.node_bucket = c->node_bucket,
 	};
 	if (c->has_leases) {
+		t.lease_try = lease_try;
 		t.lease_ask = lease_ask;
 		t.lease_put = lease_put;
 	}

@@ -103,6 +103,9 @@ struct fixture {
 	struct turn_lease_ask asked[LEASES_MAX];
 	size_t n_asked, n_put;
 	int ask_code;
+	bool is_at_once; /* trying decides, with TRY_CODE; else all leases are asked for */
+	uint16_t try_code;
+	size_t n_tried;
 };
 
 /* Addresses of the node: listeners on .1, one relay address per family. */

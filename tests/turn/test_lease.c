@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The quota of a subject: a lease is asked of whoever counts for the node, and the Allocate waits
  * for the answer. */
+#include <errno.h>
 #include "client.h"
 
 #include <string.h>
@@ -138,6 +139,51 @@ static void lease_goes_back_when_there_is_no_port(void **state)
 	fixture_answer(f, &f->asked[4], true);
 	assert_int_equal(take_code(&c, &r), STUN_INSUFFICIENT_CAPACITY);
 	assert_int_equal(f->n_put, 1);
+}
+
+static void lease_granted_at_once_is_not_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, 0);
+	f->is_at_once = true;
+	assert_int_equal(client_allocate(&c, NULL), 0);
+	assert_int_equal(f->n_tried, 1);
+	assert_int_equal(f->n_asked, 0);
+
+	assert_int_equal(client_refresh(&c, 0, NULL), 0);
+	assert_int_equal(f->n_put, 1);
+}
+
+static void lease_refused_at_once_is_486(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, 0);
+	f->is_at_once = true;
+	f->try_code = STUN_QUOTA_REACHED;
+	assert_int_equal(client_allocate(&c, NULL), STUN_QUOTA_REACHED);
+	assert_int_equal(f->n_asked, 0);
+	assert_int_equal(f->n_put, 0);
+	assert_int_equal(turn_server_allocations(f->server), 0);
+}
+
+static void lease_granted_at_once_goes_back_when_there_is_no_port(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, 0);
+	f->is_at_once = true;
+	f->fail_code = -EMFILE;
+	f->fail_n = 1;
+	assert_int_equal(client_allocate(&c, NULL), STUN_INSUFFICIENT_CAPACITY);
+	assert_int_equal(f->n_put, 1);
+}
+
+static void lease_that_cannot_be_tried_is_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	struct client c = new_client(f, 0);
+	granted(&c);
+	assert_int_equal(f->n_tried, 1);
+	assert_int_equal(f->n_asked, 1);
 }
 
 static void lease_that_cannot_be_asked_is_508(void **state)
@@ -406,6 +452,10 @@ int main(void)
 		T(refused_lease_is_486),
 		T(lease_goes_back_however_the_allocation_ends),
 		T(lease_goes_back_when_there_is_no_port),
+		T(lease_granted_at_once_is_not_asked_for),
+		T(lease_refused_at_once_is_486),
+		T(lease_granted_at_once_goes_back_when_there_is_no_port),
+		T(lease_that_cannot_be_tried_is_asked_for),
 		T(lease_that_cannot_be_asked_is_508),
 		T(answers_may_come_in_any_order),
 		T(lease_that_does_not_come_is_508_after_five_seconds),
