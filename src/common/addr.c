@@ -62,10 +62,10 @@ int addr_from_sockaddr(const struct sockaddr *sa, socklen_t len, struct addr *ou
 
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 {
-	memset(out, 0, sizeof(*out));
 	if (a->family == ADDR_IPV4) {
 		struct sockaddr_in *in = (struct sockaddr_in *)out;
 
+		memset(in, 0, sizeof(*in));
 		in->sin_family = AF_INET;
 		in->sin_port = htons(a->port);
 		memcpy(&in->sin_addr, a->ip + 12, 4);
@@ -74,6 +74,7 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 	if (a->family == ADDR_IPV6) {
 		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
 
+		memset(in6, 0, sizeof(*in6));
 		in6->sin6_family = AF_INET6;
 		in6->sin6_port = htons(a->port);
 		in6->sin6_scope_id = a->scope;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <event2/event.h>
 
@@ -130,6 +131,20 @@ static void end_turn(struct loop *l)
 		(void)event_del(l->tick);
 }
 
+/* For what was put off until the next turn nobody waits. */
+static void let_gather(struct loop *l)
+{
+	static const struct timespec pause = {.tv_nsec = GATHER_NS};
+
+	if (gather_wants_pause(&l->gather, l->clock.mono_ms) && list_is_empty(&l->deferred))
+		(void)nanosleep(&pause, NULL); /* a signal ends it early, which is as good */
+}
+
+void loop_packets(struct loop *l, size_t n)
+{
+	gather_add(&l->gather, n);
+}
+
 int loop_run(struct loop *l)
 {
 	l->is_stopping = false;
@@ -138,6 +153,7 @@ int loop_run(struct loop *l)
 		end_turn(l);
 		if (l->is_stopping)
 			return 0;
+		let_gather(l);
 		l->is_sampled = false;
 		int flags = list_is_empty(&l->deferred) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 		if (event_base_loop(l->base, flags) < 0)

@@ -18,6 +18,19 @@ struct mailbox {
 	int wake_fd; /* eventfd */
 };
 
+/* Packets a millisecond from which on they are let gather. */
+#define GATHER_RATE_MS 32
+/* A turn with so many had no need of it. */
+#define GATHER_PLENTY 64
+/* How long. The kernel adds its timer slack (50 us unless told otherwise, prctl(2)). */
+#define GATHER_NS 50000
+
+struct gather {
+	uint64_t begun_ms; /* of the window */
+	size_t n_window, n_turn;
+	bool is_dense;
+};
+
 struct loop {
 	const char *name; /* copied */
 	struct event_base *base;
@@ -30,7 +43,12 @@ struct loop {
 	struct mailbox mailbox;
 	struct event *mail_event;
 	struct loop_signal *signals; /* owned */
+	struct gather gather;
 };
+
+void gather_add(struct gather *g, size_t n);
+/* At the end of each turn: is the loop to wait for GATHER_NS before it polls? */
+bool gather_wants_pause(struct gather *g, uint64_t now_ms);
 
 int mailbox_init(struct mailbox *m, size_t max);
 void mailbox_fini(struct mailbox *m);

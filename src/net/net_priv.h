@@ -30,7 +30,9 @@ struct net_udp {
 	const struct net_handler *handler;
 	struct event *event; /* placed behind this struct, see net_udp_open */
 	int fd;
-	bool is_dirty; /* in net->dirty */
+	bool is_dirty;    /* in net->dirty */
+	uint8_t want;     /* datagrams to ask for, 1 to NET_BATCH */
+	uint64_t full_ms; /* when so many came */
 	/* Packets waiting for the end of the turn. */
 	struct net_buf *tx_head, **tx_tail;
 	struct net_udp *next_dirty;
@@ -66,7 +68,8 @@ void net_rx_destroy(struct net_rx *rx);
 struct net_tx *net_tx_create(void);
 void net_tx_destroy(struct net_tx *tx);
 
-/* One batch from S to its handler. False when the socket had nothing. */
+/* What S has, up to some batches, to its handler, which may have closed S then. False: nothing, and
+ * S is there. */
 bool net_udp_receive(struct net_udp *s);
 /* Reads the socket's error queue and hands ICMP errors to the handler. */
 void net_udp_read_errors(struct net_udp *s);

@@ -149,6 +149,7 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
 	s->net = n;
 	s->handler = h;
 	s->fd = fd;
+	s->want = 1;
 	s->tx_tail = &s->tx_head;
 	s->event = (struct event *)(void *)(s + 1);
 	rc = -ENOMEM;

@@ -12,6 +12,14 @@
 /* Room for the TOS or TCLASS message, the only ones asked for on the data path. */
 #define CONTROL_LEN CMSG_SPACE(sizeof(int))
 
+/* A socket that always has more, as a listener may, gets so many batches in a turn, then the others
+ * have theirs. */
+#define ROUNDS 4
+
+/* Datagrams of one socket that come so close are a burst: those of a call are 10 ms apart or more.
+ */
+#define BURST_MS 4
+
 /* A round takes a bounded number of errors, so that a flood of ICMP cannot hold the turn. */
 #define ERRORS_PER_ROUND 64
 
@@ -29,9 +37,28 @@ struct net_rx {
 	struct net_buf *bufs[NET_BATCH];
 };
 
+/* What the kernel overwrites in a header is set anew when the datagram is taken out. */
+static void reset(struct msghdr *h)
+{
+	h->msg_namelen = sizeof(union sockaddr_inet);
+	h->msg_controllen = CONTROL_LEN;
+	h->msg_flags = 0;
+}
+
 struct net_rx *net_rx_create(void)
 {
-	return calloc(1, sizeof(struct net_rx));
+	struct net_rx *rx = calloc(1, sizeof(*rx));
+
+	for (unsigned i = 0; rx && i < NET_BATCH; i++) {
+		struct msghdr *h = &rx->msgs[i].msg_hdr;
+		rx->iov[i].iov_len = NET_DATAGRAM_MAX;
+		h->msg_name = &rx->from[i];
+		h->msg_iov = &rx->iov[i];
+		h->msg_iovlen = 1;
+		h->msg_control = rx->control[i];
+		reset(h);
+	}
+	return rx;
 }
 
 void net_rx_destroy(struct net_rx *rx)
@@ -39,29 +66,22 @@ void net_rx_destroy(struct net_rx *rx)
 	free(rx);
 }
 
-/* Arms up to NET_BATCH slots with free buffers; returns how many. */
-static unsigned prepare(struct net *n)
+/* Puts free buffers into the first WANT slots; returns how many have one. */
+static unsigned prepare(struct net *n, unsigned want)
 {
 	struct net_rx *rx = n->rx;
 
-	if (n->n_free < NET_BATCH)
+	if (n->n_free < want)
 		net_flush(n);
-	for (unsigned i = 0; i < NET_BATCH; i++) {
-		if (!rx->bufs[i])
-			rx->bufs[i] = net_buf_get(n);
+	for (unsigned i = 0; i < want; i++) {
+		if (rx->bufs[i])
+			continue;
+		rx->bufs[i] = net_buf_get(n);
 		if (!rx->bufs[i])
 			return i;
-		rx->iov[i] = (struct iovec){rx->bufs[i]->data, NET_DATAGRAM_MAX};
-		rx->msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &rx->from[i],
-			.msg_namelen = sizeof(rx->from[i]),
-			.msg_iov = &rx->iov[i],
-			.msg_iovlen = 1,
-			.msg_control = rx->control[i],
-			.msg_controllen = CONTROL_LEN,
-		};
+		rx->iov[i].iov_base = rx->bufs[i]->data;
 	}
-	return NET_BATCH;
+	return want;
 }
 
 static uint8_t tos_of(struct msghdr *h)
@@ -78,28 +98,38 @@ static uint8_t tos_of(struct msghdr *h)
 	return 0;
 }
 
+/* The datagram of slot I; NULL when it is none that can be relayed, and the buffer stays. */
+static struct net_buf *take_slot(struct net_rx *rx, unsigned i)
+{
+	struct msghdr *h = &rx->msgs[i].msg_hdr;
+	struct net_buf *b = rx->bufs[i];
+	bool is_good = !(h->msg_flags & MSG_TRUNC) &&
+		       addr_from_sockaddr(&rx->from[i].sa, h->msg_namelen, &b->addr) == 0;
+
+	if (is_good) {
+		rx->bufs[i] = NULL;
+		b->len = rx->msgs[i].msg_len;
+		b->tos = tos_of(h);
+	}
+	reset(h);
+	return is_good ? b : NULL;
+}
+
 /* Moves the received buffers out of the batch into OUT; returns how many are good. */
 static size_t collect(struct net *n, unsigned received, struct net_buf **out)
 {
-	struct net_rx *rx = n->rx;
 	size_t good = 0;
 	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < received; i++) {
-		struct msghdr *h = &rx->msgs[i].msg_hdr;
-		struct net_buf *b = rx->bufs[i];
-
-		if ((h->msg_flags & MSG_TRUNC) ||
-			addr_from_sockaddr(&rx->from[i].sa, h->msg_namelen, &b->addr) != 0) {
-			metrics_add(n->cells, NET_C_RX_ERRORS, 1);
-			continue; /* the buffer stays in its slot */
-		}
-		rx->bufs[i] = NULL;
-		b->len = rx->msgs[i].msg_len;
-		b->tos = tos_of(h);
+		struct net_buf *b = take_slot(n->rx, i);
+		if (!b)
+			continue;
 		bytes += b->len;
 		out[good++] = b;
 	}
+	if (good < received)
+		metrics_add(n->cells, NET_C_RX_ERRORS, received - good);
 	metrics_add(n->cells, NET_C_RX_CALLS, 1);
 	metrics_add(n->cells, NET_C_RX_PACKETS, good);
 	metrics_add(n->cells, NET_C_RX_BYTES, bytes);
@@ -131,25 +161,71 @@ static bool is_icmp_news(const struct net_udp *s, int error)
 	}
 }
 
-bool net_udp_receive(struct net_udp *s)
+/* The call for one costs less than the one for many. Datagrams, or -1 with errno. */
+static int receive(int fd, struct mmsghdr *msgs, unsigned slots)
+{
+	if (slots > 1)
+		return recvmmsg(fd, msgs, slots, 0, NULL);
+	ssize_t len = recvmsg(fd, &msgs->msg_hdr, 0);
+	if (len < 0)
+		return -1;
+	msgs->msg_len = (unsigned)len;
+	return 1;
+}
+
+/*
+ * How many to ask for the next time. Each datagram that is asked for and not there costs, and so
+ * does each call for what one call could have brought: most sockets have one at a time, some have
+ * bursts, a listener has always more.
+ */
+static void adapt(struct net_udp *s, unsigned received)
+{
+	uint64_t now_ms = loop_clock(s->net->loop)->mono_ms;
+
+	if (received < s->want) {
+		s->want = (uint8_t)(received > s->want / 2u ? received : s->want / 2u);
+		return;
+	}
+	if (now_ms - s->full_ms <= BURST_MS)
+		s->want = (uint8_t)(s->want * 2u < NET_BATCH ? s->want * 2u : NET_BATCH);
+	s->full_ms = now_ms;
+}
+
+/* What one call brings, to the handler; 0 when that was nothing. */
+static unsigned receive_batch(struct net_udp *s)
 {
 	struct net *n = s->net;
 	struct net_buf *bufs[NET_BATCH];
-	unsigned slots = prepare(n);
+	unsigned slots = prepare(n, s->want);
+	int received = slots > 0 ? receive(s->fd, n->rx->msgs, slots) : 0;
 
-	if (slots == 0)
-		return true; /* every buffer is queued for a kernel that takes none: try again next
-				turn */
-	int received = recvmmsg(s->fd, n->rx->msgs, slots, 0, NULL);
 	if (received <= 0) {
 		if (received < 0 && errno != EAGAIN && errno != EINTR && !is_icmp_news(s, errno))
 			metrics_add(n->cells, NET_C_RX_ERRORS, 1);
-		return false;
+		return 0;
 	}
+	adapt(s, (unsigned)received);
+	loop_packets(n->loop, (unsigned)received);
 	size_t good = collect(n, (unsigned)received, bufs);
 	if (good > 0)
 		s->handler->packets(s->handler->arg, &s->port, bufs, good);
-	return true;
+	return (unsigned)received;
+}
+
+bool net_udp_receive(struct net_udp *s)
+{
+	struct net *n = s->net;
+	unsigned rounds = 0, received;
+
+	n->receiving = s;
+	do
+		received = receive_batch(s);
+	while (received == NET_BATCH && ++rounds < ROUNDS && n->receiving == s);
+	bool is_closed = n->receiving != s;
+	n->receiving = NULL;
+	/* With every buffer queued for a kernel that takes none nothing can be received, so that
+	 * its errors are not looked for either. */
+	return received > 0 || rounds > 0 || is_closed || n->n_free == 0;
 }
 
 /* The error itself and the address the failed packet went to; false when it is not ICMP. */

@@ -49,6 +49,31 @@ static void batches_take_few_calls_and_are_counted(void **state)
 	net_port_close(b);
 }
 
+/* A port gets a bounded number of batches in a turn, however many datagrams wait. */
+static void a_flood_on_one_port_leaves_the_others_their_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct net_port *a = open_port(f, "127.0.0.1"), *flooded = open_port(f, "127.0.0.1");
+	struct net_port *other = open_port(f, "127.0.0.1");
+	size_t at = 0;
+	for (uint32_t round = 0; round < 5; round++) { /* until it asks for full batches */
+		for (uint32_t n = 0; n < 40; n++)
+			send_number(a, &flooded->local, n);
+		run_until(f, f->n_seen + 40);
+	}
+	f->n_seen = 0;
+	for (uint32_t n = 0; n < 220; n++)
+		send_number(a, &flooded->local, n);
+	send_number(a, &other->local, 7);
+	run_until(f, 221);
+	while (f->seen[at].port != other)
+		at++;
+	assert_in_range(at, 0, 4 * 32);
+	net_port_close(a);
+	net_port_close(flooded);
+	net_port_close(other);
+}
+
 static void shortest_and_longest_datagrams_pass(void **state)
 {
 	static const size_t longest[] = {65507, 65527};
@@ -214,6 +239,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, loopback_setup, loopback_teardown)
 		T(packets_arrive_whole_and_in_order),
 		T(batches_take_few_calls_and_are_counted),
+		T(a_flood_on_one_port_leaves_the_others_their_turn),
 		T(shortest_and_longest_datagrams_pass),
 		T(packet_the_kernel_refuses_is_counted_and_passed_over),
 		T(buffers_are_bounded_and_come_back),
