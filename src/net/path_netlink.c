@@ -109,12 +109,14 @@ static int join_groups(int fd)
 
 static int open_socket(struct path_netlink *p, struct path_socket *s, bool is_answers)
 {
+	static const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
 	int size = EVENT_QUEUE;
 
 	s->owner = p;
 	s->is_answers = is_answers;
 	s->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (s->fd < 0)
+	/* One that has no address is told nothing. */
+	if (s->fd < 0 || bind(s->fd, (const struct sockaddr *)&any, sizeof(any)) != 0)
 		return -errno;
 	/* What is not granted is made up for by asking everything again. */
 	if (!is_answers && setsockopt(s->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) != 0)
