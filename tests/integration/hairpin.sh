@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Two clients reach each other through two relayed addresses: of one node, of two nodes, and of a
 # node behind a 1:1 NAT that advertises its public address.
+# Over each data path: the peers are the node itself.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient nft
 

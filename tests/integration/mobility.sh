@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Clients that change their address or transport keep their allocation (RFC 8016): nothing is lost
 # that was not on the way, from one worker to another and back, behind a NAT whose address changes.
+# Over each data path: clients change their addresses.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The relay carries every packet: real clients outside, a real peer inside, over both families, with
 # Send indications and channels, one client and a hundred.
+# Over each data path: real clients relay.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # All clients relayed through one port: a packet filter lets in the listening port, this one port and
 # answers to what was sent, as a container with two published ports does.
+# Over each data path: all have one port.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
 

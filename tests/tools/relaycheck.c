@@ -45,6 +45,7 @@ static const char USAGE[] =
 	"  allocate               anew, and binds\n"
 	"  odd                    ChannelData that is padded, short, over-long, of no channel\n"
 	"  spoil                  a changed byte, a swap and a copy, for the counts to tell\n"
+	"  flood_up | flood_down ms=N size=N  as fast as it goes; nothing of it is looked at\n"
 	"  wire                   what the watched frames were like\n"
 	"  mark                   prints \"mark\"\n";
 
@@ -377,6 +378,17 @@ static void spoil(struct run *r)
 	stop(r);
 }
 
+/* As fast as it goes, from one end, over all flows; nothing is read meanwhile. */
+static void flood(struct run *r, enum lane_way way)
+{
+	uint64_t begin = now_us(), end = begin + number_of(r, "ms", 1000) * UINT64_C(1000), n = 0;
+	size_t size = number_of(r, "size", 172);
+
+	for (unsigned i = 0; now_us() < end && size <= LANE_SIZE_MAX; i++)
+		n += flow_flood(&r->check.flows[i % r->check.n_flows], way, size);
+	printf("flood sent=%" PRIu64 " rate=%" PRIu64 "\n", n, n * 1000000 / (now_us() - begin));
+}
+
 /* ---- steps ---- */
 
 static void wires(struct run *r)
@@ -419,6 +431,8 @@ static void step(struct run *r, char *text)
 		odd_all(r);
 	else if (strcmp(name, "spoil") == 0)
 		spoil(r);
+	else if (strncmp(name, "flood_", 6) == 0)
+		flood(r, name[6] == 'u' ? LANE_UP : LANE_DOWN);
 	else if (strcmp(name, "wire") == 0)
 		wires(r);
 	else if (strcmp(name, "mark") == 0)

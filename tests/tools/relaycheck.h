@@ -104,6 +104,8 @@ void flow_close_all(struct check *c);
 void flow_send(struct flow *f, enum lane_way way, size_t len, uint8_t tos);
 /* The client's bytes as they are, LEN of them at its socket. */
 void flow_send_raw(struct client *k, const uint8_t *data, size_t len, uint8_t tos);
+/* As many as one call takes, of LEN bytes, which nobody compares; how many. Not for pairs. */
+unsigned flow_flood(struct flow *f, enum lane_way way, size_t len);
 /* Reads what there is at both ends, at most WAIT_MS; false when nothing came. */
 bool flow_poll(struct check *c, int wait_ms);
 

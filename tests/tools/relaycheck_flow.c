@@ -387,6 +387,30 @@ void flow_send(struct flow *f, enum lane_way way, size_t len, uint8_t tos)
 		send_datagram(n, f->fd, &relayed[f->peer.family == ADDR_IPV6], payload, len, tos);
 }
 
+unsigned flow_flood(struct flow *f, enum lane_way way, size_t len)
+{
+	uint8_t data[LANE_SIZE_MAX] = {0};
+	struct sockaddr_storage to;
+	struct iovec iov = {data, len};
+	struct mmsghdr msgs[PER_ROUND];
+	struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+
+	be32_put(data, 0xffffffff); /* neither a STUN message nor ChannelData nor one of ours */
+	if (way == LANE_UP) {
+		be16_put(data, (uint16_t)(CHANNEL + f->index));
+		be16_put(data + 2, (uint16_t)(len - 4));
+	} else {
+		h.msg_namelen =
+			addr_to_sockaddr(&f->client->relayed[f->peer.family == ADDR_IPV6], &to);
+		h.msg_name = &to;
+	}
+	for (unsigned i = 0; i < PER_ROUND; i++)
+		msgs[i] = (struct mmsghdr){.msg_hdr = h};
+	int n = sendmmsg(
+		way == LANE_UP ? f->client->turn.fd : f->fd, msgs, PER_ROUND, MSG_DONTWAIT);
+	return n > 0 ? (unsigned)n : 0;
+}
+
 /* ---- in ---- */
 
 static struct flow *flow_of(struct client *k, const struct addr *peer)
