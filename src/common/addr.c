@@ -184,13 +184,35 @@ int addr_parse(const char *text, uint16_t default_port, struct addr *out)
 	return 0;
 }
 
+/* Without printf: log lines are written for each allocation, with two addresses or more. */
+static char *number_put(char *to, unsigned v)
+{
+	char digits[8];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + v % 10);
+	while ((v /= 10) > 0);
+	while (n > 0)
+		*to++ = digits[--n];
+	return to;
+}
+
+static char *ipv4_put(char *to, const struct addr *a)
+{
+	for (size_t i = 12; i < 16; i++) {
+		to = number_put(to, a->ip[i]);
+		*to++ = '.';
+	}
+	return to - 1;
+}
+
 const char *addr_format_ip(const struct addr *a, char buf[ADDR_TEXT_LEN])
 {
 	size_t len;
 
 	if (a->family == ADDR_IPV4) {
-		(void)snprintf(buf, ADDR_TEXT_LEN, "%u.%u.%u.%u", a->ip[12], a->ip[13], a->ip[14],
-			a->ip[15]);
+		*ipv4_put(buf, a) = '\0';
 		return buf;
 	}
 	if (a->family != ADDR_IPV6) {
@@ -209,12 +231,16 @@ const char *addr_format(const struct addr *a, char buf[ADDR_TEXT_LEN])
 {
 	char ip[ADDR_TEXT_LEN];
 
+	if (a->family == ADDR_IPV4) {
+		char *end = ipv4_put(buf, a);
+		*end++ = ':';
+		*number_put(end, a->port) = '\0';
+		return buf;
+	}
 	(void)addr_format_ip(a, ip);
 	/* An address and its scope need 57 bytes; the precision lets the compiler see that. */
 	if (a->family == ADDR_IPV6)
 		(void)snprintf(buf, ADDR_TEXT_LEN, "[%.60s]:%u", ip, a->port);
-	else if (a->family == ADDR_IPV4)
-		(void)snprintf(buf, ADDR_TEXT_LEN, "%.60s:%u", ip, a->port);
 	else
 		(void)snprintf(buf, ADDR_TEXT_LEN, "none");
 	return buf;

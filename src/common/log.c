@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The log sink. Its state is file-scope on purpose: any thread may log, from any depth. All of it
- * is atomic but for the key of the pseudonyms, which is made once.
+ * is atomic but for the key of the pseudonyms, which is made once, and each thread's text of the
+ * second. Lines are written for each allocation, so they are put together with one pass of printf
+ * and leave by one call.
  */
 #include <sallyport/common/log.h>
 
@@ -13,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 #include <sallyport/common/err.h>
@@ -21,7 +25,14 @@
 #define LINE_LEN 1024
 #define CUT_MARK "..."
 
-static atomic_int sink_fd = 2;
+/* What has to be done so that writing to the sink cannot block. */
+enum sink_kind {
+	SINK_ASKED, /* it is asked whether it has room */
+	SINK_FILE,  /* nothing */
+	SINK_SOCKET /* the call itself says so */
+};
+/* Both in one word, so that they always fit together: the descriptor times four, plus the kind. */
+static atomic_int sink = 2 * 4 + SINK_ASKED;
 static atomic_int level_max = LOG_LEVEL_INFO;
 static atomic_bool is_private;
 static atomic_uint_fast64_t dropped;
@@ -77,7 +88,14 @@ void log_privacy_set(bool on)
 
 void log_fd_set(int fd)
 {
-	atomic_store_explicit(&sink_fd, fd, memory_order_relaxed);
+	struct stat st;
+	enum sink_kind kind = SINK_ASKED;
+
+	if (fstat(fd, &st) == 0)
+		kind = S_ISREG(st.st_mode)    ? SINK_FILE
+		       : S_ISSOCK(st.st_mode) ? SINK_SOCKET
+					      : SINK_ASKED;
+	atomic_store_explicit(&sink, fd * 4 + (int)kind, memory_order_relaxed);
 }
 
 uint64_t log_dropped_count(void)
@@ -178,60 +196,129 @@ static bool is_line_char(unsigned char c)
 	return c >= 0x20 && c < 0x7f;
 }
 
-/* "2026-11-21T08:00:00.123Z info turn ", which always fits. */
-static size_t head_write(char *line, size_t cap, enum log_level level, enum log_area area)
+static char *text_put(char *to, const char *text)
+{
+	size_t len = strlen(text);
+
+	memcpy(to, text, len);
+	return to + len;
+}
+
+/* "2026-11-21T08:00:00", which lines of one second have in common. */
+#define SECOND_LEN 19
+static const char *second_text(time_t now)
+{
+	static _Thread_local struct {
+		time_t at;
+		char text[SECOND_LEN + 1];
+	} s;
+	struct tm tm;
+
+	if (s.text[0] == '\0' || s.at != now) {
+		(void)gmtime_r(&now, &tm);
+		(void)strftime(s.text, sizeof(s.text), "%Y-%m-%dT%H:%M:%S", &tm);
+		s.at = now;
+	}
+	return s.text;
+}
+
+/* "2026-11-21T08:00:00.123Z info turn ". */
+#define HEAD_MAX 64
+static size_t head_write(char line[HEAD_MAX], enum log_level level, enum log_area area)
 {
 	struct timespec now;
-	struct tm tm;
-	size_t len;
+	char *p = line;
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
-	(void)gmtime_r(&now.tv_sec, &tm);
-	len = strftime(line, cap, "%Y-%m-%dT%H:%M:%S", &tm);
-	return len + (size_t)snprintf(line + len, cap - len, ".%03uZ %s %s ",
-			     (unsigned)(now.tv_nsec / 1000000), level_text[level], area_text[area]);
+	unsigned ms = (unsigned)(now.tv_nsec / 1000000);
+	p = text_put(p, second_text(now.tv_sec));
+	*p++ = '.';
+	*p++ = (char)('0' + ms / 100);
+	*p++ = (char)('0' + ms / 10 % 10);
+	*p++ = (char)('0' + ms % 10);
+	p = text_put(p, "Z ");
+	p = text_put(p, level_text[level]);
+	*p++ = ' ';
+	p = text_put(p, area_text[area]);
+	*p++ = ' ';
+	return (size_t)(p - line);
 }
 
 /*
  * A slow reader must not stop a thread that relays media, so a sink that has no room now loses the
  * line. For a pipe "writable" means PIPE_BUF bytes free, which is more than a line.
  */
+static ssize_t sink_write(const char *line, size_t len)
+{
+	int word = atomic_load_explicit(&sink, memory_order_relaxed), kind = word & 3;
+	struct pollfd p = {.fd = (word - kind) / 4, .events = POLLOUT};
+
+	if (kind == SINK_SOCKET)
+		return send(p.fd, line, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (kind == SINK_ASKED && (poll(&p, 1, 0) != 1 || (p.revents & (POLLERR | POLLNVAL)) != 0))
+		return -1;
+	return write(p.fd, line, len);
+}
+
 static void line_send(const char *line, size_t len)
 {
-	struct pollfd p = {
-		.fd = atomic_load_explicit(&sink_fd, memory_order_relaxed), .events = POLLOUT};
-	ssize_t n = -1;
-
-	if (poll(&p, 1, 0) == 1 && (p.revents & (POLLERR | POLLNVAL)) == 0)
-		n = write(p.fd, line, len);
-	if (n != (ssize_t)len)
+	if (sink_write(line, len) != (ssize_t)len)
 		(void)atomic_fetch_add_explicit(&dropped, 1, memory_order_relaxed);
+}
+
+/* Event and pairs into CAP bytes with the NUL; returns what they would take, or less than 0. */
+#define EVENT_MAX 100
+static int text_write(char *to, size_t cap, const char *event, const char *fmt, va_list args)
+{
+	size_t len = strnlen(event, EVENT_MAX);
+
+	memcpy(to, event, len);
+	int n = vsnprintf(to + len, cap - len, fmt, args);
+	if (n == 1) /* only the space of an event without pairs */
+		n = 0;
+	return n < 0 ? n : n + (int)len;
+}
+
+static bool is_plain_text(const char *text, size_t len)
+{
+	bool is_plain = true;
+
+	for (size_t i = 0; i < len; i++)
+		is_plain = is_plain && is_line_char((unsigned char)text[i]);
+	return is_plain;
+}
+
+/* With what must be escaped, or cut, in TEXT; returns the bytes written to TO. */
+static size_t text_escape(char *to, size_t room, const char *text, bool is_cut)
+{
+	size_t len, text_len = strlen(text);
+	size_t taken = escape(to, room, &len, text, text_len, is_line_char);
+
+	if (!is_cut && taken == text_len)
+		return len;
+	memcpy(to + len, CUT_MARK, sizeof(CUT_MARK) - 1);
+	return len + sizeof(CUT_MARK) - 1;
 }
 
 void log_write(enum log_level level, enum log_area area, const char *event, const char *fmt, ...)
 {
-	char text[LINE_LEN], line[LINE_LEN];
-	size_t len, text_len, body_len, room, taken;
+	char text[LINE_LEN], line[HEAD_MAX + LINE_LEN];
+	int saved = errno;
 	va_list args;
-	int n, saved = errno;
-	bool is_cut;
 
-	len = head_write(line, sizeof(line), level, area);
-	n = snprintf(text, sizeof(text), "%.100s", event);
-	text_len = n < 0 ? 0 : (size_t)n;
+	size_t len = head_write(line, level, area);
+	size_t room = LINE_LEN - len - sizeof(CUT_MARK); /* its NUL is the newline's place */
 	va_start(args, fmt);
-	n = vsnprintf(text + text_len, sizeof(text) - text_len, fmt, args);
+	int n = text_write(text, sizeof(text), event, fmt, args);
 	va_end(args);
-	is_cut = n < 0 || text_len + (size_t)n >= sizeof(text);
-	text_len = strlen(text);
-	if (!is_cut && n == 1) /* only the space of an event without pairs */
-		text_len--;
-	room = sizeof(line) - len - sizeof(CUT_MARK); /* the mark's NUL is the newline's place */
-	taken = escape(line + len, room, &body_len, text, text_len, is_line_char);
-	len += body_len;
-	if (is_cut || taken < text_len) {
-		memcpy(line + len, CUT_MARK, sizeof(CUT_MARK) - 1);
-		len += sizeof(CUT_MARK) - 1;
+	bool is_cut = n < 0 || (size_t)n >= sizeof(text);
+	if (!is_cut && (size_t)n <= room && is_plain_text(text, (size_t)n)) {
+		memcpy(line + len, text, (size_t)n);
+		len += (size_t)n;
+	} else {
+		if (!is_cut)
+			text[n] = '\0';
+		len += text_escape(line + len, room, text, is_cut);
 	}
 	line[len++] = '\n';
 	line_send(line, len);

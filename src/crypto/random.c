@@ -31,6 +31,8 @@ void crypto_random(void *out, size_t len)
 uint32_t crypto_random_below(uint32_t bound)
 {
 	assert(bound > 0);
+	if (bound == 1)
+		return 0;
 	/* Values below 2^32 mod BOUND would make the low remainders likelier. */
 	const uint32_t reject = -bound % bound;
 	uint32_t v;

@@ -7,7 +7,10 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -318,6 +321,55 @@ static void full_pipe_drops_and_counts(void **state)
 	assert_string_equal(taken_line(s), "error daemon again n=1\n");
 }
 
+static void replace_sink(struct sink *s, int reader, int writer)
+{
+	assert_int_equal(close(s->fds[0]), 0);
+	assert_int_equal(close(s->fds[1]), 0);
+	s->fds[0] = reader;
+	s->fds[1] = writer;
+	log_fd_set(writer);
+}
+
+/* As a service manager gives one. */
+static void full_socket_drops_and_counts(void **state)
+{
+	uint64_t before = log_dropped_count();
+	struct sink *s = *state;
+	unsigned n = 0;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	replace_sink(s, pair[0], pair[1]);
+	while (log_dropped_count() == before && n++ < 100000)
+		log_error(LOG_DAEMON, "much", "n=%u", n);
+	assert_int_equal(log_dropped_count(), before + 1);
+	assert_true(n > 1);
+	while (taken(s)[0] != '\0')
+		continue;
+	log_error(LOG_DAEMON, "again", "n=%d", 1);
+	assert_string_equal(taken_line(s), "error daemon again n=1\n");
+}
+
+static void file_gets_every_line(void **state)
+{
+	uint64_t before = log_dropped_count();
+	struct sink *s = *state;
+	int fd = memfd_create("log", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	replace_sink(s, dup(fd), fd);
+	for (unsigned i = 0; i < 300; i++)
+		log_error(LOG_DAEMON, "much", "n=%u", i);
+	assert_int_equal(log_dropped_count(), before);
+	assert_int_equal(lseek(s->fds[0], 0, SEEK_SET), 0);
+	const char *text = taken(s);
+	for (unsigned i = 0; i < 300; i++) {
+		char line[40];
+		(void)snprintf(line, sizeof(line), " error daemon much n=%u\n", i);
+		assert_non_null(strstr(text, line));
+	}
+}
+
 static void *log_hundred(void *arg)
 {
 	char buf[LOG_NAME_LEN], at[ADDR_TEXT_LEN];
@@ -377,6 +429,8 @@ int main(void)
 		log_test(full_disk_drops_and_counts),
 		log_test(bad_descriptor_drops_and_counts),
 		log_test(full_pipe_drops_and_counts),
+		log_test(full_socket_drops_and_counts),
+		log_test(file_gets_every_line),
 		log_test(lines_of_threads_do_not_mix),
 	};
 	(void)signal(SIGPIPE, SIG_IGN);

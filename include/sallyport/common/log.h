@@ -47,7 +47,7 @@ int log_level_parse(const char *name, enum log_level *out); /* "info"; ERR_NOT_F
  * address, whatever its port, or name, for as long as the process runs. */
 void log_privacy_set(bool on);
 
-/* Lines go to FD, which stays the caller's. Default: 2. */
+/* Lines go to FD, which stays the caller's and what it is. Default: 2. */
 void log_fd_set(int fd);
 
 /* Lines the sink refused since start. */
