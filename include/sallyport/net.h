@@ -23,7 +23,7 @@ struct ssl_st;
  * One datagram on its way through the worker. Headers are put before and taken off in place:
  * there is always NET_HEADROOM before the received bytes and NET_TAILROOM behind the longest.
  */
-#define NET_HEADROOM     64
+#define NET_HEADROOM     128
 #define NET_TAILROOM     64
 #define NET_DATAGRAM_MAX 65535
 
@@ -126,6 +126,10 @@ enum net_counter {
 	NET_C_DTLS_COOKIES,
 	NET_C_DTLS_MALFORMED,
 	NET_C_DTLS_NO_SESSION,
+	NET_C_RX_OVERFLOW,
+	NET_C_STEER_FRAMES, /* sent as whole frames; of NET_C_TX_PACKETS */
+	NET_C_STEER_RAW,    /* sent by raw sockets; of the same */
+	NET_C_STEER_NO_PORT,
 	NET_C_COUNT,
 };
 extern const struct metrics_group net_counters;

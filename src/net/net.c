@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include "net_priv.h"
+#include "steer.h"
 #include "stream.h"
 
 static const struct metrics_row rows[NET_C_COUNT] = {
@@ -90,6 +91,16 @@ static const struct metrics_row rows[NET_C_COUNT] = {
 		METRICS_COUNTER, "Datagrams that look like DTLS and belong to no session."},
 	[NET_C_DTLS_NO_SESSION] = {"sallyport_net_dtls_drops_total", "reason=\"no_session\"",
 		METRICS_COUNTER, NULL},
+	[NET_C_RX_OVERFLOW] = {"sallyport_net_steer_receive_drops_total", "reason=\"full\"",
+		METRICS_COUNTER,
+		"Datagrams for steered relay ports that found their worker's socket full, or "
+		"whose port had just been closed or moved."},
+	[NET_C_STEER_NO_PORT] = {"sallyport_net_steer_receive_drops_total", "reason=\"no_port\"",
+		METRICS_COUNTER, NULL},
+	[NET_C_STEER_FRAMES] = {"sallyport_net_steer_sent_total", "by=\"frame\"", METRICS_COUNTER,
+		"Datagrams sent past the kernel's UDP: as whole frames, and by raw sockets where "
+		"no path is ready or the kernel must see to them."},
+	[NET_C_STEER_RAW] = {"sallyport_net_steer_sent_total", "by=\"raw\"", METRICS_COUNTER, NULL},
 };
 const struct metrics_group net_counters = {rows, NET_C_COUNT};
 
@@ -183,6 +194,8 @@ void net_buf_put(struct net *n, struct net_buf *b)
 
 void net_flush(struct net *n)
 {
+	if (n->steer)
+		net_steer_flush(n->steer);
 	while (n->dirty) {
 		struct net_udp *s = n->dirty;
 		n->dirty = s->next_dirty;

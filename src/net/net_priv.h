@@ -21,6 +21,7 @@
 
 struct net_acceptor;
 struct net_conn;
+struct net_steer;
 struct net_rx; /* prepared receive batch: headers, vectors, control space */
 struct net_tx; /* scratch for one sendmmsg */
 
@@ -30,9 +31,10 @@ struct net_udp {
 	const struct net_handler *handler;
 	struct event *event; /* placed behind this struct, see net_udp_open */
 	int fd;
-	bool is_dirty;    /* in net->dirty */
-	uint8_t want;     /* datagrams to ask for, 1 to NET_BATCH */
-	uint64_t full_ms; /* when so many came */
+	struct net_steer *steer; /* sends for it; NULL: the socket does. Not owned */
+	bool is_dirty;           /* in net->dirty */
+	uint8_t want;            /* datagrams to ask for, 1 to NET_BATCH */
+	uint64_t full_ms;        /* when so many came */
 	/* Packets waiting for the end of the turn. */
 	struct net_buf *tx_head, **tx_tail;
 	struct net_udp *next_dirty;
@@ -58,6 +60,7 @@ struct net {
 	struct net_clients clients;
 	struct log_limit log_proxy;
 	int descriptor_end[2]; /* by enum net_descriptor_use: the first number that is kept back */
+	struct net_steer *steer; /* NULL: none. Not owned */
 	struct net_rx *rx;
 	struct net_tx *tx;
 };
@@ -73,6 +76,8 @@ void net_tx_destroy(struct net_tx *tx);
 bool net_udp_receive(struct net_udp *s);
 /* Reads the socket's error queue and hands ICMP errors to the handler. */
 void net_udp_read_errors(struct net_udp *s);
+/* Under what a packet is counted that the kernel refuses with ERROR. */
+enum net_counter net_tx_counter_of(int error);
 /* Gives S's queue to the kernel. */
 void net_udp_flush(struct net_udp *s);
 

@@ -11,6 +11,7 @@
 #include <event2/event_struct.h>
 
 #include "net_priv.h"
+#include "steer.h"
 
 static int set_int(int fd, int level, int name, int value)
 {
@@ -89,6 +90,10 @@ static void udp_send(struct net_port *p, struct net_buf *b)
 	struct net_udp *s = (struct net_udp *)p;
 	struct net *n = s->net;
 
+	if (s->steer) {
+		net_steer_send(s->steer, &p->local, b);
+		return;
+	}
 	b->next = NULL;
 	*s->tx_tail = b;
 	s->tx_tail = &b->next;

@@ -54,7 +54,7 @@ static void fill(struct net_tx *tx, unsigned i, struct net_buf *b)
 		put_tos(h, tx->control[i], b);
 }
 
-static enum net_counter counter_of(int error)
+enum net_counter net_tx_counter_of(int error)
 {
 	switch (error) {
 	case EAGAIN:
@@ -119,7 +119,7 @@ static void send_all(struct net_udp *s, struct net_tx *tx, unsigned n)
 			retried = true;
 			continue;
 		}
-		metrics_add(s->net->cells, counter_of(errno), 1);
+		metrics_add(s->net->cells, net_tx_counter_of(errno), 1);
 		i++;
 		retried = false;
 	}
