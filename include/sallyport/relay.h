@@ -56,6 +56,8 @@ struct relay_config {
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
 	struct flow_bucket *node_bucket;
+	metrics_cell *path_cells;
+	struct net_steering *steering; /* relay ports are steered; NULL: sockets. Not owned */
 };
 
 struct relay;
@@ -71,6 +73,8 @@ struct turn_server *relay_turn(struct relay *r);
  * the I-th listener, for the caller to close; ERR_NOT_FOUND if it has no socket of its own, -errno.
  */
 int relay_copy_listener(struct relay *r, size_t i);
+/* What has arrived for steered relay ports is relayed. */
+void relay_drain(struct relay *r);
 /* Gives up the listeners and what turn_server_leave ends. Connections on TCP and TLS go on. */
 void relay_leave(struct relay *r);
 

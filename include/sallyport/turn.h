@@ -126,6 +126,9 @@ int turn_snapshot_create(
 struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s);
 void turn_snapshot_put(struct turn_snapshot *s);
 
+/* What it was made of, as far as it is plain data; as long as S lives. */
+const struct turn_config *turn_snapshot_config(const struct turn_snapshot *s);
+
 /* What S says of a rate that allocations share: FLOW_LIMIT_SUBJECT, _TENANT (of this tenant) or
  * _NODE. In kbit/s; 0: no limit, or no such tenant. */
 uint32_t turn_snapshot_kbps(const struct turn_snapshot *s, enum flow_limit l, uint32_t tenant);
@@ -265,12 +268,17 @@ struct turn_udp_wire {
 	 * The server sets the port's owner. -EADDRINUSE makes it try another port.
 	 */
 	int (*open)(void *arg, const struct addr *local, struct net_port **out);
-	/* A port's socket on its way to another worker: out of P, which is freed; and into a new
-	 * port. */
+	/*
+	 * A port on its way to another worker or process is the descriptor of its socket, or none
+	 * (-1) where it has no socket: then its address is enough for who adopts it, and it stays
+	 * taken until somebody does.
+	 */
+	/* Out of P, which is freed. The descriptor, or -1. */
 	int (*release)(void *arg, struct net_port *p);
+	/* Into a new port; FD is taken. */
 	int (*adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
-	/* A second descriptor of its socket, which stays open when P closes. -errno. */
-	int (*copy)(void *arg, struct net_port *p);
+	/* A second descriptor in FD, or -1; it stays open when P closes. -errno. */
+	int (*copy)(void *arg, struct net_port *p, int *fd);
 	void *arg;
 };
 

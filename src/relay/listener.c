@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <sallyport/net/steer.h>
+
 #include "listener.h"
 
 /* ---- opening ---- */
@@ -24,11 +26,22 @@ static int name_balancers(struct listener *l, const struct relay_listener *from)
 	return rc;
 }
 
+/* A wildcard address leaves it to the kernel what packets come from. */
+static int open_socket(struct relay_listeners *ls, const struct relay_listener *from,
+	const struct net_handler *h, struct listener *l)
+{
+	int rc = net_udp_open(ls->net, from->fd, &from->local, h, l, &l->port);
+
+	if (rc == 0 && ls->steer && !addr_is_unspecified(&from->local))
+		net_steer_listener(ls->steer, l->port);
+	return rc;
+}
+
 static int open_udp(struct relay_listeners *ls, const struct relay_config *c,
 	const struct relay_listener *from, struct listener *l)
 {
 	if (!l->balancers)
-		return net_udp_open(ls->net, from->fd, &from->local, &ls->handler, l, &l->port);
+		return open_socket(ls, from, &ls->handler, l);
 	struct net_proxy_config n = {
 		.fd = from->fd,
 		.local = from->local,
@@ -61,7 +74,7 @@ static int open_dtls(struct relay_listeners *ls, const struct relay_config *c,
 
 	assert(udp); /* whoever gives no socket names one of ours */
 	if (!is_shared)
-		rc = net_udp_open(ls->net, from->fd, &from->local, &ls->dtls_handler, l, &l->port);
+		rc = open_socket(ls, from, &ls->dtls_handler, l);
 	if (rc != 0)
 		return rc;
 	struct net_dtls_config n = {.port = listener_udp_port(udp),

@@ -22,8 +22,9 @@ struct listener {
 
 /* Embedded in the worker's relay, which fills in the upper half. */
 struct relay_listeners {
-	struct relay *relay; /* not owned */
-	struct net *net;     /* not owned */
+	struct relay *relay;     /* not owned */
+	struct net *net;         /* not owned */
+	struct net_steer *steer; /* not owned; NULL: what is sent leaves by the sockets */
 	/* For what clients send, its ports' owners being listeners; and for sockets with nothing
 	 * but DTLS on them. */
 	struct net_handler handler, dtls_handler;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Relay ports for UDP: a socket each. */
+/* Relay ports for UDP: a socket each, or steered. */
 #include "ports.h"
 
 /* ---- from peers ---- */
@@ -23,34 +23,59 @@ static void on_icmp(void *arg, struct net_port *p, const struct net_icmp *e)
 
 /* ---- from the TURN server ---- */
 
-static int adopt_port(void *arg, int fd, const struct addr *local, struct net_port **out)
+static int adopt_socket(
+	struct relay_ports *ps, int fd, const struct addr *local, struct net_port **out)
 {
-	struct relay_ports *ps = arg;
+	int rc = net_udp_open(ps->net, fd, local, &ps->handler, NULL, out);
 
-	return net_udp_open(ps->net, fd, local, &ps->handler, NULL, out);
+	if (rc == 0 && ps->steer)
+		net_steer_listener(ps->steer, *out);
+	return rc;
 }
 
 static int open_port(void *arg, const struct addr *local, struct net_port **out)
 {
 	struct relay_ports *ps = arg;
 	int fd;
-	int rc = net_udp_socket(local, false, 0, &fd);
 
+	if (ps->steer)
+		return net_steer_open(ps->steer, local, out);
+	int rc = net_udp_socket(local, false, 0, &fd);
 	if (rc == 0)
 		rc = net_descriptor_admit(ps->net, NET_FOR_RELAY, fd);
-	return rc == 0 ? adopt_port(arg, fd, local, out) : rc;
+	return rc == 0 ? adopt_socket(ps, fd, local, out) : rc;
+}
+
+static int adopt_port(void *arg, int fd, const struct addr *local, struct net_port **out)
+{
+	struct relay_ports *ps = arg;
+
+	if (fd >= 0)
+		return adopt_socket(ps, fd, local, out);
+	return ps->steer ? net_steer_adopt(ps->steer, local, out) : open_port(arg, local, out);
 }
 
 static int release_port(void *arg, struct net_port *p)
 {
 	(void)arg;
-	return net_udp_detach(p);
+	if (!net_steer_is_port(p))
+		return net_udp_detach(p);
+	net_steer_release(p);
+	return -1;
 }
 
-static int copy_port(void *arg, struct net_port *p)
+static int copy_port(void *arg, struct net_port *p, int *fd)
 {
+	int copy = -1;
+
 	(void)arg;
-	return net_udp_copy(p);
+	if (!net_steer_is_port(p)) {
+		copy = net_udp_copy(p);
+		if (copy < 0)
+			return copy;
+	}
+	*fd = copy;
+	return 0;
 }
 
 void relay_ports_init(
@@ -67,4 +92,20 @@ void relay_ports_init(
 		.copy = copy_port,
 		.arg = p,
 	};
+}
+
+int relay_ports_steer(struct relay_ports *p, const struct relay_config *c, struct net_paths *paths)
+{
+	struct net_steer_config s = {.net = p->net,
+		.steering = c->steering,
+		.worker = c->worker,
+		.paths = paths,
+		.handler = &p->handler};
+
+	return c->steering ? net_steer_create(&s, &p->steer) : 0;
+}
+
+void relay_ports_fini(struct relay_ports *p)
+{
+	net_steer_destroy(p->steer);
 }

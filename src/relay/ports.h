@@ -9,6 +9,7 @@
 
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/net/steer.h>
 #include <sallyport/relay.h>
 #include <sallyport/turn.h>
 
@@ -17,11 +18,16 @@ struct relay_ports {
 	struct relay *relay;      /* not owned */
 	struct net *net;          /* not owned */
 	struct flow_table *flows; /* not owned */
+	struct net_steer *steer;  /* owned; NULL: a socket each */
 	struct net_handler handler;
 	struct turn_udp_wire wire;
 };
 
 void relay_ports_init(
 	struct relay_ports *p, struct relay *r, struct net *net, struct flow_table *flows);
+/* From now on ports are steered, if C says so. -ENOMEM, -errno. */
+int relay_ports_steer(struct relay_ports *p, const struct relay_config *c, struct net_paths *paths);
+/* After all ports are closed. */
+void relay_ports_fini(struct relay_ports *p);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sallyport/crypto.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/net/path.h>
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
 #include <sallyport/turn/handover.h>
@@ -26,6 +27,7 @@ const struct metrics_group relay_counters = {rows, RELAY_C_COUNT};
 struct relay {
 	struct loop *loop; /* not owned */
 	struct net *net;
+	struct net_paths *paths; /* NULL: nothing here asks for any */
 	struct flow_table *flows;
 	struct turn_server *turn;
 	struct relay_listeners listeners;
@@ -140,7 +142,6 @@ static void put_lease(void *arg, const struct turn_lease *lease)
 
 static int create_turn(struct relay *r, const struct relay_config *c)
 {
-	relay_ports_init(&r->ports, r, r->net, r->flows);
 	relay_tcp_init(&r->tcp, r, &r->listeners, r->net, c->loop, c->connection_buffer);
 	struct turn_server_config t = {
 		.clock = loop_clock(c->loop),
@@ -168,6 +169,19 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 	return rc;
 }
 
+static int make_ports(struct relay *r, const struct relay_config *c)
+{
+	relay_ports_init(&r->ports, r, r->net, r->flows);
+	if (!c->steering)
+		return 0;
+	struct net_paths_config p = {.loop = c->loop,
+		.wheel = loop_wheel(c->loop),
+		.clock = loop_clock(c->loop),
+		.cells = c->path_cells};
+	int rc = net_paths_create(&p, &r->paths);
+	return rc == 0 ? relay_ports_steer(&r->ports, c, r->paths) : rc;
+}
+
 static struct relay *make(const struct relay_config *c)
 {
 	struct relay *r = calloc(1, sizeof(*r));
@@ -183,7 +197,7 @@ static struct relay *make(const struct relay_config *c)
 	r->net = net_create(c->loop, c->net_cells);
 	if (r->net)
 		r->flows = flow_table_create(loop_clock(c->loop), r->net, c->flow_cells);
-	if (r->flows)
+	if (r->flows && make_ports(r, c) == 0)
 		return r;
 	relay_destroy(r);
 	return NULL;
@@ -193,6 +207,7 @@ static int open_listeners(struct relay *r, const struct relay_config *c)
 {
 	r->listeners.relay = r;
 	r->listeners.net = r->net;
+	r->listeners.steer = r->ports.steer;
 	r->listeners.handler =
 		(struct net_handler){.packets = on_client_packets, .arg = r, .closed = on_closed};
 	r->listeners.dtls_handler = (struct net_handler){.packets = on_dtls_packets, .arg = r};
@@ -224,6 +239,8 @@ void relay_destroy(struct relay *r)
 		return;
 	turn_server_destroy(r->turn);
 	relay_listeners_close(&r->listeners);
+	relay_ports_fini(&r->ports);
+	net_paths_destroy(r->paths);
 	flow_table_destroy(r->flows);
 	net_destroy(r->net);
 	free(r);
@@ -239,9 +256,18 @@ int relay_copy_listener(struct relay *r, size_t i)
 	return relay_listeners_copy(&r->listeners, i);
 }
 
+void relay_drain(struct relay *r)
+{
+	if (r->ports.steer)
+		net_steer_drain(r->ports.steer);
+}
+
 void relay_leave(struct relay *r)
 {
+	relay_drain(r);
 	turn_server_leave(r->turn);
+	if (r->ports.steer)
+		net_steer_leave(r->ports.steer);
 	relay_listeners_leave(&r->listeners);
 }
 

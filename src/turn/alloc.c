@@ -230,7 +230,7 @@ void turn_alloc_leave(struct turn_alloc *a)
 	take_apart(a);
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		if (a->relays[i].port && !a->relays[i].is_shared)
-			net_port_close(a->relays[i].port);
+			turn_relay_leave(a->server, a->relays[i].port);
 	}
 	free(a);
 }

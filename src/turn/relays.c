@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <sallyport/crypto.h>
 
@@ -134,6 +135,23 @@ void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool,
 	 * harmless. */
 	if (loop_post(s->loops[worker], &put_port_msg, s->servers[worker], &p) != 0)
 		log_warning(LOG_TURN, "relay port lost", "worker=%u port=%u", worker, number);
+}
+
+void turn_relay_leave(struct turn_server *s, struct net_port *p)
+{
+	int fd = s->config.udp->release(s->config.udp->arg, p);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+void turn_relay_give_up(struct turn_server *s, bool has_socket, const struct addr *local)
+{
+	struct net_port *p;
+
+	/* What has no socket is taken until somebody adopts and closes it. */
+	if (!has_socket && s->config.udp->adopt(s->config.udp->arg, -1, local, &p) == 0)
+		net_port_close(p);
 }
 
 void turn_relay_close(struct turn_server *s, struct turn_relay *r)

@@ -108,7 +108,8 @@ struct answer {
 	uint64_t ticket;
 	struct addr local;
 	struct addr advertise;
-	int fd; /* owned by the message; -1: no such reservation */
+	bool is_found;
+	int fd; /* owned by the message; -1: the port has none */
 	uint8_t pool;
 	uint8_t ports_worker;
 };
@@ -121,7 +122,7 @@ static void on_answer(void *ctx, void *payload)
 	struct turn_relay r = {
 		.advertise = m->advertise, .pool = m->pool, .ports_worker = m->ports_worker};
 
-	if (m->fd >= 0 &&
+	if (m->is_found &&
 		s->config.udp->adopt(s->config.udp->arg, m->fd, &m->local, &r.port) != 0) {
 		r.port = NULL;
 		turn_relay_number_put(s, m->ports_worker, m->pool, m->local.port);
@@ -151,6 +152,7 @@ static void on_ask(void *ctx, void *payload)
 	struct turn_relay r;
 
 	if (turn_reservation_take(s, q->token, &r) == 0) {
+		m.is_found = true;
 		m.local = r.port->local;
 		m.advertise = r.advertise;
 		m.pool = r.pool;
@@ -160,8 +162,10 @@ static void on_ask(void *ctx, void *payload)
 	if (loop_post(s->loops[q->asker], &answer_msg, s->servers[q->asker], &m) != 0) {
 		/* The asker's request times out; the port is free for the next one. */
 		discard_answer(&m);
-		if (m.fd >= 0)
-			turn_relay_number_put(s, m.ports_worker, m.pool, m.local.port);
+		if (!m.is_found)
+			return;
+		turn_relay_give_up(s, m.fd >= 0, &m.local);
+		turn_relay_number_put(s, m.ports_worker, m.pool, m.local.port);
 	}
 }
 

@@ -64,6 +64,11 @@ struct turn_snapshot *turn_snapshot_get(struct turn_snapshot *s)
 	return s;
 }
 
+const struct turn_config *turn_snapshot_config(const struct turn_snapshot *s)
+{
+	return &s->config;
+}
+
 void turn_snapshot_put(struct turn_snapshot *s)
 {
 	if (s && atomic_fetch_sub_explicit(&s->count, 1, memory_order_acq_rel) == 1)

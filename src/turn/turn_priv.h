@@ -401,6 +401,10 @@ int turn_relay_open_in(struct turn_server *s, size_t pool, const struct turn_rel
 int turn_relay_open_number(
 	struct turn_server *s, size_t pool, uint16_t number, bool is_tcp, struct turn_relay *out);
 void turn_relay_close(struct turn_server *s, struct turn_relay *r);
+/* P travels, or has not arrived: frees it, while whoever adopts it has it. */
+void turn_relay_leave(struct turn_server *s, struct net_port *p);
+/* A port on its way that nobody adopts; its descriptor, if it has one, is closed by the caller. */
+void turn_relay_give_up(struct turn_server *s, bool has_socket, const struct addr *local);
 /* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
 void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
 

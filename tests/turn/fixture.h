@@ -88,6 +88,7 @@ struct fixture {
 	unsigned fail_skip, fail_n;
 	unsigned n_opened; /* calls so far */
 	bool fail_adopt, fail_copy;
+	bool has_sockets; /* behind relay ports, which travel with their descriptors */
 
 	/* TCP towards peers. */
 	struct turn_tcp_wire tcp;
@@ -126,6 +127,8 @@ void fixture_destroy(struct fixture *f);
 /* N workers of one node, joined. */
 void fixture_create_joined(
 	const struct fixture_config *c, struct fixture **out, unsigned n_workers);
+/* Relay ports of fixtures made from now on have no sockets. */
+void fixture_without_sockets(void);
 /* Delivers the messages that wait for F's worker. */
 void fixture_deliver(struct fixture *f);
 int fixture_teardown(void **state);

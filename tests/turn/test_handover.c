@@ -396,5 +396,8 @@ int main(void)
 		cmocka_unit_test(worker_that_ends_last_does_not_call_home),
 		cmocka_unit_test(workers_hand_over_while_they_run),
 	};
-	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+	int n_failed = cmocka_run_group_tests_name("sockets", t, NULL, NULL);
+	fixture_without_sockets();
+	n_failed += cmocka_run_group_tests_name("no sockets", t, NULL, NULL);
+	return n_failed != 0;
 }

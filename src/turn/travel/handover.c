@@ -72,12 +72,12 @@ static int pack_reservation(const struct turn_reservation *r, struct pack *k)
 	be32_put(bytes + 13, r->timer.at_ms > now ? (uint32_t)(r->timer.at_ms - now) : 0);
 	bytes[17] = r->relay.pool;
 	be16_put(bytes + 18, r->relay.port->local.port);
-	int fd = s->config.udp->copy(s->config.udp->arg, r->relay.port);
-	if (fd < 0)
-		return fd;
-	p.fds[0] = fd;
-	int rc = k->fn(k->arg, &p);
-	close(fd);
+	int rc = s->config.udp->copy(s->config.udp->arg, r->relay.port, &p.fds[0]);
+	if (rc != 0)
+		return rc;
+	rc = k->fn(k->arg, &p);
+	if (p.fds[0] >= 0)
+		close(p.fds[0]);
 	return rc;
 }
 
@@ -182,8 +182,8 @@ static int unpack_reservation(struct turn_server *s, const struct turn_parcel *p
 	if (rc != 0)
 		return rc;
 	int fd = p->fds[0] >= 0 ? fcntl(p->fds[0], F_DUPFD_CLOEXEC, 0) : -1;
-	if (fd < 0)
-		return ERR_MALFORMED;
+	if (p->fds[0] >= 0 && fd < 0)
+		return -errno;
 	struct addr local = s->snapshot->config.relays[b[17]].local;
 	local.port = number;
 	rc = s->config.udp->adopt(s->config.udp->arg, fd, &local, &port);

@@ -120,9 +120,9 @@ static int copy_sockets(const struct turn_alloc *a, int fds[TURN_RELAYS_MAX])
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		if (!a->relays[i].port)
 			continue;
-		fds[i] = c->udp->copy(c->udp->arg, a->relays[i].port);
-		if (fds[i] < 0)
-			return fds[i];
+		int rc = c->udp->copy(c->udp->arg, a->relays[i].port, &fds[i]);
+		if (rc != 0)
+			return rc;
 	}
 	return 0;
 }
@@ -174,12 +174,10 @@ static int open_relay(struct turn_alloc *a, size_t i, const struct turn_state_re
 	struct turn_server *s = a->server;
 	struct turn_relay *r = &a->relays[i];
 
-	if (fd < 0)
-		return ERR_MALFORMED;
 	if (!is_ours(s, from))
 		return ERR_CONFIG;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	if (copy < 0)
+	int copy = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+	if (fd >= 0 && copy < 0)
 		return -errno;
 	int rc = s->config.udp->adopt(s->config.udp->arg, copy, &from->local, &r->port);
 	if (rc != 0) {
@@ -381,8 +379,10 @@ void turn_parcel_give_up(struct turn_server *s, const struct turn_parcel *p)
 		return;
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		const struct turn_state_relay *r = &st.relays[i];
-		if (r->is_there && is_ours(s, r))
-			turn_relay_number_put(s, r->ports_worker, r->pool, r->local.port);
+		if (!r->is_there || !is_ours(s, r))
+			continue;
+		turn_relay_give_up(s, p->fds[i] >= 0, &r->local);
+		turn_relay_number_put(s, r->ports_worker, r->pool, r->local.port);
 	}
 	const struct turn_tenant *t = tenant_named(s, st.tenant);
 	if (t && s->config.lease_put) {

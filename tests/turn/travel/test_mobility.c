@@ -995,5 +995,8 @@ int main(void)
 		T(parcel_without_an_arrival_comes_back),
 		T(full_worker_takes_no_arrival),
 	};
-	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+	int n_failed = cmocka_run_group_tests_name("sockets", t, NULL, NULL);
+	fixture_without_sockets();
+	n_failed += cmocka_run_group_tests_name("no sockets", t, NULL, NULL);
+	return n_failed != 0;
 }

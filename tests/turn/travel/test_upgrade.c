@@ -445,5 +445,8 @@ int main(void)
 		T(same_parcel_is_taken_once),
 		T(allocation_that_does_not_fit_is_refused),
 	};
-	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+	int n_failed = cmocka_run_group_tests_name("sockets", t, NULL, NULL);
+	fixture_without_sockets();
+	n_failed += cmocka_run_group_tests_name("no sockets", t, NULL, NULL);
+	return n_failed != 0;
 }
