@@ -48,6 +48,16 @@ struct api_certificate {
 	uint64_t not_after_s; /* of the one in force */
 };
 
+/* One that has addresses of the listeners or of relaying. */
+struct api_interface {
+	const char *name;             /* "eth0"; empty: no interface has them */
+	const char *datapath;         /* "kernel", "steer" or "socket" */
+	const char *mode;             /* "native XDP"; NULL: there is only one */
+	const char *why;              /* ... it is not a faster one; NULL: there is none */
+	const struct addr *addresses; /* without ports */
+	size_t n_addresses;
+};
+
 struct api_status {
 	const char *version;
 	uint64_t started_s; /* wall clock */
@@ -56,6 +66,9 @@ struct api_status {
 	size_t n_listeners;
 	const struct api_certificate *certificates;
 	size_t n_certificates;
+	const char *datapath; /* the best that any of them has */
+	const struct api_interface *interfaces;
+	size_t n_interfaces;
 };
 
 /* Gets one line for people at a time. */

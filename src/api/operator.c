@@ -46,6 +46,29 @@ static json_t *certificates_json(const struct api_status *s)
 	return list;
 }
 
+static json_t *addresses_json(const struct api_interface *i)
+{
+	json_t *list = json_array();
+	char text[ADDR_TEXT_LEN];
+	for (size_t k = 0; k < i->n_addresses; k++)
+		(void)json_array_append_new(
+			list, json_string(addr_format_ip(&i->addresses[k], text)));
+	return list;
+}
+
+static json_t *interfaces_json(const struct api_status *s)
+{
+	json_t *list = json_array();
+	for (size_t k = 0; k < s->n_interfaces; k++) {
+		const struct api_interface *i = &s->interfaces[k];
+		(void)json_array_append_new(
+			list, json_pack("{s:s, s:s, s:s*, s:s*, s:o}", "name", i->name, "datapath",
+				      i->datapath, "mode", i->mode, "whyNotFaster", i->why,
+				      "addresses", addresses_json(i)));
+	}
+	return list;
+}
+
 void api_on_status(struct http_request *r, void *arg)
 {
 	struct api_call c;
@@ -59,13 +82,15 @@ void api_on_status(struct http_request *r, void *arg)
 	config->admin->status(config->arg, &s);
 	bool is_ready = config->is_ready(config->arg, &why);
 	api_reply_json(&c, 200,
-		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:o, s:o}",
+		json_pack(
+			"{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:s*, s:o, s:o, s:o}",
 			"version", s.version, "now", (json_int_t)now_s, "started",
 			(json_int_t)s.started_s, "workers", (int)s.n_workers, "ready", is_ready,
 			"notReady", why, "realm",
 			c.auth != NULL ? auth_snapshot_realm(c.auth) : NULL, "listeners",
 			listeners_json(&s), "keys", api_keys_json(c.auth, now_s), "certificates",
-			certificates_json(&s), "drain", api_drain_json(c.api), "counters",
+			certificates_json(&s), "datapath", s.datapath, "interfaces",
+			interfaces_json(&s), "drain", api_drain_json(c.api), "counters",
 			counters_json(config->metrics)));
 }
 

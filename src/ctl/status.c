@@ -92,6 +92,35 @@ static void print_listeners(const json_t *status)
 	ctl_table_end(&t, "listeners");
 }
 
+static void print_interface(struct ctl_table *t, const json_t *i)
+{
+	const char *name = ctl_text(i, "name"), *mode = ctl_text(i, "mode");
+	const char *why = ctl_text(i, "whyNotFaster");
+	const json_t *address;
+	size_t k;
+
+	json_array_foreach (json_object_get(i, "addresses"), k, address) {
+		ctl_table_add(t, "%s", name[0] ? name : "-");
+		ctl_table_add(t, "%s", json_string_value(address));
+		ctl_table_add(t, "%s%s%s%s", ctl_text(i, "datapath"), mode[0] ? " (" : "", mode,
+			mode[0] ? ")" : "");
+		ctl_table_add(t, "%s", why[0] ? why : "-");
+	}
+}
+
+static void print_interfaces(const json_t *status)
+{
+	static const char *const head[] = {"interface", "address", "packets by", "why not faster"};
+	const json_t *i;
+	struct ctl_table t;
+	size_t k;
+
+	ctl_table_init(&t, head, ARRAY_LEN(head));
+	json_array_foreach (json_object_get(status, "interfaces"), k, i)
+		print_interface(&t, i);
+	ctl_table_end(&t, "interfaces");
+}
+
 static const char *key_state(const json_t *k, int64_t now)
 {
 	int64_t until = ctl_number(k, "verifyUntil");
@@ -181,6 +210,7 @@ int ctl_status(struct ctl *c, int argc, char **argv)
 	print_summary(root, now);
 	ctl_print_drain(json_object_get(root, "drain"));
 	print_listeners(root);
+	print_interfaces(root);
 	print_keys(json_object_get(root, "keys"), now, "keys");
 	print_certificates(root, now);
 	print_refusals(root);

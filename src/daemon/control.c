@@ -9,6 +9,7 @@
 #include <sallyport/api.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/net/path.h>
 
 #include "control_priv.h"
 #include "counters.h"
@@ -30,8 +31,9 @@
 #define API_REQUEST_S     10
 #define ADMIN_CONNECTIONS 32
 
-static const struct metrics_group *const groups[] = {&net_counters, &flow_counters, &relay_counters,
-	&turn_counters, &tenant_counters, &api_counters, &daemon_counters};
+static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
+	&flow_counters, &relay_counters, &turn_counters, &tenant_counters, &api_counters,
+	&daemon_counters};
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -78,6 +80,7 @@ static void on_status(void *arg, struct api_status *out)
 
 	status_fill(c->status, c->settings, c->api_tls, out);
 	out->n_workers = c->n_workers;
+	datapath_show(c->datapath, out);
 }
 
 static int on_ask(void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg)
@@ -328,7 +331,9 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (takes_over)
 		rc = takeover_begin(c->settings, c->n_workers, &c->takeover, why);
 	if (rc == 0)
-		rc = workers_create(c->loop, c->settings,
+		rc = datapath_create(c->loop, c->settings, c->n_workers, &c->datapath, why);
+	if (rc == 0)
+		rc = workers_create(c->loop, c->settings, c->datapath,
 			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,
 			c->n_workers, &c->workers, why);
 	if (rc == 0)
@@ -344,7 +349,7 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (rc == 0)
 		open_door(c);
 	if (rc == 0 && user)
-		rc = process_become(user, why);
+		rc = process_become(user, datapath_capabilities(c->datapath), why);
 	return rc;
 }
 
@@ -463,6 +468,7 @@ void control_destroy(struct control *c)
 		leave_servers(c);
 	takeover_destroy(c->takeover);
 	workers_destroy(c->workers);
+	datapath_destroy(c->datapath);
 	inspect_destroy(c->inspect);
 	http_server_destroy(c->api_server);
 	crypto_tls_destroy(c->api_tls);

@@ -8,6 +8,7 @@
 #include <sallyport/api.h>
 
 #include "control.h"
+#include "datapath.h"
 #include "workers.h"
 
 struct control {
@@ -16,6 +17,7 @@ struct control {
 	struct settings *settings;
 	struct metrics_set *metrics;
 	unsigned n_workers;
+	struct datapath *datapath;
 	struct workers *workers;
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */

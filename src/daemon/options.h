@@ -94,6 +94,7 @@ struct options_edge {
 	bool sha256;
 	bool software;
 	uint64_t receive_buffer;
+	int datapath;                /* enum datapath_kind */
 	struct conf_list alternates; /* struct options_alternate */
 	const char *redirect_above;
 };

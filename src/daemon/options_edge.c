@@ -11,6 +11,7 @@
 #define STUNS_PORT 5349 /* of STUN over TLS and DTLS */
 
 static const char *const proxy_udp_names[] = {"each", "first", NULL};
+static const char *const datapath_names[] = {"auto", "socket", "steer", "kernel", NULL};
 static const char *const location_names[] = {"internet", "intranet", NULL};
 
 /* A listening address without a port gets that of STUN. */
@@ -599,6 +600,16 @@ const struct conf_option options_edge_table[] = {
 		.text = "Kernel receive buffer of each listening socket: what a burst may fill "
 			"before packets are lost. Without the right to pass net.core.rmem_max, the "
 			"kernel gives what that allows."},
+	{.name = "datapath",
+		.type = CONF_ENUM,
+		AT(options_edge, datapath),
+		.names = datapath_names,
+		.fallback = "auto",
+		.text = "What carries relayed packets: \"socket\", which needs nothing and is "
+			"seen by every firewall; \"steer\", without a socket for each relay port; "
+			"\"kernel\", where most packets never leave it (XDP, TC). The faster ones "
+			"need capabilities and pass by netfilter, see docs/operating.md. \"auto\" "
+			"takes the best that can be had and says in the log why not a better one."},
 	{.name = "alternates",
 		.type = CONF_LIST,
 		.item = CONF_SECTION,

@@ -3,13 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -109,7 +112,31 @@ unsigned long process_raise_files(void)
 	return (unsigned long)r.rlim_cur;
 }
 
-int process_become(const char *user, char why[256])
+/* ---- capabilities(7) ---- */
+
+/* Leaves the permitted ones of KEEP, in all sets, those that execve hands on included. */
+static int keep_capabilities(uint64_t keep)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+
+	if (syscall(SYS_capget, &h, d) != 0)
+		return -errno;
+	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		d[i].permitted &= (uint32_t)(keep >> 32 * i);
+		d[i].effective = d[i].inheritable = d[i].permitted;
+	}
+	if (syscall(SYS_capset, &h, d) != 0)
+		return -errno;
+	for (unsigned c = 0; c < 64; c++) {
+		if (d[c / 32].permitted & 1u << c % 32 &&
+			prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, c, 0, 0) != 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int process_become(const char *user, uint64_t keep, char why[256])
 {
 	errno = 0;
 	struct passwd *p = getpwnam(user);
@@ -123,7 +150,9 @@ int process_become(const char *user, char why[256])
 	}
 	if (getuid() == p->pw_uid)
 		return 0;
-	if (initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 || setuid(p->pw_uid) != 0) {
+	if (initgroups(user, p->pw_gid) != 0 || setgid(p->pw_gid) != 0 ||
+		prctl(PR_SET_KEEPCAPS, keep != 0) != 0 || setuid(p->pw_uid) != 0 ||
+		keep_capabilities(keep) != 0) {
 		int error = errno;
 		snprintf(why, 256,
 			"cannot become user \"%s\": %s; start as root, or leave \"user\" out", user,

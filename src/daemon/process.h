@@ -4,6 +4,7 @@
 #define DAEMON_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /*
  * Forks into the background. The parent waits for process_ready() or the child's end and exits
@@ -20,7 +21,11 @@ void process_notify(const char *state);
 /* Soft limit of open files up to the hard one; returns the limit in force. */
 unsigned long process_raise_files(void);
 
-/* Becomes USER with its groups, for good. WHY (256 bytes) gets a sentence. */
-int process_become(const char *user, char why[256]);
+/*
+ * Becomes USER with its groups, for good. Of its capabilities the process keeps those of the bits
+ * KEEP, if it has them, and hands them to a program that it executes. WHY (256 bytes) gets a
+ * sentence. Before there are other threads.
+ */
+int process_become(const char *user, uint64_t keep, char why[256]);
 
 #endif

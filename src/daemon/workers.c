@@ -8,6 +8,7 @@
 #include <sallyport/crypto.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/net/path.h>
 
 #include "tenant_metrics.h"
 #include "workers_priv.h"
@@ -149,6 +150,8 @@ static int make_relay(
 		.lease_put = lease_clerk_put,
 		.arg = w->clerk,
 		.node_bucket = ledger_node_bucket(leases_ledger(ws->leases)),
+		.steering = datapath_steering(ws->datapath),
+		.path_cells = metrics_set_cells(m, &net_path_counters, i),
 	};
 	int rc = relay_create(&c, &w->relay);
 	free(l);
@@ -223,8 +226,9 @@ static int make_all(struct workers *ws, const struct settings *s, struct metrics
 	return rc;
 }
 
-int workers_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
-	struct metrics_set *metrics, unsigned n, struct workers **out, char why[WORKERS_WHY_LEN])
+int workers_create(struct loop *main, const struct settings *s, const struct datapath *datapath,
+	const struct inherited *inherited, struct metrics_set *metrics, unsigned n,
+	struct workers **out, char why[WORKERS_WHY_LEN])
 {
 	size_t n_fds = s->n_listeners * n;
 	int *fds = malloc(n_fds * sizeof(*fds));
@@ -234,6 +238,8 @@ int workers_create(struct loop *main, const struct settings *s, const struct inh
 	snprintf(why, WORKERS_WHY_LEN, "out of memory");
 	for (size_t i = 0; fds && i < n_fds; i++)
 		fds[i] = -1;
+	if (ws)
+		ws->datapath = datapath;
 	if (fds && ws)
 		rc = bind_all(s, inherited, n, fds, why);
 	if (rc == 0 && inherited)

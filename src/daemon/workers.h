@@ -7,6 +7,7 @@
 #include <sallyport/metrics.h>
 #include <sallyport/relay.h>
 
+#include "datapath.h"
 #include "settings.h"
 
 #define WORKERS_WHY_LEN 256
@@ -26,8 +27,9 @@ struct inherited {
  * sentence naming what could not be bound. The set has n blocks for them, and one for MAIN.
  * INHERITED may be NULL.
  */
-int workers_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
-	struct metrics_set *metrics, unsigned n, struct workers **out, char why[WORKERS_WHY_LEN]);
+int workers_create(struct loop *main, const struct settings *s, const struct datapath *datapath,
+	const struct inherited *inherited, struct metrics_set *metrics, unsigned n,
+	struct workers **out, char why[WORKERS_WHY_LEN]);
 int workers_start(struct workers *w);
 /* Hands a snapshot to all; one whose mailbox is full gets it a little later. */
 void workers_snapshot(struct workers *w, struct turn_snapshot *s);

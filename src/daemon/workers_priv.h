@@ -17,7 +17,8 @@ struct worker {
 };
 
 struct workers {
-	struct loop *main; /* not owned */
+	struct loop *main;               /* not owned */
+	const struct datapath *datapath; /* not owned */
 	struct worker *all;
 	unsigned n;
 	/* What workers know each other by. */

@@ -192,9 +192,24 @@ static int on_revoke(void *arg, unsigned tenant, const struct auth_revocation *l
 static void on_status(void *arg, struct api_status *out)
 {
 	static const struct api_certificate certificate = {"mras", "/etc/mras.pem", 1800000000};
+	static const struct addr address = {
+		.ip = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .family = ADDR_IPV4};
+	static const struct api_interface interfaces[] = {
+		{"eth0", "kernel", "native XDP", NULL, &address, 1},
+		{"wg0", "socket", NULL, "is no Ethernet interface", NULL, 0},
+	};
 	struct rig *rig = arg;
 	rig->listener = (struct api_listener){"external", "internet", "tls", addr_ipv4(1, 5349)};
-	*out = (struct api_status){"1.2.3", 1700000000, 3, &rig->listener, 1, &certificate, 1};
+	*out = (struct api_status){.version = "1.2.3",
+		.started_s = 1700000000,
+		.n_workers = 3,
+		.listeners = &rig->listener,
+		.n_listeners = 1,
+		.certificates = &certificate,
+		.n_certificates = 1,
+		.datapath = "kernel",
+		.interfaces = interfaces,
+		.n_interfaces = ARRAY_LEN(interfaces)};
 }
 
 static int on_reload(void *arg, api_say_fn say, void *say_arg)

@@ -58,6 +58,8 @@ static void status_shows_what_the_daemon_says(void **state)
 	struct rig *rig = *state;
 	json_t *s = ask(rig, "GET /admin/v1/status", NULL, 200);
 	const json_t *listener = json_array_get(json_object_get(s, "listeners"), 0);
+	const json_t *eth0 = json_array_get(json_object_get(s, "interfaces"), 0);
+	const json_t *wg0 = json_array_get(json_object_get(s, "interfaces"), 1);
 	const json_t *certificate = json_array_get(json_object_get(s, "certificates"), 0);
 
 	assert_string_equal(text(s, "version"), "1.2.3");
@@ -66,6 +68,14 @@ static void status_shows_what_the_daemon_says(void **state)
 	assert_string_equal(text(listener, "face"), "external");
 	assert_string_equal(text(listener, "address"), "0.0.0.1:5349");
 	assert_int_equal(json_integer_value(json_object_get(certificate, "notAfter")), 1800000000);
+	assert_string_equal(text(s, "datapath"), "kernel");
+	assert_string_equal(text(eth0, "mode"), "native XDP");
+	assert_null(json_object_get(eth0, "whyNotFaster"));
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(eth0, "addresses"), 0)),
+		"192.0.2.1");
+	assert_null(json_object_get(wg0, "mode"));
+	assert_string_equal(text(wg0, "whyNotFaster"), "is no Ethernet interface");
 	assert_int_equal(json_array_size(json_object_get(s, "keys")), 1);
 	assert_int_equal(json_array_size(json_object_get(s, "counters")), API_COUNTER_COUNT);
 	json_decref(s);
