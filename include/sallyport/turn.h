@@ -233,8 +233,8 @@ struct turn_server;
 struct turn_client {
 	struct net_port *port;
 	struct addr addr;
-	enum auth_location location;
-	enum auth_transport transport;
+	enum auth_location location : 8;
+	enum auth_transport transport : 8;
 	uint32_t tenant; /* id of the listener's or the server name's */
 };
 

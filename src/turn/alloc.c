@@ -220,8 +220,10 @@ void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 	take_apart(a);
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
 		turn_relay_close(s, &a->relays[i]);
-	if (turn_lease_is_held(&a->lease))
-		s->config.lease_put(s->config.arg, &a->lease);
+	if (a->has_node_lease || a->has_tenant_lease || a->has_subject_lease) {
+		struct turn_lease lease = turn_lease_of(a);
+		s->config.lease_put(s->config.arg, &lease);
+	}
 	free(a);
 }
 

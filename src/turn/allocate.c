@@ -148,9 +148,10 @@ static void answer_success(struct turn_alloc *a, const struct turn_origin *o)
 	if (!turn_answer_begin(a->server, o, STUN_SUCCESS, &out))
 		return;
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
-		if (a->relays[i].port)
-			stun_write_xor_address(
-				&out.w, STUN_XOR_RELAYED_ADDRESS, &a->relays[i].advertise);
+		if (!a->relays[i].port)
+			continue;
+		struct addr told = turn_relay_advertised(a->server, &a->relays[i]);
+		stun_write_xor_address(&out.w, STUN_XOR_RELAYED_ADDRESS, &told);
 	}
 	if (a->missing_family != 0)
 		stun_write_address_error(&out.w, a->missing_family, a->missing_code, NULL);
@@ -169,12 +170,13 @@ static void log_grant(const struct turn_alloc *a)
 
 	if (log_level_get() < LOG_LEVEL_INFO)
 		return;
+	struct addr told = turn_relay_advertised(a->server, r);
 	hex_encode(a->subject, sizeof(a->subject), subject);
 	log_info(LOG_TURN, "allocation granted",
 		"id=%llx client=%s relayed=%s lifetime_s=%u subject=%s kid=%s tenant=%s kbps=%u "
 		"packets_s=%u subject_kbps=%u",
 		(unsigned long long)a->id, log_addr(&a->client.addr, client),
-		addr_format(&r->advertise, relayed), a->granted_s, subject, a->kid, a->tenant->name,
+		addr_format(&told, relayed), a->granted_s, subject, a->kid, a->tenant->name,
 		flow_account_kbps(&a->account, FLOW_LIMIT_RATE), flow_account_packets(&a->account),
 		flow_account_kbps(&a->account, FLOW_LIMIT_SUBJECT));
 }

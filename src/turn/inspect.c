@@ -18,8 +18,10 @@ static bool relay_matches(const struct turn_address_filter *f, const struct turn
 {
 	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
 		const struct turn_relay *r = &a->relays[i];
-		if (r->port &&
-			(address_matches(f, &r->advertise) || address_matches(f, &r->port->local)))
+		if (!r->port)
+			continue;
+		struct addr told = turn_relay_advertised(a->server, r);
+		if (address_matches(f, &told) || address_matches(f, &r->port->local))
 			return true;
 	}
 	return false;
@@ -165,7 +167,7 @@ static void copy(const struct turn_alloc *a, struct turn_alloc_info *out)
 		const struct turn_relay *r = &a->relays[i];
 		uint64_t left = r->port ? left_s(s, r->expires_ms) : 0;
 		if (r->port)
-			out->relays[i] = r->advertise;
+			out->relays[i] = turn_relay_advertised(s, r);
 		if (left > out->expires_in_s)
 			out->expires_in_s = left;
 	}

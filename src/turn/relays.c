@@ -26,10 +26,17 @@ int turn_relay_open_number(
 	if (rc != 0)
 		return rc;
 	port->owner = NULL;
-	*out = (struct turn_relay){.port = port, .advertise = r->advertise, .pool = (uint8_t)pool};
-	out->advertise.port = number;
-	out->ports_worker = (uint8_t)s->config.worker;
+	*out = (struct turn_relay){
+		.port = port, .pool = (uint8_t)pool, .ports_worker = (uint8_t)s->config.worker};
 	return 0;
+}
+
+struct addr turn_relay_advertised(const struct turn_server *s, const struct turn_relay *r)
+{
+	struct addr a = s->snapshot->config.relays[r->pool].advertise;
+
+	a.port = r->port->local.port;
+	return a;
 }
 
 static void put_back(struct turn_server *s, size_t pool, uint16_t number, enum net_ports_want want)

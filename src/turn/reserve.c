@@ -107,7 +107,6 @@ struct ask {
 struct answer {
 	uint64_t ticket;
 	struct addr local;
-	struct addr advertise;
 	bool is_found;
 	int fd; /* owned by the message; -1: the port has none */
 	uint8_t pool;
@@ -119,8 +118,7 @@ static void on_answer(void *ctx, void *payload)
 	struct turn_server *s = ctx;
 	struct answer *m = payload;
 	struct turn_alloc *a = turn_pending_find(s, m->ticket);
-	struct turn_relay r = {
-		.advertise = m->advertise, .pool = m->pool, .ports_worker = m->ports_worker};
+	struct turn_relay r = {.pool = m->pool, .ports_worker = m->ports_worker};
 
 	if (m->is_found &&
 		s->config.udp->adopt(s->config.udp->arg, m->fd, &m->local, &r.port) != 0) {
@@ -154,7 +152,6 @@ static void on_ask(void *ctx, void *payload)
 	if (turn_reservation_take(s, q->token, &r) == 0) {
 		m.is_found = true;
 		m.local = r.port->local;
-		m.advertise = r.advertise;
 		m.pool = r.pool;
 		m.ports_worker = r.ports_worker;
 		m.fd = s->config.udp->release(s->config.udp->arg, r.port);

@@ -308,7 +308,9 @@ struct stun_refusal turn_lease_hold(
 		tell_quota(a->server, a);
 	if (grant->code != 0)
 		return turn_refuse(grant->code);
-	a->lease = *lease;
+	a->has_node_lease = lease->has_node;
+	a->has_tenant_lease = lease->has_tenant;
+	a->has_subject_lease = lease->has_subject;
 	if (flow_account_bucket_set(&a->account, FLOW_LIMIT_TENANT, grant->tenant) != 0 ||
 		flow_account_bucket_set(&a->account, FLOW_LIMIT_SUBJECT, grant->subject) != 0)
 		return turn_refuse(STUN_INSUFFICIENT_CAPACITY);

@@ -63,11 +63,8 @@ void turn_shared_close(struct turn_server *s)
 
 void turn_shared_attach(struct turn_server *s, size_t pool, struct turn_relay *out)
 {
-	*out = (struct turn_relay){.port = s->shared[pool],
-		.advertise = s->snapshot->config.relays[pool].advertise,
-		.pool = (uint8_t)pool,
-		.is_shared = true};
-	out->advertise.port = out->port->local.port;
+	*out = (struct turn_relay){
+		.port = s->shared[pool], .pool = (uint8_t)pool, .is_shared = true};
 }
 
 /* ---- meetings ---- */

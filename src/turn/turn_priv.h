@@ -109,7 +109,6 @@ enum {
 /* A relayed transport address. */
 struct turn_relay {
 	struct net_port *port; /* owned; NULL: not allocated */
-	struct addr advertise; /* told to the client */
 	uint64_t expires_ms;   /* each has its own lifetime (RFC 8656 §6) */
 	uint8_t pool;          /* index of the relay address */
 	uint8_t ports_worker;  /* whose port pool the number goes back to */
@@ -155,7 +154,6 @@ struct turn_alloc {
 	struct list meetings;    /* on shared ports only */
 	struct list connections; /* with peers, of a TCP allocation */
 	uint32_t n_permissions, n_channels, n_meetings, n_connections;
-	bool is_tcp;
 	struct wheel_timer timer; /* the first end of a relay's lifetime */
 	struct flow_account account;
 	struct turn_pending *pending; /* owned; NULL once granted */
@@ -163,18 +161,19 @@ struct turn_alloc {
 	uint64_t id;
 	uint64_t created_ms;
 	uint64_t refresh_until_s; /* the credential's end, with grace */
+	uint32_t granted_s;       /* lifetime told in the Allocate's answer */
+	uint16_t missing_code;
+	uint8_t missing_family; /* raw family of a refused ADDITIONAL-ADDRESS-FAMILY, else 0 */
+	bool is_tcp : 1;
+	bool is_by_token : 1; /* its key is a token's; the username was that of the token's key */
+	bool has_token : 1;
+	bool has_node_lease : 1, has_tenant_lease : 1, has_subject_lease : 1;
 	uint8_t subject[AUTH_SUBJECT_LEN];
 	uint8_t jti[AUTH_JTI_LEN];
-	char kid[AUTH_KID_LEN + 1];
-	struct turn_lease lease; /* held */
-	bool is_by_token; /* its key is a token's; the username was that of the token's key */
-	struct stun_key key;
 	uint8_t tid[STUN_TID_LEN]; /* of the Allocate, to know it again */
 	uint8_t token[TURN_TOKEN_LEN];
-	bool has_token;
-	uint8_t missing_family; /* raw family of a refused ADDITIONAL-ADDRESS-FAMILY, else 0 */
-	uint16_t missing_code;
-	uint32_t granted_s; /* lifetime told in the Allocate's answer */
+	char kid[AUTH_KID_LEN + 1];
+	struct stun_key key;
 	uint16_t username_len;
 	uint8_t username[];
 };
@@ -231,6 +230,18 @@ struct turn_server {
 	struct turn_redirect *redirect; /* owned; NULL: new clients are welcome */
 	bool is_ending;                 /* other workers are not written to any more */
 };
+
+/* What A holds. */
+static inline struct turn_lease turn_lease_of(const struct turn_alloc *a)
+{
+	struct turn_lease l = {.tenant = a->tenant->id,
+		.has_node = a->has_node_lease,
+		.has_tenant = a->has_tenant_lease,
+		.has_subject = a->has_subject_lease};
+
+	memcpy(l.subject, a->subject, sizeof(l.subject));
+	return l;
+}
 
 static inline bool turn_lease_is_held(const struct turn_lease *l)
 {
@@ -405,6 +416,8 @@ void turn_relay_close(struct turn_server *s, struct turn_relay *r);
 void turn_relay_leave(struct turn_server *s, struct net_port *p);
 /* A port on its way that nobody adopts; its descriptor, if it has one, is closed by the caller. */
 void turn_relay_give_up(struct turn_server *s, bool has_socket, const struct addr *local);
+/* What the client is told of R, which has a port. */
+struct addr turn_relay_advertised(const struct turn_server *s, const struct turn_relay *r);
 /* Gives NUMBER of POOL, which nothing binds any more, back to the WORKER it belongs to. */
 void turn_relay_number_put(struct turn_server *s, unsigned worker, uint8_t pool, uint16_t number);
 

@@ -159,8 +159,10 @@ static int unpack_alloc(
 	if (rc != 0)
 		return rc;
 	rc = claim_all(a);
-	if (rc == 0 && turn_lease_is_held(&a->lease))
-		rc = count(arg, &a->lease, &grant);
+	if (rc == 0) {
+		struct turn_lease lease = turn_lease_of(a);
+		rc = turn_lease_is_held(&lease) ? count(arg, &lease, &grant) : 0;
+	}
 	if (rc != 0) {
 		turn_alloc_leave(a);
 		return rc;
@@ -189,11 +191,7 @@ static int unpack_reservation(struct turn_server *s, const struct turn_parcel *p
 	rc = s->config.udp->adopt(s->config.udp->arg, fd, &local, &port);
 	if (rc != 0)
 		return rc;
-	struct turn_relay relay = {.port = port,
-		.advertise = s->snapshot->config.relays[b[17]].advertise,
-		.pool = b[17],
-		.ports_worker = b[4]};
-	relay.advertise.port = number;
+	struct turn_relay relay = {.port = port, .pool = b[17], .ports_worker = b[4]};
 	rc = turn_reservation_restore(s, b + 5, &relay, be32_get(b + 13));
 	if (rc != 0)
 		net_port_close(port);

@@ -29,7 +29,7 @@ static void describe_relays(const struct turn_alloc *a, struct turn_state *st)
 		st->relays[i] = (struct turn_state_relay){
 			.is_there = true,
 			.local = r->port->local,
-			.advertise = r->advertise,
+			.advertise = turn_relay_advertised(a->server, r),
 			.left_ms = left_ms(a->server, r->expires_ms),
 			.pool = r->pool,
 			.ports_worker = r->ports_worker,
@@ -59,11 +59,11 @@ static void describe(const struct turn_alloc *a, struct turn_state *st)
 		.listener = a->client.port->local,
 		.location = (uint8_t)a->client.location,
 		.transport = (uint8_t)a->client.transport,
-		.has_node_lease = a->lease.has_node,
+		.has_node_lease = a->has_node_lease,
 		.is_direct = a->client.transport == AUTH_UDP &&
 			     c->listener_find(c->arg, &a->client.port->local) == a->client.port,
-		.has_tenant_lease = a->lease.has_tenant,
-		.has_subject_lease = a->lease.has_subject,
+		.has_tenant_lease = a->has_tenant_lease,
+		.has_subject_lease = a->has_subject_lease,
 		.has_token = a->has_token,
 		.is_by_token = a->is_by_token,
 		.key = a->key,
@@ -185,7 +185,6 @@ static int open_relay(struct turn_alloc *a, size_t i, const struct turn_state_re
 		return rc;
 	}
 	r->port->owner = a;
-	r->advertise = from->advertise;
 	r->expires_ms = turn_now_ms(s) + from->left_ms;
 	r->pool = from->pool;
 	r->ports_worker = from->ports_worker;
@@ -352,7 +351,9 @@ static int unpack(struct turn_server *s, const struct turn_state *st, const stru
 		turn_alloc_leave(a); /* numbers and lease are the parcel's still */
 		return rc;
 	}
-	a->lease = lease_of(a->tenant, st);
+	a->has_node_lease = st->has_node_lease;
+	a->has_tenant_lease = st->has_tenant_lease;
+	a->has_subject_lease = st->has_subject_lease;
 	turn_bindings_judge(a); /* the rules here may be others */
 	*out = a;
 	return 0;
