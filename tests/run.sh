@@ -3,7 +3,7 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            all phases; about 40 minutes on two cores
+#   tests/run.sh            all phases; about 25 minutes on two cores
 #   tests/run.sh --quick    one build and "make check"
 #   tests/run.sh --long     also fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases
@@ -161,7 +161,7 @@ make_check()
 	local dir=$work/$1 trs n programs=0
 	shift
 	list_results "$dir" | xargs -r rm -f
-	CMOCKA_MESSAGE_OUTPUT=TAP "$@" make -C "$dir" -k check >"$logs/$phase-check.log" 2>&1
+	CMOCKA_MESSAGE_OUTPUT=TAP "$@" make -C "$dir" -j"$jobs" -k check >"$logs/$phase-check.log" 2>&1
 	while IFS= read -r trs; do
 		programs=$((programs + 1))
 		read -r -a n <<<"$(count_program "$trs")"
@@ -202,6 +202,7 @@ integration_script()
 {
 	local script=$1 dir=$2 daemon=$3 limit_s=$4 reports=$5 sanitizer=${phase#integration} log
 	local -a as_root=()
+	local begun=$SECONDS
 	# Namespaces want root; without it and without sudo the scripts skip themselves.
 	[ "$(id -u)" -eq 0 ] || ! sudo -n true 2>/dev/null || as_root=(sudo -n)
 	log=$logs/$phase-$(basename "$script" .sh)
@@ -211,15 +212,15 @@ integration_script()
 		UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan" \
 		TSAN_OPTIONS="log_path=$reports/tsan:second_deadlock_stack=1" \
 		"${wrapper[@]}" timeout -k 10 "$limit_s" "$script" >"$log.log" 2>&1
-	echo $? >"$log.status"
+	echo "$? $((SECONDS - begun))" >"$log.status"
 }
 
 # NAME: counts and shows what integration_script has left of it.
 integration_result()
 {
-	local log=$logs/$phase-$1.log rc
+	local log=$logs/$phase-$1.log rc seconds
 	local -a n
-	rc=$(cat "${log%.log}.status")
+	read -r rc seconds <"${log%.log}.status"
 	read -r -a n <<<"$(count_log "$log")"
 	case $rc in
 	0) ;;
@@ -227,7 +228,7 @@ integration_result()
 	*) [ "${n[1]}" -gt 0 ] || n[1]=1 ;;
 	esac
 	count "${n[@]}"
-	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped"
+	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped, $seconds s"
 	grep -E '^skip - |# SKIP' "$log" | sed 's/^/  /'
 	if [ "${n[1]}" -gt 0 ]; then
 		echo "  exit code $rc; from $log:"
@@ -236,13 +237,24 @@ integration_result()
 	fi
 }
 
-# BUILD LIMIT_S: the integration scripts with the daemon of that build, as many at once as there are
-# cores: each has namespaces of its own, and they mostly wait. Those that measure run alone, and
-# those that say so run without sanitizers only.
+# NAME...: as one begins them, those that say that they take long before the others, so that the
+# last one to end has not begun last.
+longest_first()
+{
+	local name s
+	for name in "$@"; do
+		s=$(sed -n 's/^# Takes \([0-9]*\) s.*/\1/p' "$src/tests/integration/$name.sh")
+		echo "${s:-0} $name"
+	done | sort -k1,1nr -k2 | cut -d' ' -f2
+}
+
+# BUILD LIMIT_S: the integration scripts with the daemon of that build, three at once for each core:
+# each has namespaces of its own, and they wait for clients and clocks nine tenths of their time.
+# Those that measure run alone, and those that say so run without sanitizers only.
 integration()
 {
 	local dir=$work/$1 limit_s=$2 daemon script name reports sanitizer=
-	local -a names=() alone=()
+	local -a names=() together=() alone=()
 	case $phase in integration-*) sanitizer=${phase#integration-} ;; esac
 	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
 	if [ -z "$daemon" ]; then
@@ -260,12 +272,16 @@ integration()
 		names+=("$name")
 		if grep -q '^# Runs alone' "$script"; then
 			alone+=("$name")
-			continue
+		else
+			together+=("$name")
 		fi
-		while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do
+	done
+	for name in $(longest_first "${together[@]}"); do
+		while [ "$(jobs -rp | wc -l)" -ge $((3 * jobs)) ]; do
 			wait -n
 		done
-		integration_script "$script" "$dir" "$daemon" "$limit_s" "$reports" &
+		integration_script "$src/tests/integration/$name.sh" "$dir" "$daemon" "$limit_s" \
+			"$reports" &
 	done
 	wait
 	for name in "${alone[@]}"; do

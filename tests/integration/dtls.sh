@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Clients on DTLS 1.2 (RFC 7350): real ones lose nothing, on a port of its own and on the one that
 # they share with UDP, and end with their sessions.
+# Takes 90 s.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer socat
 

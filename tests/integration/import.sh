@@ -43,13 +43,17 @@ log-file=stdout
 simple-log
 CONF
 
-# turnutils_uclient picks one of its TLS contexts at random, and coturn does not take every one: a few
-# tries.
+# turnutils_uclient picks one of its TLS contexts at random, and coturn does not take every one. It
+# takes another then, and sometimes hangs: a few tries, each of twice the time it needs.
 relays() {
-	relays_once "$@" || relays_once "$@" || relays_once "$@" || relays_once "$@"
+	local _
+	for _ in 1 2 3 4 5 6 7 8; do
+		relays_once "$@" && return 0
+	done
+	return 1
 }
 relays_once() {
-	in_space ext timeout 30 turnutils_uclient -u bob -W "$1" -e $PEER -c -n 30 "${@:2}" $OUT \
+	in_space ext timeout 12 turnutils_uclient -u bob -W "$1" -e $PEER -c -n 30 "${@:2}" $OUT \
 		>"$WORK/uclient.out" 2>&1
 	tail -n 8 "$WORK/uclient.out"
 	uclient_clean "$WORK/uclient.out"

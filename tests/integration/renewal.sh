@@ -3,6 +3,7 @@
 # A certificate is renewed and the pool's key rolls over while clients relay over UDP, TCP and TLS:
 # nobody loses a packet, credentials of both keys are accepted until the first one ends, then those
 # of the second alone. Hours are seconds here.
+# Takes 60 s.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -3,6 +3,7 @@
 # Clients on TCP and TLS (RFC 8656 §2.1): real ones lose nothing, also beside silent connections and
 # readers that do not read, for which the daemon's memory is bounded. Larger numbers with
 # SALLYPORT_LONG.
+# Takes 60 s.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -3,6 +3,7 @@
 # TCP allocations (RFC 6062) with real clients: what goes in comes out, on whatever worker the
 # client's data connection lands, over TCP and TLS, with slow readers, half-closed connections and
 # peers that nobody wants. Larger amounts with SALLYPORT_LONG.
+# Takes 90 s.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient
 

@@ -3,6 +3,7 @@
 # The daemon is replaced while clients relay through it: nothing they send is lost, three times in a
 # row; and a replacement that fails leaves the running one as it was.
 # Over each data path: allocations go to another process.
+# Takes 50 s.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 
