@@ -139,10 +139,27 @@ struct flow {
 	struct addr client;
 	struct addr peer; /* as it stands on the wire */
 	uint16_t channel;
-	bool is_permitted; /* false: packets of the peer are dropped (its permission ran out) */
+	/* Set by flow_permit. False: packets of the peer are dropped (its permission ran out). */
+	bool is_permitted;
+	void *offload; /* what the offload has made of it; NULL: its packets are all ours */
 };
 
 struct flow_table; /* one per worker */
+
+/*
+ * Whoever can forward the packets of a flow before they come here, such as a program in the kernel.
+ * It is told of flows; what it forwards it counts by flow_offload_count, once a second at least.
+ */
+struct flow_offload_ops {
+	/* F is in the table, or may do what it might not, or may no more: F->offload is set if the
+	 * offload takes it. What may not pass does not when this returns. */
+	void (*offer)(void *arg, struct flow *f);
+	/* It forwards nothing of F when this returns, all is counted, and F->offload is NULL. */
+	void (*withdraw)(void *arg, struct flow *f);
+	/* A datagram of F, which it has, came here nevertheless. It is dropped, or sent when the
+	 * turn ends. */
+	void (*handled)(void *arg, struct flow *f, enum flow_direction d);
+};
 
 /* CLOCK outlives the table. NULL when out of memory. */
 struct flow_table *flow_table_create(
@@ -156,9 +173,21 @@ void flow_table_bucket_set(struct flow_table *t, struct flow_bucket *node);
 void flow_table_miss_set(struct flow_table *t,
 	bool (*fn)(void *arg, struct net_port *p, struct net_buf *b), void *arg);
 
+/* Before the first flow. OPS and ARG outlive the flows. */
+void flow_table_offload_set(struct flow_table *t, const struct flow_offload_ops *ops, void *arg);
+
 /* The fields of F are set and its keys are new in T. -ENOMEM. */
 int flow_insert(struct flow_table *t, struct flow *f);
 void flow_remove(struct flow_table *t, struct flow *f);
+/* May its peer send to the client? */
+void flow_permit(struct flow_table *t, struct flow *f, bool on);
+/* What has been offloaded of F comes here and is counted, until something of it changes. */
+void flow_withdraw(struct flow_table *t, struct flow *f);
+/* So much has been forwarded. */
+void flow_offload_count(struct flow_table *t, struct flow_account *a, enum flow_direction d,
+	uint64_t packets, uint64_t bytes);
+/* Are there limits on what A relays? */
+bool flow_is_limited(const struct flow_table *t, const struct flow_account *a);
 
 struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
 	const struct addr *client, uint16_t channel);

@@ -72,6 +72,7 @@ struct net_port {
 	 * not send long messages and ends when it is idle. */
 	uint32_t n_holds;
 	const char *host; /* server name the peer asked for by TLS; NULL: none. The port's */
+	bool is_bare; /* a packet is the payload of a UDP datagram between LOCAL and its address */
 };
 
 static inline void net_port_send(struct net_port *p, struct net_buf *b)

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sallyport/common.h>
+#include <sallyport/flow/kernel.h>
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
 #include <sallyport/turn.h>
@@ -56,8 +57,9 @@ struct relay_config {
 	void (*lease_put)(void *arg, const struct turn_lease *lease);
 	void *arg;
 	struct flow_bucket *node_bucket;
-	metrics_cell *path_cells;
+	metrics_cell *path_cells, *kernel_cells;
 	struct net_steering *steering; /* relay ports are steered; NULL: sockets. Not owned */
+	struct flow_kernel *kernel;    /* flows are offloaded to it; NULL: none is. Not owned */
 };
 
 struct relay;

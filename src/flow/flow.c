@@ -49,6 +49,8 @@ struct flow_table {
 	struct hash_table up, down;
 	bool (*miss)(void *arg, struct net_port *p, struct net_buf *b);
 	void *miss_arg;
+	const struct flow_offload_ops *offload; /* NULL: none */
+	void *offload_arg;
 };
 
 /* What a packet from the outside is looked up by, without padding. */
@@ -119,13 +121,41 @@ int flow_insert(struct flow_table *t, struct flow *f)
 	rc = hash_table_insert(&t->down, &f->down_link, hash_of(t, f->relay_port, &f->peer, 0));
 	if (rc != 0)
 		hash_table_remove(&t->up, &f->up_link);
+	else if (t->offload)
+		t->offload->offer(t->offload_arg, f);
 	return rc;
 }
 
 void flow_remove(struct flow_table *t, struct flow *f)
 {
+	flow_withdraw(t, f);
 	hash_table_remove(&t->up, &f->up_link);
 	hash_table_remove(&t->down, &f->down_link);
+}
+
+void flow_table_offload_set(struct flow_table *t, const struct flow_offload_ops *ops, void *arg)
+{
+	t->offload = ops;
+	t->offload_arg = arg;
+}
+
+void flow_permit(struct flow_table *t, struct flow *f, bool on)
+{
+	f->is_permitted = on;
+	if (t->offload)
+		t->offload->offer(t->offload_arg, f);
+}
+
+void flow_withdraw(struct flow_table *t, struct flow *f)
+{
+	if (f->offload)
+		t->offload->withdraw(t->offload_arg, f);
+}
+
+static inline void handled(struct flow_table *t, struct flow *f, enum flow_direction d)
+{
+	if (f->offload)
+		t->offload->handled(t->offload_arg, f, d);
 }
 
 struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
@@ -155,16 +185,27 @@ struct flow *flow_find_down(
 	return NULL;
 }
 
+void flow_offload_count(struct flow_table *t, struct flow_account *a, enum flow_direction d,
+	uint64_t packets, uint64_t bytes)
+{
+	static const enum flow_counter packets_of[2] = {FLOW_C_UP_PACKETS, FLOW_C_DOWN_PACKETS};
+	static const enum flow_counter bytes_of[2] = {FLOW_C_UP_BYTES, FLOW_C_DOWN_BYTES};
+
+	a->packets[d] += packets;
+	a->bytes[d] += bytes;
+	metrics_add(t->cells, packets_of[d], packets);
+	metrics_add(t->cells, bytes_of[d], bytes);
+}
+
+bool flow_is_limited(const struct flow_table *t, const struct flow_account *a)
+{
+	return a->is_limited || (t->node.bucket && flow_bucket_kbps(t->node.bucket) != 0);
+}
+
 static inline void count_passed(
 	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n)
 {
-	static const enum flow_counter packets[2] = {FLOW_C_UP_PACKETS, FLOW_C_DOWN_PACKETS};
-	static const enum flow_counter bytes[2] = {FLOW_C_UP_BYTES, FLOW_C_DOWN_BYTES};
-
-	a->packets[d]++;
-	a->bytes[d] += n;
-	metrics_add(t->cells, packets[d], 1);
-	metrics_add(t->cells, bytes[d], n);
+	flow_offload_count(t, a, d, 1, n);
 }
 
 /* Apart and called last, so that who has no limits does not even save registers for it. */
@@ -233,29 +274,22 @@ void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *
 			drop(t, b, FLOW_C_NO_CHANNEL);
 		return;
 	}
-	if (!flow_pass(t, f->account, FLOW_UP, len)) {
+	if (flow_pass(t, f->account, FLOW_UP, len)) {
+		b->data += STUN_CHANNEL_HEADER_LEN;
+		b->len = (uint32_t)len;
+		b->addr = f->peer;
+		net_port_send(f->relay_port, b);
+	} else {
 		net_buf_put(t->net, b);
-		return;
 	}
-	b->data += STUN_CHANNEL_HEADER_LEN;
-	b->len = (uint32_t)len;
-	b->addr = f->peer;
-	net_port_send(f->relay_port, b);
+	handled(t, f, FLOW_UP);
 }
 
-bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
+static void send_to_client(struct flow_table *t, struct flow *f, struct net_buf *b)
 {
-	struct flow *f = flow_find_down(t, p, &b->addr);
-
-	if (!f)
-		return false;
-	if (!f->is_permitted) {
-		drop(t, b, FLOW_C_NO_PERMISSION);
-		return true;
-	}
 	if (!flow_pass(t, f->account, FLOW_DOWN, b->len)) {
 		net_buf_put(t->net, b);
-		return true;
+		return;
 	}
 	/* Over UDP the padding to four bytes is left out (RFC 8656 §12.5). */
 	b->data -= STUN_CHANNEL_HEADER_LEN;
@@ -264,5 +298,18 @@ bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
 	b->len += STUN_CHANNEL_HEADER_LEN;
 	b->addr = f->client;
 	net_port_send(f->client_port, b);
+}
+
+bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
+{
+	struct flow *f = flow_find_down(t, p, &b->addr);
+
+	if (!f)
+		return false;
+	if (f->is_permitted)
+		send_to_client(t, f, b);
+	else
+		drop(t, b, FLOW_C_NO_PERMISSION);
+	handled(t, f, FLOW_DOWN);
 	return true;
 }

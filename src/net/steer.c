@@ -93,6 +93,7 @@ static int make_port(
 		return *slot ? -EADDRINUSE : -ENOMEM;
 	p->port =
 		(struct net_port){.ops = &steer_ops, .id = ++s->net->next_port_id, .local = *local};
+	p->port.is_bare = true;
 	p->steer = s;
 	*slot = p;
 	*out = &p->port;

@@ -151,6 +151,7 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
 		goto fail;
 	s->port = (struct net_port){
 		.ops = &udp_ops, .id = ++n->next_port_id, .local = *local, .owner = owner};
+	s->port.is_bare = true;
 	s->net = n;
 	s->handler = h;
 	s->fd = fd;

@@ -29,6 +29,7 @@ struct relay {
 	struct net *net;
 	struct net_paths *paths; /* NULL: nothing here asks for any */
 	struct flow_table *flows;
+	struct flow_kernel_worker *kernel; /* NULL: no flow is offloaded */
 	struct turn_server *turn;
 	struct relay_listeners listeners;
 	struct relay_ports ports;
@@ -169,17 +170,32 @@ static int create_turn(struct relay *r, const struct relay_config *c)
 	return rc;
 }
 
-static int make_ports(struct relay *r, const struct relay_config *c)
+static int make_paths(struct relay *r, const struct relay_config *c)
 {
-	relay_ports_init(&r->ports, r, r->net, r->flows);
-	if (!c->steering)
-		return 0;
 	struct net_paths_config p = {.loop = c->loop,
 		.wheel = loop_wheel(c->loop),
 		.clock = loop_clock(c->loop),
 		.cells = c->path_cells};
-	int rc = net_paths_create(&p, &r->paths);
-	return rc == 0 ? relay_ports_steer(&r->ports, c, r->paths) : rc;
+
+	return c->kernel || c->steering ? net_paths_create(&p, &r->paths) : 0;
+}
+
+static int make_ports(struct relay *r, const struct relay_config *c)
+{
+	relay_ports_init(&r->ports, r, r->net, r->flows);
+	return c->steering ? relay_ports_steer(&r->ports, c, r->paths) : 0;
+}
+
+static int make_offload(struct relay *r, const struct relay_config *c)
+{
+	struct flow_kernel_worker_config k = {.kernel = c->kernel,
+		.worker = c->worker,
+		.loop = c->loop,
+		.flows = r->flows,
+		.paths = r->paths,
+		.cells = c->kernel_cells};
+
+	return c->kernel ? flow_kernel_worker_create(&k, &r->kernel) : 0;
 }
 
 static struct relay *make(const struct relay_config *c)
@@ -197,7 +213,7 @@ static struct relay *make(const struct relay_config *c)
 	r->net = net_create(c->loop, c->net_cells);
 	if (r->net)
 		r->flows = flow_table_create(loop_clock(c->loop), r->net, c->flow_cells);
-	if (r->flows && make_ports(r, c) == 0)
+	if (r->flows && make_paths(r, c) == 0 && make_ports(r, c) == 0 && make_offload(r, c) == 0)
 		return r;
 	relay_destroy(r);
 	return NULL;
@@ -240,6 +256,7 @@ void relay_destroy(struct relay *r)
 	turn_server_destroy(r->turn);
 	relay_listeners_close(&r->listeners);
 	relay_ports_fini(&r->ports);
+	flow_kernel_worker_destroy(r->kernel);
 	net_paths_destroy(r->paths);
 	flow_table_destroy(r->flows);
 	net_destroy(r->net);

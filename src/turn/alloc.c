@@ -208,10 +208,18 @@ static void take_apart(struct turn_alloc *a)
 	crypto_wipe(&a->key, sizeof(a->key));
 }
 
+void turn_alloc_withdraw(struct turn_alloc *a)
+{
+	list_for_each (it, &a->channels)
+		flow_withdraw(a->server->config.flows,
+			&CONTAINER_OF(it, struct turn_channel, link)->flow);
+}
+
 void turn_alloc_destroy(struct turn_alloc *a, const char *why)
 {
 	struct turn_server *s = a->server;
 
+	turn_alloc_withdraw(a);
 	if (a->granted_s > 0) { /* else it never began */
 		log_end(a, why);
 		turn_tenant_count(s, a->tenant->id, TURN_T_TO_PEER, a->account.bytes[FLOW_UP]);

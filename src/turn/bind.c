@@ -23,7 +23,7 @@ static void permit_channels(struct turn_permission *p, bool on)
 	list_for_each (it, &p->alloc->channels) {
 		struct turn_channel *c = CONTAINER_OF(it, struct turn_channel, link);
 		if (addr_equal_ip(&c->flow.peer, &p->peer))
-			c->flow.is_permitted = on;
+			flow_permit(p->alloc->server->config.flows, &c->flow, on);
 	}
 }
 

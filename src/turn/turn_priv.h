@@ -368,6 +368,8 @@ uint64_t turn_tuple_hash(const struct turn_server *s, const struct turn_client *
 /* Whose it is. Once, before anything else may end it. */
 void turn_alloc_tenants_set(
 	struct turn_alloc *a, const struct turn_tenant *tenant, const struct turn_tenant *door);
+/* All that is offloaded of its channels comes through us again, and its account is true. */
+void turn_alloc_withdraw(struct turn_alloc *a);
 /* WHY is for the log: "expired", "deleted", ... */
 void turn_alloc_destroy(struct turn_alloc *a, const char *why);
 /* It waits for nothing any more: what was kept for the answer goes. */

@@ -142,6 +142,8 @@ int turn_parcel_pack(struct turn_alloc *a, struct turn_parcel *out)
 {
 	struct turn_state_writer w = {0};
 	struct turn_parcel p = {.fds = {-1, -1}};
+
+	turn_alloc_withdraw(a);
 	int rc = is_on_shared_port(a) ? ERR_UNSUPPORTED : write_state(a, &w);
 
 	p.data = w.data;

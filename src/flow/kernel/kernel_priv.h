@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * maps.c      what is shared with the programs, and the programs
+ * attach.c    interfaces
+ * features.c  what an interface's driver can
+ * lane.c      one direction of a flow, as a program sees it
+ * offload.c   a flow becomes two lanes, and is a flow again
+ * gate.c      when a lane may forward
+ */
+#ifndef FLOW_KERNEL_PRIV_H
+#define FLOW_KERNEL_PRIV_H
+
+#include <sallyport/flow/kernel.h>
+
+#include "layout.h"
+
+struct bpf_object;
+struct bpf_link;
+
+/* An interface that has one of our addresses. */
+struct kernel_port {
+	struct flow_kernel_link shown;
+	int xdp_fd, tc_fd; /* links; -1: none */
+	bool has_filter;   /* a classic one, which outlives us */
+	bool is_seen;
+	int told; /* what the log has said of it */
+};
+
+struct flow_kernel {
+	struct bpf_object *object;
+	int flows_fd, passes_fd, xdp_fd, tc_fd;
+	struct kernel_lane *lanes; /* mapped: two for each flow */
+	struct kernel_path *paths; /* mapped: max_paths for each worker */
+	struct kernel_link *links; /* mapped */
+	struct kernel_control *control;
+	size_t lanes_size, paths_size, links_size, control_size;
+	uint32_t flows_per_worker, max_paths;
+	unsigned n_workers;
+	struct addr *locals;
+	size_t n_locals;
+	bool no_xdp, wants_heartbeat;
+	struct kernel_port ports[FLOW_KERNEL_LINKS_MAX];
+	size_t n_ports;
+};
+
+/* attach.c */
+void kernel_attach_all(struct flow_kernel *k);
+void kernel_detach_all(struct flow_kernel *k);
+
+/* features.c */
+/* Does the interface take frames that XDP redirects? False where the kernel does not say. */
+bool kernel_takes_redirects(uint32_t ifindex);
+
+/* ---- a worker ---- */
+
+/*
+ * A lane's gate as its worker knows it. SEEN packets of the flow have come here. OFFSET of them had
+ * not been counted by the program as passed up, because they were on their way when the lane began;
+ * or, below zero, so many were lost. What SEEN exceeds the program's count by is never more than
+ * the true offset, and equals it whenever nothing is under way: so the largest of many looks is it.
+ */
+struct kernel_gate {
+	uint64_t seen, sent; /* SENT: what was seen in turns that are over */
+	int64_t offset, best;
+	uint64_t since_ms; /* of the looks */
+	uint32_t n_looks;
+	bool is_known; /* the offset */
+};
+
+/* A slot. Lives in its worker's array. */
+struct kernel_flow {
+	struct flow_kernel_worker *worker; /* not owned */
+	struct flow *flow;                 /* not owned; NULL: free */
+	struct list link;                  /* in the worker's list of free ones */
+	struct list warm_link; /* in that of those with packets in this turn or the last */
+	struct net_path_hold up_path, down_path;
+	struct kernel_gate gates[2];
+	struct kernel_key keys[2];
+	bool is_in[2];                 /* is the key in the map? */
+	bool is_warm;                  /* in a list */
+	uint64_t packets[2], bytes[2]; /* counted already */
+	uint64_t freed_ms;
+};
+
+struct flow_kernel_worker {
+	struct flow_kernel *kernel; /* not owned */
+	struct loop *loop;          /* not owned */
+	struct flow_table *flows;   /* not owned */
+	struct net_paths *paths;    /* not owned */
+	metrics_cell *cells;
+	uint32_t first; /* its slots */
+	uint32_t first_path;
+	struct kernel_flow *all;
+	uint32_t n_all, n_used; /* those from N_USED on have never been used */
+	struct list free;       /* the longest free one first */
+	struct list warm;       /* slots with packets in this turn */
+	struct list due;        /* in the last one, so that they are sent */
+	struct loop_deferred publish;
+	struct wheel_timer timer;
+	uint32_t cursor;
+};
+
+static inline struct kernel_lane *kernel_lane_of(
+	const struct flow_kernel_worker *w, const struct kernel_flow *f, enum flow_direction d)
+{
+	return &w->kernel->lanes[(w->first + (uint32_t)(f - w->all)) * 2 + d];
+}
+
+/* lane.c */
+/* All but the path, the account and the gate. */
+void kernel_lane_fill(struct kernel_lane *lane, struct kernel_key *key, const struct flow *flow,
+	enum flow_direction d);
+
+/* gate.c */
+/* The lane's program starts to count now, and forwards nothing yet. */
+void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane);
+/* What is in G->sent has been sent: may the lane forward? True: after a loss it may again. */
+bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms);
+
+#endif

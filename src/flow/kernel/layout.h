@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause OR GPL-2.0-only */
+/*
+ * What user space and the programs share: the maps' keys and values. Addresses, ports, lengths and
+ * sums are as they stand on the wire; an IPv4 address is ::ffff:a.b.c.d.
+ *
+ * A lane is one direction of a flow. Lane 2n and 2n+1 are of flow slot n, up and down.
+ */
+#ifndef FLOW_KERNEL_LAYOUT_H
+#define FLOW_KERNEL_LAYOUT_H
+
+#include <linux/types.h>
+
+/* Found by: what a packet says of itself. CHANNEL is 0 towards a relay port. */
+struct kernel_key {
+	__u32 src[4], dst[4];
+	__u16 sport, dport;
+	__u16 channel;
+	__u16 zero;
+};
+
+enum kernel_lane_flag {
+	KERNEL_UP = 1,   /* client to peer: the ChannelData header goes */
+	KERNEL_IPV6 = 2, /* what leaves is IPv6 */
+};
+
+/*
+ * The first 64 bytes are written before the lane's key is in the map and stand still until it is
+ * out again. The gate: a packet is forwarded only while PASSED equals DONE, that is while user
+ * space has sent all that was ever passed up to it, so nothing overtakes. What is passed up, for
+ * whatever reason, closes it, and user space opens it again.
+ */
+struct kernel_lane {
+	__u32 src[4], dst[4]; /* of the packet that leaves */
+	__u16 sport, dport;
+	__u16 channel;
+	__u16 flags;  /* enum kernel_lane_flag */
+	__u16 from;   /* source port of what comes: is it still the lane's? */
+	__u16 pseudo; /* added to a sum over the pseudo header: what its addresses change */
+	__u16 rest;   /* the same for ports and the channel number */
+	__u16 zero;
+	__u32 path;    /* in the array of paths */
+	__u32 account; /* in the array of accounts; 0: no limit */
+	__u64 unused;
+	__u64 packets, bytes; /* forwarded; bytes of payload */
+	__u64 passed;         /* to user space */
+	__u64 done;           /* written by user space */
+	__u64 more[4];
+};
+
+struct kernel_path {
+	__u8 header[14]; /* Ethernet */
+	__u16 mtu;       /* of IP; 0: not ready */
+	__u32 ifindex;
+	__u32 zero;
+};
+
+/* An interface, at its index modulo KERNEL_LINKS. */
+#define KERNEL_LINKS 1024
+enum kernel_link_flag {
+	KERNEL_LINK_XDP = 1,      /* the XDP program runs at its entrance */
+	KERNEL_LINK_REDIRECT = 2, /* takes frames that XDP redirects */
+};
+struct kernel_link {
+	__u32 ifindex;
+	__u32 flags;
+};
+
+struct kernel_control {
+	__u64 alive_until_ns; /* CLOCK_MONOTONIC; past it everything is passed. 0: for ever */
+};
+
+/* Why a packet of a known lane was passed up. */
+enum kernel_pass {
+	KERNEL_PASS_GATE,
+	KERNEL_PASS_NO_PATH,
+	KERNEL_PASS_TOO_BIG,
+	KERNEL_PASS_LENGTH, /* of ChannelData and of its datagram disagree, or it is padded */
+	KERNEL_PASS_CHECKSUM,
+	KERNEL_PASS_HEADROOM, /* the driver cannot move the packet's head */
+	KERNEL_PASS_COUNT
+};
+
+#endif
