@@ -167,8 +167,8 @@ esac
 # ---- the load ----
 
 case $LAYOUT in
-A) CORE=$GENERATOR_CORE TICK=0 ;;
-B) CORE=$RELAY_CORE TICK=100 ;;
+A) CORE=$GENERATOR_CORE PACE=(--tick 0) ;;
+B) CORE=$RELAY_CORE PACE=(--tick 100 --soak) ;;
 *) echo "cell: no such layout: $LAYOUT" >&2; exit 2 ;;
 esac
 FROM=198.18.0.1:10000 PEER=198.19.0.1:10000 SERVER=$OUT
@@ -182,4 +182,4 @@ direct | forward) TARGET=(--direct) ;;
 	;;
 esac
 taskset -c "$CORE" "$BENCH/turnload" "${SPACE_ARGUMENTS[@]}" --from $FROM --peer $PEER \
-	--core "$RELAY_CORE" --tick $TICK "$@" "${TARGET[@]}"
+	--core "$RELAY_CORE" "${PACE[@]}" "$@" "${TARGET[@]}"

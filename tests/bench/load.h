@@ -13,6 +13,7 @@
 #include <sallyport/stun.h>
 
 #include "content.h"
+#include "tally.h"
 #include "wire.h"
 
 #define LOAD_CHANNEL   0x4000
@@ -38,39 +39,16 @@ struct load_config {
 	unsigned tick_us;    /* sleep that long between two looks; 0: never sleep */
 	int pid;             /* the server's, or 0 */
 	int core;            /* whose busy time is told, or -1 */
+	bool is_soaking;     /* take all that is left of the core, and tell how much that was */
 	double loss_percent; /* search: the most that a rate may lose */
 	bool is_search, is_json;
 	const char *label;
-};
-
-/* One direction of a flow. */
-struct stream {
-	uint32_t next;  /* to be sent */
-	uint32_t first; /* of this run; earlier ones are stragglers of the run before */
-	uint32_t top;   /* one more than the highest that came */
-	uint64_t seen;  /* bit N: top - 1 - N has come */
 };
 
 struct flow {
 	struct stream streams[WAYS];
 	struct addr relayed;
 	char nonce[LOAD_NONCE_MAX];
-};
-
-/* Log-linear: 64 buckets for each power of two, so within 1.6 %. */
-#define HISTOGRAM_BUCKETS (64 * 40)
-struct histogram {
-	uint64_t count, sum_ns, max_ns;
-	uint64_t buckets[HISTOGRAM_BUCKETS];
-};
-
-struct tally {
-	uint64_t sent, received; /* received: each packet once */
-	uint64_t reordered;      /* behind one that was sent later (RFC 4737) */
-	uint64_t duplicate;
-	uint64_t corrupt; /* content or length is not what was sent */
-	uint64_t late;    /* of an earlier run */
-	struct histogram latency;
 };
 
 struct cpu_reading {
@@ -94,7 +72,7 @@ struct run_result {
 	uint64_t unexpected; /* messages to clients that are not ChannelData */
 	double busy_percent; /* of the generator's time, spent sending and receiving */
 	double wall_s;       /* between the two readings */
-	double server_us, core_us, steal_us;
+	double server_us, core_us, steal_us, self_us;
 };
 
 struct load {
@@ -107,6 +85,7 @@ struct load {
 	uint8_t tid_prefix[7];
 	struct setup_result setup;
 	struct run_result run;
+	bool is_generator_limit; /* what ended the search */
 	uint8_t pattern[CONTENT_PATTERN_LEN];
 };
 
@@ -136,8 +115,6 @@ void traffic_search(struct load *l);
 /* ---- reading.c ---- */
 
 void cpu_read(const struct load_config *c, struct cpu_reading *out);
-void histogram_add(struct histogram *h, uint64_t ns);
-double histogram_us(const struct histogram *h, double percent);
 
 /* ---- report.c ---- */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Readings: processor time of the server, of a core and of ourselves, the server's memory, and
- * latencies by bucket. A core is busy when it is neither idle nor taken away by the hypervisor:
- * kernels without time accounting for interrupts charge those to whoever they interrupt, so the
- * time of a process alone says little.
+ * Readings: processor time of the server, of a core and of ourselves, and the server's memory. A
+ * core is busy when it is neither idle nor taken away by the hypervisor: kernels without time
+ * accounting for interrupts charge those to whoever they interrupt, so the time of a process alone
+ * says little.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -80,6 +80,14 @@ static uint64_t rss_kb(int pid)
 	return kb;
 }
 
+static uint64_t own_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
 void cpu_read(const struct load_config *c, struct cpu_reading *out)
 {
 	uint64_t idle_ns;
@@ -89,46 +97,10 @@ void cpu_read(const struct load_config *c, struct cpu_reading *out)
 		out->server_ns = process_ns(c->pid);
 		out->rss_kb = rss_kb(c->pid);
 	}
-	out->self_ns = process_ns((int)getpid());
+	out->self_ns = own_ns();
 	out->time_ns = load_now_ns();
 	if (c->core >= 0) {
 		read_core(c->core, &idle_ns, &out->core_steal_ns);
 		out->core_busy_ns = out->time_ns - idle_ns - out->core_steal_ns;
 	}
-}
-
-static unsigned bucket_of(uint64_t ns)
-{
-	unsigned shift = 0;
-
-	while (ns >> shift >= 128)
-		shift++;
-	unsigned bucket = shift * 64 + (unsigned)(ns >> shift); /* 64..127 from the second row on */
-	return bucket < HISTOGRAM_BUCKETS ? bucket : HISTOGRAM_BUCKETS - 1;
-}
-
-void histogram_add(struct histogram *h, uint64_t ns)
-{
-	h->count++;
-	h->sum_ns += ns;
-	if (ns > h->max_ns)
-		h->max_ns = ns;
-	h->buckets[bucket_of(ns)]++;
-}
-
-/* The middle of the bucket that the wanted one is in. */
-double histogram_us(const struct histogram *h, double percent)
-{
-	uint64_t wanted = (uint64_t)((double)h->count * percent / 100), n = 0;
-
-	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
-		n += h->buckets[i];
-		if (n > wanted || (n == h->count && n > 0)) {
-			unsigned shift = i < 128 ? 0 : i / 64 - 1;
-			uint64_t low = (uint64_t)(i - shift * 64) << shift;
-			double ns = (double)low + (double)((1u << shift) - 1) / 2;
-			return ns / 1000;
-		}
-	}
-	return 0;
 }

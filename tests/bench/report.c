@@ -45,11 +45,14 @@ static void json(const struct load *l)
 
 	printf("{\"label\": \"%s\", \"clients\": %u, \"family\": [%u, %u], \"transport\": \"%s\", "
 	       "\"peers\": \"%s\", \"checksum\": \"%s\", \"size\": [%u, %u], \"direct\": %s, "
-	       "\"search\": %s, ",
+	       "\"search\": %s, \"limit\": \"%s\", ",
 		c->label ? c->label : "", c->n_flows, c->wires[UP].first.family,
 		c->wires[DOWN].first.family, KINDS[c->wires[UP].kind], KINDS[c->wires[DOWN].kind],
 		c->wires[UP].has_partial_checksum ? "partial" : "complete", c->size_min,
-		c->size_max, c->is_direct ? "true" : "false", c->is_search ? "true" : "false");
+		c->size_max, c->is_direct ? "true" : "false", c->is_search ? "true" : "false",
+		!c->is_search           ? ""
+		: l->is_generator_limit ? "generator"
+					: "relay");
 	printf("\"setup\": {\"seconds\": %.3f, \"server_us_each\": %.2f, \"core_us_each\": %.2f, "
 	       "\"generator_us_each\": %.2f, \"rss_bytes_each\": %.0f, \"rss_kb\": %" PRIu64 "}, ",
 		s->seconds, s->server_us_each, s->core_us_each, s->self_us_each, s->rss_bytes_each,
@@ -60,9 +63,10 @@ static void json(const struct load *l)
 		run_loss_percent(r), run_is_valid(r) ? "true" : "false", r->busy_percent,
 		r->unexpected);
 	printf("\"core_us_each\": %.4f, \"core_percent\": %.2f, \"steal_percent\": %.2f, "
-	       "\"server_us_each\": %.4f, \"up\": ",
+	       "\"server_us_each\": %.4f, \"generator_us_each\": %.4f, \"up\": ",
 		each(r->core_us, n), r->wall_s > 0 ? r->core_us / r->wall_s / 1e4 : 0,
-		r->wall_s > 0 ? r->steal_us / r->wall_s / 1e4 : 0, each(r->server_us, n));
+		r->wall_s > 0 ? r->steal_us / r->wall_s / 1e4 : 0, each(r->server_us, n),
+		each(r->self_us, n));
 	json_way(l, UP);
 	printf(", \"down\": ");
 	json_way(l, DOWN);
@@ -103,7 +107,8 @@ static void text(const struct load *l)
 	       "generator_busy_percent=%.0f%s\n",
 		r->rate, (double)n / r->seconds, run_loss_percent(r), each(r->core_us, n),
 		r->core_us / r->wall_s / 1e4, each(r->server_us, n), r->steal_us / r->wall_s / 1e4,
-		r->busy_percent, run_is_valid(r) ? "" : " generator_too_slow");
+		r->busy_percent,
+		!run_is_valid(r) || l->is_generator_limit ? " limit=generator" : "");
 }
 
 void report_print(const struct load *l)

@@ -5,26 +5,27 @@
  * one before; the rate does not give way when the relay is slow.
  */
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "load.h"
 
-#define DRAIN_NS      400000000u
-#define BATCH_WAIT_NS 50000u /* without sleep: so long may a packet wait for company */
-#define BATCH_MIN     16
-#define SEEN_BITS     64
-#define SEARCH_STEP   1.03 /* as close as the highest rate is told */
-#define SEARCH_MIN    1000.0
-#define SEARCH_TRIALS 24
+#define DRAIN_NS       400000000u
+#define BATCH_WAIT_NS  50000u /* without sleep: so long may a packet wait for company */
+#define BATCH_MIN      16
+#define UNDISTURBED_NS 1000
+#define SEARCH_STEP    1.03 /* as close as the highest rate is told */
+#define SEARCH_MIN     1000.0
+#define SEARCH_TRIALS  24
 
 struct run {
 	struct load *load;
 	double rate;
 	uint64_t start_ns, end_ns;
 	uint64_t n_due, n_queued; /* packets of both ways, since the start */
-	uint64_t now_ns, busy_ns, last_sent_ns;
+	uint64_t now_ns, busy_ns, idle_ns, last_sent_ns;
 	uint32_t stride; /* between the flows of two packets */
 	unsigned in_batch;
 };
@@ -36,30 +37,6 @@ static unsigned size_of(const struct load *l, uint32_t flow, uint32_t number)
 	unsigned span = l->config.size_max - l->config.size_min + 1;
 
 	return l->config.size_min + (flow * 7 + number) % span;
-}
-
-/* Counts a numbered packet that is right in itself. False: not a new one of this run. */
-static bool account(struct stream *s, struct tally *t, uint32_t number)
-{
-	uint32_t ahead = number - s->top, back = s->top - 1 - number;
-
-	if ((int32_t)(number - s->first) < 0) {
-		t->late++;
-		return false;
-	}
-	if ((int32_t)ahead >= 0) {
-		s->seen = ahead + 1 < SEEN_BITS ? s->seen << (ahead + 1) : 0;
-		s->seen |= 1;
-		s->top = number + 1;
-	} else if (back < SEEN_BITS && (s->seen >> back & 1)) {
-		t->duplicate++;
-		return false;
-	} else {
-		t->reordered++;
-		s->seen |= back < SEEN_BITS ? (uint64_t)1 << back : 0;
-	}
-	t->received++;
-	return true;
 }
 
 static void received(struct run *r, enum way way, uint32_t flow, const uint8_t *data, size_t len)
@@ -77,7 +54,7 @@ static void received(struct run *r, enum way way, uint32_t flow, const uint8_t *
 		t->corrupt++;
 		return;
 	}
-	if (!account(&l->flows[flow].streams[way], t, c.number))
+	if (!tally_count(t, &l->flows[flow].streams[way], c.number))
 		return;
 	if (len >= CONTENT_TIMED)
 		histogram_add(&t->latency, load_now_ns() - c.time_ns);
@@ -165,12 +142,40 @@ static unsigned send_due(struct run *r)
 
 /* ---- a run ---- */
 
-static void sleep_tick(const struct run *r)
+/* Idle is what passes between two looks at the clock that nothing came between. That sees
+ * interrupts, which a kernel without time accounting for them charges to whoever they interrupt;
+ * and the core never halts, which costs a virtual machine more than relaying a packet does. */
+static void soak(struct run *r, uint64_t until_ns)
+{
+	uint64_t last_ns = load_now_ns();
+
+	while (last_ns < until_ns) {
+		uint64_t now_ns = load_now_ns();
+		if (now_ns - last_ns < UNDISTURBED_NS)
+			r->idle_ns += now_ns - last_ns;
+		last_ns = now_ns;
+	}
+}
+
+static void rest(struct run *r)
 {
 	uint64_t wake_ns = r->now_ns + r->load->config.tick_us * (uint64_t)1000;
 	struct timespec ts = {(time_t)(wake_ns / 1000000000u), (long)(wake_ns % 1000000000u)};
 
-	(void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL); /* early is fine */
+	if (r->load->config.is_soaking)
+		soak(r, wake_ns);
+	else
+		(void)clock_nanosleep(
+			CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL); /* early is fine */
+}
+
+/* While it soaks, everything else that wants the core goes first. */
+static void give_way(const struct load *l, int policy)
+{
+	struct sched_param priority = {0};
+
+	if (l->config.is_soaking && sched_setscheduler(0, policy, &priority) != 0)
+		perror("turnload: sched_setscheduler"); /* the figures are still about right */
 }
 
 static bool is_all_there(const struct load *l)
@@ -203,7 +208,7 @@ static void drive(struct run *r)
 				return;
 		}
 		if (r->load->config.tick_us > 0 && n < WIRE_BATCH)
-			sleep_tick(r);
+			rest(r);
 	}
 }
 
@@ -245,22 +250,28 @@ void traffic_run(struct load *l, double rate, double seconds)
 	memset(&l->run, 0, sizeof(l->run));
 	for (uint32_t i = 0; i < l->config.n_flows; i++) {
 		for (enum way w = UP; w < WAYS; w++) {
-			struct stream *s = &l->flows[i].streams[w];
-			*s = (struct stream){.next = s->next, .first = s->next, .top = s->next};
+			stream_start(&l->flows[i].streams[w]);
 		}
 	}
 	cpu_read(&l->config, &from);
 	r.start_ns = r.last_sent_ns = load_now_ns();
 	r.end_ns = r.start_ns + (uint64_t)(seconds * 1e9);
+	give_way(l, SCHED_IDLE);
 	drive(&r);
+	give_way(l, SCHED_OTHER);
 	cpu_read(&l->config, &to);
 
 	l->run.rate = rate;
 	l->run.seconds = seconds;
 	l->run.wall_s = (double)(to.time_ns - from.time_ns) / 1e9;
 	l->run.busy_percent = (double)r.busy_ns * 100 / (double)(to.time_ns - from.time_ns);
+	l->run.self_us = (double)(to.self_ns - from.self_ns) / 1000;
 	l->run.server_us = (double)(to.server_ns - from.server_ns) / 1000;
 	l->run.core_us = (double)(to.core_busy_ns - from.core_busy_ns) / 1000;
+	if (l->config.is_soaking) {
+		l->run.self_us -= (double)r.idle_ns / 1000;
+		l->run.core_us = l->run.wall_s * 1e6 - (double)r.idle_ns / 1000;
+	}
 	l->run.steal_us = (double)(to.core_steal_ns - from.core_steal_ns) / 1000;
 	for (enum way w = UP; w < WAYS; w++) {
 		l->run.wires[w] = l->wires[w]->counts;
@@ -287,7 +298,7 @@ bool run_is_valid(const struct run_result *r)
 
 /* ---- the search ---- */
 
-static bool trial(struct load *l, double rate, struct run_result *best)
+static bool holds(struct load *l, double rate, struct run_result *best)
 {
 	traffic_run(l, rate, l->config.seconds);
 	bool is_good = run_is_valid(&l->run) && run_loss_percent(&l->run) <= l->config.loss_percent;
@@ -297,6 +308,15 @@ static bool trial(struct load *l, double rate, struct run_result *best)
 	if (is_good)
 		*best = l->run;
 	return is_good;
+}
+
+/* A rate fails when it fails twice: once may be a hiccup of the host. */
+static bool trial(struct load *l, double rate, struct run_result *best)
+{
+	if (holds(l, rate, best) || holds(l, rate, best))
+		return true;
+	l->is_generator_limit = !run_is_valid(&l->run);
+	return false;
 }
 
 /* Up by halves until it fails, down until it holds, then between the two. */

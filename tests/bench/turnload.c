@@ -10,8 +10,11 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "load.h"
+
+#define SETTLE_US 5000 /* a thread's time is only counted once it rests */
 
 static const char USAGE[] =
 	"usage: turnload [OPTION]... SERVER[:PORT]\n"
@@ -39,6 +42,8 @@ static const char USAGE[] =
 	"  --direct             without a relay: clients send to the peers' addresses, and back\n"
 	"  --pid N              the server's process: its memory and processor time\n"
 	"  --core N             tell how busy this core was\n"
+	"  --soak               instead of sleeping take what nobody else wants of the core, and\n"
+	"                       tell by that how busy it was\n"
 	"  --warm-up N          allocations before the first reading of memory (64)\n"
 	"  --json               one line of JSON;  --label TEXT goes into it\n";
 
@@ -65,6 +70,7 @@ enum option_id {
 	O_DIRECT,
 	O_PID,
 	O_CORE,
+	O_SOAK,
 	O_WARM_UP,
 	O_JSON,
 	O_LABEL,
@@ -93,6 +99,7 @@ static const struct option OPTIONS[] = {
 	{"direct", no_argument, NULL, O_DIRECT},
 	{"pid", required_argument, NULL, O_PID},
 	{"core", required_argument, NULL, O_CORE},
+	{"soak", no_argument, NULL, O_SOAK},
 	{"warm-up", required_argument, NULL, O_WARM_UP},
 	{"json", no_argument, NULL, O_JSON},
 	{"label", required_argument, NULL, O_LABEL},
@@ -231,6 +238,8 @@ static bool parse_option(int o, char *text, struct load_config *c, double *flow_
 		return parse_size(text, c);
 	case O_SEARCH:
 		return c->is_search = true;
+	case O_SOAK:
+		return c->is_soaking = true;
 	case O_DIRECT:
 		return c->is_direct = true;
 	case O_JSON:
@@ -265,6 +274,8 @@ static const char *wrong_with(const struct load_config *c)
 		return "a relay wants --user and --password";
 	if (c->is_direct && (c->wires[UP].kind == WIRE_TCP || c->wires[UP].kind == WIRE_TLS))
 		return "--direct is for UDP";
+	if (c->is_soaking && c->tick_us == 0)
+		return "--soak wants a --tick";
 	if (c->wires[UP].first.port + ports > 65536 || c->wires[DOWN].first.port + ports > 65536)
 		return "--per-address wants more ports than there are from the first on";
 	if (!fits(c, &c->wires[UP], c->is_direct ? 0 : STUN_CHANNEL_HEADER_LEN) ||

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# The benchmark's own parts do what its figures stand on: real allocations by the dozen, packets of
-# every size both ways, and an account of each. Loss at a low rate is judged here, time is not.
+# The benchmark does what its figures stand on: real allocations by the dozen, packets of every size
+# both ways, an account of each; then tables, a plot, and a matrix that can be cut into pieces. Loss at
+# a low rate is judged here, time is not.
 # Runs alone: it measures.
 # Without sanitizers: it measures.
 . "$(dirname "$0")/lib.sh"
@@ -52,6 +53,60 @@ a_rate_is_found() {
 		jq -e '.packets_s >= 2000 and .loss_percent <= 0.1' "$WORK/cell.json"
 }
 check "a search ends with a rate that holds" a_rate_is_found
+# ---- the driver ----
+
+matrix() {
+	timeout 200 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
+		--repeats 1 --seconds 1 --trial 0.1 --search-from 2000 --rate 2000 --stream-rate 2000 \
+		--setup-clients 100 "$@" >"$WORK/matrix.out" 2>&1
+	local status=$?
+	cat "$WORK/matrix.out"
+	return $status
+}
+cut_short() {
+	matrix --budget 1 "$@"
+	same $? 75
+}
+lines() {
+	wc -l <"$WORK/results.jsonl"
+}
+# As many as there are measurements for that relay, in the file and in the tables.
+has_all_of() {
+	same "$(jq -s "map(select(.cell.relay == \"$1\")) | length" "$WORK/results.jsonl")" "$2" &&
+		at_least "$(grep -c "^| .*| $3 | [0-9a-z]" "$WORK/page.md")" "$2"
+}
+lost_nothing() {
+	jq -c 'select(.cell.measure != "rate") | .result | [.up, .down] | map(.sent - .received +
+		.reordered + .duplicate + .corrupt + .bad_checksum + .misdirected + .late +
+		.send_errors) | add' "$WORK/results.jsonl" | sort -u >"$WORK/judged"
+	same "$(cat "$WORK/judged")" 0
+}
+plot_is_right() {
+	python3 - "$WORK/plot.svg" <<-'PYTHON'
+	import sys, xml.etree.ElementTree as tree
+	dots = tree.parse(sys.argv[1]).findall(".//{*}circle/{*}title")
+	bad = [d.text for d in dots if "Sallyport" not in d.text and "coturn" not in d.text and "kernel" not in d.text]
+	sys.exit(0 if len(dots) >= 10 and not bad else "dots: %d, bad: %s" % (len(dots), bad))
+	PYTHON
+}
+page_keeps_its_text() {
+	has "$WORK/page.md" '^before$' && has "$WORK/page.md" '^after$' && has "$WORK/page.md" '^Measured on: '
+}
+printf 'before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n' >"$WORK/page.md"
+check "a matrix stops when its budget is used, and says so" cut_short
+FIRST=$(lines)
+check "called again, it does the rest" matrix --page "$WORK/page.md" --svg "$WORK/plot.svg"
+check "there was a rest" at_least "$(lines)" $((FIRST + 5))
+LAST=$(lines)
+check "called once more, it has nothing to do" matrix
+check "and measures nothing" same "$(lines)" "$LAST"
+check "all figures of sockets are there" has_all_of socket 6 "Sallyport, socket"
+[ "$relays" = "${relays% coturn}" ] || check "and of coturn" has_all_of coturn 6 coturn
+check "and of plain forwarding" has_all_of forward 3 "kernel forwarding"
+check "at these rates nothing was lost, doubled, reordered or changed" lost_nothing
+check "the page has new tables in its old text" page_keeps_its_text
+check "the plot is XML with a dot for each run" plot_is_right
+
 refused() {
 	! "$BENCH/turnload" "$@" >"$WORK/refused" 2>&1
 }
