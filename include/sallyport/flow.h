@@ -209,7 +209,9 @@ size_t flow_stream_room(struct flow_table *t, struct flow_account *a, enum flow_
 void flow_stream_passed(
 	struct flow_table *t, struct flow_account *a, enum flow_direction d, size_t n);
 
-/* A ChannelData message from a client, B taken in any case: sent on, or dropped and counted. */
+/* ChannelData messages from clients, in order. All are taken: sent on, or dropped and counted. */
+void flow_from_clients(struct flow_table *t, struct net_port *p, struct net_buf **bufs, size_t n);
+/* One of them. */
 void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b);
 
 /* A datagram at a relay port. True: B was taken. False: no flow, B is still the caller's. */

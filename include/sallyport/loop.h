@@ -75,8 +75,8 @@ const struct clock *loop_clock(const struct loop *l);
 void loop_turn(struct loop *l);
 
 /*
- * N packets have come in this turn. While they come at 32,000 a second and more, the loop pauses
- * for 50 to 100 us between two turns, so that a wake-up serves several of them.
+ * N packets have come in this turn. While they come at 32,000 a second and more, and one by one,
+ * the loop pauses for 50 to 100 us between two turns, so that a wake-up serves several of them.
  */
 void loop_packets(struct loop *l, size_t n);
 

@@ -73,6 +73,9 @@ struct net_port {
 	uint32_t n_holds;
 	const char *host; /* server name the peer asked for by TLS; NULL: none. The port's */
 	bool is_bare; /* a packet is the payload of a UDP datagram between LOCAL and its address */
+	/* What the last datagram belonged to, kept by whoever looks that up (flow), so that the
+	 * next one need not be. Brought into the cache while the kernel is asked. */
+	void *recent;
 };
 
 static inline void net_port_send(struct net_port *p, struct net_buf *b)

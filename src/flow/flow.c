@@ -129,6 +129,8 @@ int flow_insert(struct flow_table *t, struct flow *f)
 void flow_remove(struct flow_table *t, struct flow *f)
 {
 	flow_withdraw(t, f);
+	if (f->relay_port->recent == f)
+		f->relay_port->recent = NULL;
 	hash_table_remove(&t->up, &f->up_link);
 	hash_table_remove(&t->down, &f->down_link);
 }
@@ -158,10 +160,10 @@ static inline void handled(struct flow_table *t, struct flow *f, enum flow_direc
 		t->offload->handled(t->offload_arg, f, d);
 }
 
-struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
-	const struct addr *client, uint16_t channel)
+static struct flow *find_up(const struct flow_table *t, const struct net_port *client_port,
+	const struct addr *client, uint16_t channel, uint64_t hash)
 {
-	struct hash_node *n = hash_table_first(&t->up, hash_of(t, client_port, client, channel));
+	struct hash_node *n = hash_table_first(&t->up, hash);
 
 	for (; n; n = hash_table_next(n)) {
 		struct flow *f = CONTAINER_OF(n, struct flow, up_link);
@@ -170,6 +172,12 @@ struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_po
 			return f;
 	}
 	return NULL;
+}
+
+struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
+	const struct addr *client, uint16_t channel)
+{
+	return find_up(t, client_port, client, channel, hash_of(t, client_port, client, channel));
 }
 
 struct flow *flow_find_down(
@@ -200,6 +208,19 @@ void flow_offload_count(struct flow_table *t, struct flow_account *a, enum flow_
 bool flow_is_limited(const struct flow_table *t, const struct flow_account *a)
 {
 	return a->is_limited || (t->node.bucket && flow_bucket_kbps(t->node.bucket) != 0);
+}
+
+/* Nearly all that comes to a relay port comes from one peer. */
+static struct flow *flow_of(struct flow_table *t, struct net_port *p, const struct addr *peer)
+{
+	struct flow *f = p->recent;
+
+	if (f && addr_equal(&f->peer, peer))
+		return f;
+	f = flow_find_down(t, p, peer);
+	if (f)
+		p->recent = f;
+	return f;
 }
 
 static inline void count_passed(
@@ -259,16 +280,10 @@ static void drop(struct flow_table *t, struct net_buf *b, enum flow_counter why)
 	net_buf_put(t->net, b);
 }
 
-void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b)
+/* A message of LEN bytes on CHANNEL, in B with its header. */
+static void relay_up(
+	struct flow_table *t, struct net_port *p, struct net_buf *b, struct flow *f, size_t len)
 {
-	uint16_t channel;
-	size_t len;
-
-	if (stun_channel_decode(b->data, b->len, &channel, &len) != 0) {
-		drop(t, b, FLOW_C_BAD_LENGTH);
-		return;
-	}
-	struct flow *f = flow_find_up(t, p, &b->addr, channel);
 	if (!f) {
 		if (!t->miss || !t->miss(t->miss_arg, p, b))
 			drop(t, b, FLOW_C_NO_CHANNEL);
@@ -283,6 +298,62 @@ void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *
 		net_buf_put(t->net, b);
 	}
 	handled(t, f, FLOW_UP);
+}
+
+/* Messages whose flows are looked up together. */
+#define AT_ONCE 16
+
+struct message {
+	struct net_buf *buf;
+	uint64_t hash;
+	uint32_t len;
+	uint16_t channel;
+};
+
+/* Takes the well-formed ones of N, at most AT_ONCE, out of BUFS; the others are dropped. */
+static size_t decode(struct flow_table *t, const struct net_port *p, struct net_buf **bufs,
+	size_t n, struct message *out)
+{
+	size_t good = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct message *m = &out[good];
+		size_t len;
+		if (stun_channel_decode(bufs[i]->data, bufs[i]->len, &m->channel, &len) != 0) {
+			drop(t, bufs[i], FLOW_C_BAD_LENGTH);
+			continue;
+		}
+		m->buf = bufs[i];
+		m->len = (uint32_t)len;
+		m->hash = hash_of(t, p, &bufs[i]->addr, m->channel);
+		hash_table_ask(&t->up, m->hash);
+		good++;
+	}
+	return good;
+}
+
+void flow_from_clients(struct flow_table *t, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	struct message messages[AT_ONCE];
+
+	while (n > 0) {
+		size_t part = n < AT_ONCE ? n : AT_ONCE;
+		size_t good = decode(t, p, bufs, part, messages);
+		for (size_t i = 0; i < good; i++)
+			hash_table_fetch(&t->up, messages[i].hash);
+		for (size_t i = 0; i < good; i++) {
+			const struct message *m = &messages[i];
+			relay_up(t, p, m->buf, find_up(t, p, &m->buf->addr, m->channel, m->hash),
+				m->len);
+		}
+		bufs += part;
+		n -= part;
+	}
+}
+
+void flow_from_client(struct flow_table *t, struct net_port *p, struct net_buf *b)
+{
+	flow_from_clients(t, p, &b, 1);
 }
 
 static void send_to_client(struct flow_table *t, struct flow *f, struct net_buf *b)
@@ -302,7 +373,7 @@ static void send_to_client(struct flow_table *t, struct flow *f, struct net_buf 
 
 bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
 {
-	struct flow *f = flow_find_down(t, p, &b->addr);
+	struct flow *f = flow_of(t, p, &b->addr);
 
 	if (!f)
 		return false;

@@ -25,10 +25,16 @@ struct mailbox {
 /* How long. The kernel adds its timer slack (50 us unless told otherwise, prctl(2)). */
 #define GATHER_NS 50000
 
+/* Packets in an ordinary turn from which on a pause would bring nothing. */
+#define GATHER_ENOUGH 4
+/* So many windows, of a millisecond, until that is looked at again. */
+#define GATHER_WINDOWS 15
+
 struct gather {
-	uint64_t begun_ms; /* of the window */
-	size_t n_window, n_turn;
-	bool is_dense;
+	uint64_t begun_ms;                /* of the window */
+	size_t n_window, n_turns, n_turn; /* packets of it; turns that had some; of this one */
+	unsigned n_left;                  /* windows that IS_ON is good for; 0: it is off */
+	bool is_on;
 };
 
 struct loop {

@@ -32,6 +32,7 @@ static bool deliver(struct net_conn *c, struct net_buf **bufs, size_t n)
 	if (n == 0)
 		return true;
 	net_life_heard(&c->life);
+	loop_packets(net->loop, n);
 	net->serving = &c->port;
 	h->packets(h->arg, &c->port, bufs, n);
 	bool is_there = net->serving == &c->port;

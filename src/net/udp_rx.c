@@ -197,6 +197,8 @@ static unsigned receive_batch(struct net_udp *s)
 	struct net *n = s->net;
 	struct net_buf *bufs[NET_BATCH];
 	unsigned slots = prepare(n, s->want);
+
+	__builtin_prefetch(s->port.recent);
 	int received = slots > 0 ? receive(s->fd, n->rx->msgs, slots) : 0;
 
 	if (received <= 0) {

@@ -58,14 +58,16 @@ static void not_turn(struct relay *r, struct net_buf *b)
 	net_buf_put(r->net, b);
 }
 
+static bool is_channel_data(const struct net_buf *b)
+{
+	return b->len > 0 && stun_is_channel_data(b->data[0]);
+}
+
+/* Anything else. */
 static void from_client(struct listener *l, struct net_port *p, struct net_buf *b)
 {
 	struct relay *r = l->relay;
 
-	if (b->len > 0 && stun_is_channel_data(b->data[0])) {
-		flow_from_client(r->flows, p, b);
-		return;
-	}
 	/* Before STUN, whose first byte is any below 64 where there is no DTLS (RFC 7983 §7). */
 	if (b->len > 0 && l->dtls && p == listener_udp_port(l) && net_is_dtls(b->data[0])) {
 		net_dtls_receive(l->dtls, b);
@@ -81,9 +83,16 @@ static void from_client(struct listener *l, struct net_port *p, struct net_buf *
 
 static void on_client_packets(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
 {
-	(void)arg;
-	for (size_t i = 0; i < n; i++)
-		from_client(p->owner, p, bufs[i]);
+	struct relay *r = arg;
+
+	for (size_t i = 0, end = 0; i < n; i = end) {
+		while (end < n && is_channel_data(bufs[end]))
+			end++;
+		if (end > i)
+			flow_from_clients(r->flows, p, bufs + i, end - i);
+		else
+			from_client(p->owner, p, bufs[end++]);
+	}
 }
 
 /* At a socket that has nothing but DTLS. */

@@ -15,7 +15,19 @@ struct fake_port {
 	unsigned n_sent;
 };
 
+/* Keeps what the messages sent from it were, not the messages. */
+struct wire {
+	struct net_port port; /* first: a port is cast back */
+	struct net *net;
+	struct {
+		uint16_t port;
+		uint8_t first;
+	} sent[64];
+	size_t n_sent;
+};
+
 struct fixture {
+	struct wire wire;
 	struct clock clock;
 	struct loop *loop;
 	struct net *net;
@@ -35,6 +47,17 @@ static void fake_send(struct net_port *p, struct net_buf *b)
 }
 
 static const struct net_port_ops fake_ops = {.send = fake_send};
+
+static void wire_send(struct net_port *p, struct net_buf *b)
+{
+	struct wire *w = (struct wire *)p;
+	assert_in_range(w->n_sent, 0, ARRAY_LEN(w->sent) - 1);
+	w->sent[w->n_sent].port = b->addr.port;
+	w->sent[w->n_sent++].first = b->data[0];
+	net_buf_put(w->net, b);
+}
+
+static const struct net_port_ops wire_ops = {.send = wire_send};
 
 static struct addr at(const char *text)
 {
@@ -72,6 +95,8 @@ static int setup(void **state)
 		ports[i]->port.ops = &fake_ops;
 		ports[i]->port.id = i + 1;
 	}
+	f->wire.port = (struct net_port){.ops = &wire_ops, .id = 5};
+	f->wire.net = f->net;
 	flow_account_init(&f->account, 0, f->clock.mono_ms);
 	flow_make(f, &f->flow, CLIENT, 0x4000, PEER);
 	assert_int_equal(flow_insert(f->table, &f->flow), 0);
@@ -390,6 +415,63 @@ static void rate_holds_for_every_step_of_the_clock(void **state)
 	}
 }
 
+/* Of messages that come together each finds its own flow, and the order stays. */
+static void messages_that_come_together_are_relayed_one_by_one(void **state)
+{
+	struct fixture *f = *state;
+	enum {
+		N = 40
+	};
+	struct flow flows[N];
+	struct net_buf *bufs[2 * N];
+	for (uint16_t i = 0; i < N; i++) {
+		flow_make(f, &flows[i], CLIENT, (uint16_t)(0x4001 + i), PEER);
+		flows[i].peer.port = (uint16_t)(6000 + i);
+		flows[i].relay_port = &f->wire.port;
+		assert_int_equal(flow_insert(f->table, &flows[i]), 0);
+	}
+	for (uint16_t i = 0; i < N; i++) {
+		uint8_t good[] = {0, 0, 0, 1, (uint8_t)i}, bad[] = {0x40, 0, 0, 9};
+		be16_put(good, (uint16_t)(0x4001 + i));
+		bufs[2 * i] = arrive(f, CLIENT, good, sizeof(good));
+		bufs[2 * i + 1] = arrive(f, CLIENT, bad, sizeof(bad));
+	}
+
+	flow_from_clients(f->table, &f->client_port.port, bufs, 2 * N);
+
+	assert_int_equal(f->wire.n_sent, N);
+	assert_int_equal(metrics_get(f->cells, FLOW_C_BAD_LENGTH), N);
+	for (uint16_t i = 0; i < N; i++) {
+		assert_int_equal(f->wire.sent[i].port, 6000 + i);
+		assert_int_equal(f->wire.sent[i].first, i);
+		flow_remove(f->table, &flows[i]);
+	}
+}
+
+/* What a relay port keeps of its last flow goes with the flow. */
+static void a_removed_flow_is_forgotten_by_its_relay_port(void **state)
+{
+	struct fixture *f = *state;
+	struct flow other;
+	struct net_buf *b = arrive(f, PEER, "one", 3);
+	flow_make(f, &other, CLIENT, 0x4001, "198.51.100.8:5000");
+	assert_int_equal(flow_insert(f->table, &other), 0);
+	assert_true(flow_from_peer(f->table, &f->relay_port.port, b));
+	assert_sent(f, &f->client_port, CLIENT, "\x40\0\0\3one", 7);
+
+	b = arrive(f, "198.51.100.8:5000", "two", 3);
+	assert_true(flow_from_peer(f->table, &f->relay_port.port, b));
+	assert_sent(f, &f->client_port, CLIENT, "\x40\1\0\3two", 7);
+	flow_remove(f->table, &other);
+
+	b = arrive(f, "198.51.100.8:5000", "gone", 4);
+	assert_false(flow_from_peer(f->table, &f->relay_port.port, b));
+	net_buf_put(f->net, b);
+	b = arrive(f, PEER, "three", 5);
+	assert_true(flow_from_peer(f->table, &f->relay_port.port, b));
+	assert_sent(f, &f->client_port, CLIENT, "\x40\0\0\5three", 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -405,6 +487,8 @@ int main(void)
 		T(lengths_are_checked),
 		T(unbound_number_is_dropped),
 		T(flow_without_permission_passes_upwards_only),
+		T(messages_that_come_together_are_relayed_one_by_one),
+		T(a_removed_flow_is_forgotten_by_its_relay_port),
 		T(no_drop_loses_a_buffer),
 		T(no_rate_is_no_limit),
 		cmocka_unit_test(bucket_begins_full),

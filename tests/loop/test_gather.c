@@ -9,16 +9,17 @@
 
 #include "../../src/loop/loop_priv.h"
 
-/* N turns of one millisecond, each with PACKETS; what the last one says. */
-static bool turns(struct gather *g, uint64_t *now_ms, unsigned n, size_t packets)
+/* A millisecond of N turns with PACKETS each; in how many of them a pause was wanted. */
+static unsigned window(struct gather *g, uint64_t *now_ms, unsigned n, size_t packets)
 {
-	bool is_wanted = false;
+	unsigned n_wanted = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		gather_add(g, packets);
-		is_wanted = gather_wants_pause(g, ++*now_ms);
+		n_wanted += gather_wants_pause(g, *now_ms);
 	}
-	return is_wanted;
+	++*now_ms;
+	return n_wanted;
 }
 
 static void few_packets_are_not_held_back(void **state)
@@ -27,28 +28,51 @@ static void few_packets_are_not_held_back(void **state)
 	uint64_t now_ms = 1000;
 
 	(void)state;
-	assert_false(turns(&g, &now_ms, 100, GATHER_RATE_MS - 1));
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(window(&g, &now_ms, GATHER_RATE_MS - 1, 1), 0);
 }
 
-static void dense_packets_gather(void **state)
+static void many_that_come_one_by_one_gather(void **state)
 {
 	struct gather g = {0};
 	uint64_t now_ms = 1000;
 
 	(void)state;
-	assert_true(turns(&g, &now_ms, 3, GATHER_RATE_MS));
+	for (unsigned i = 0; i < 3; i++)
+		(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	assert_int_equal(window(&g, &now_ms, GATHER_RATE_MS + 1, 1), GATHER_RATE_MS + 1);
 }
 
-static void the_rate_is_that_of_all_turns_of_a_millisecond(void **state)
+static void bursts_need_no_gathering(void **state)
 {
-	struct gather g = {.begun_ms = 1000};
+	struct gather g = {0};
+	uint64_t now_ms = 1000;
 
 	(void)state;
-	for (unsigned i = 0; i < GATHER_RATE_MS; i++) {
-		gather_add(&g, 1);
-		assert_false(gather_wants_pause(&g, 1000));
-	}
-	assert_true(gather_wants_pause(&g, 1001));
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(window(&g, &now_ms, GATHER_RATE_MS, GATHER_ENOUGH), 0);
+}
+
+/* Gathered packets look like bursts, so it must be tried without. */
+static void now_and_then_it_is_tried_without(void **state)
+{
+	struct gather g = {0};
+	uint64_t now_ms = 1000;
+	unsigned n_on = 0;
+
+	(void)state;
+	(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	while (window(&g, &now_ms, GATHER_RATE_MS, GATHER_ENOUGH) > 1)
+		n_on++;
+	assert_in_range(n_on, 1, GATHER_WINDOWS);
+	for (unsigned i = 0; i < 100; i++)
+		assert_in_range(window(&g, &now_ms, GATHER_RATE_MS, GATHER_ENOUGH), 0, 1);
+	(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	for (unsigned i = 0; i < GATHER_WINDOWS + 1 && n_on > 0; i++)
+		n_on = window(&g, &now_ms, GATHER_RATE_MS + 1, 1) > 1 ? 0 : n_on;
+	assert_int_equal(n_on, 0); /* on again when they come one by one */
 }
 
 static void a_turn_with_plenty_is_followed_at_once(void **state)
@@ -57,9 +81,12 @@ static void a_turn_with_plenty_is_followed_at_once(void **state)
 	uint64_t now_ms = 1000;
 
 	(void)state;
-	assert_false(turns(&g, &now_ms, 10, GATHER_PLENTY));
+	for (unsigned i = 0; i < 4; i++)
+		(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
+	gather_add(&g, GATHER_PLENTY);
+	assert_false(gather_wants_pause(&g, now_ms - 1));
 	gather_add(&g, GATHER_PLENTY - 1);
-	assert_true(gather_wants_pause(&g, now_ms));
+	assert_true(gather_wants_pause(&g, now_ms - 1));
 }
 
 static void after_a_silence_the_first_packet_is_not_held_back(void **state)
@@ -68,17 +95,19 @@ static void after_a_silence_the_first_packet_is_not_held_back(void **state)
 	uint64_t now_ms = 1000;
 
 	(void)state;
-	(void)turns(&g, &now_ms, 10, GATHER_RATE_MS);
+	for (unsigned i = 0; i < 4; i++)
+		(void)window(&g, &now_ms, GATHER_RATE_MS + 1, 1);
 	now_ms += 50;
-	assert_false(turns(&g, &now_ms, 1, 1));
+	assert_int_equal(window(&g, &now_ms, 1, 1), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(few_packets_are_not_held_back),
-		cmocka_unit_test(dense_packets_gather),
-		cmocka_unit_test(the_rate_is_that_of_all_turns_of_a_millisecond),
+		cmocka_unit_test(many_that_come_one_by_one_gather),
+		cmocka_unit_test(bursts_need_no_gathering),
+		cmocka_unit_test(now_and_then_it_is_tried_without),
 		cmocka_unit_test(a_turn_with_plenty_is_followed_at_once),
 		cmocka_unit_test(after_a_silence_the_first_packet_is_not_held_back),
 	};

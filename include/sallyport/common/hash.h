@@ -40,6 +40,21 @@ void hash_table_remove(struct hash_table *t, struct hash_node *n);
 struct hash_node *hash_table_first(const struct hash_table *t, uint64_t hash);
 struct hash_node *hash_table_next(const struct hash_node *n);
 
+/*
+ * For whoever looks up many at once: first ask for all of them, then begin to fetch, then look them
+ * up. The cache lines of one come while those of the others are waited for.
+ */
+static inline void hash_table_ask(const struct hash_table *t, uint64_t hash)
+{
+	if (t->buckets)
+		__builtin_prefetch(&t->buckets[hash & (t->n_buckets - 1)]);
+}
+static inline void hash_table_fetch(const struct hash_table *t, uint64_t hash)
+{
+	if (t->buckets)
+		__builtin_prefetch(t->buckets[hash & (t->n_buckets - 1)]);
+}
+
 /* Calls FN for every element; FN may remove and free the one it was given, and no other. */
 void hash_table_each(struct hash_table *t, void (*fn)(struct hash_node *n, void *arg), void *arg);
 
