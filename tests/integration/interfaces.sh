@@ -76,4 +76,61 @@ check "and says why not better, in one line" \
 	same "$(grep -cE 'notice daemon data path kind=socket no_steer=".+" no_kernel=".+"' "$LOG")" 1
 check "and in the status" shows "$OUT | .whyNotFaster | length > 10" true
 check "the daemon ends well" ends_well edge
+
+# ---- what it keeps of its privileges ----
+
+# capabilities: the effective ones of every thread, and those that a program it executes would have.
+capabilities() {
+	sort -u <(sed -n 's/^CapEff:\t*//p' /proc/"${PIDS[edge]}"/task/*/status) \
+		<(sed -n 's/^CapAmb:\t*//p' /proc/"${PIDS[edge]}"/status)
+}
+keeps() {
+	capabilities >"$WORK/caps.out"
+	sed -n 's/^Uid://p' /proc/"${PIDS[edge]}"/status
+	same "$(cat "$WORK/caps.out")" "$1" &&
+		same "$(sed -n 's/^Uid:\t\([0-9]*\).*/\1/p' /proc/"${PIDS[edge]}"/status)" "$(id -u nobody)"
+}
+# as_nobody DATAPATH
+as_nobody() {
+	with "$1"
+	echo "user: nobody" >>"$WORK/edge.yaml"
+	chmod 755 "$WORK"
+	edge_start edge
+}
+as_nobody socket
+check "with sockets it keeps no capability" keeps 0000000000000000
+check "the daemon ends well" ends_well edge
+
+# The rest only where this build and this kernel can.
+can() {
+	with "$1"
+	start try edge "$SALLYPORTD" -f -c "$WORK/edge.yaml"
+	within 10 ready_or_not
+	running try
+	local rc=$?
+	stop try
+	return $rc
+}
+ready_or_not() {
+	! running try || is_ready edge
+}
+best=socket
+for kind in steer kernel auto; do
+	if [ $kind != auto ] && ! can $kind; then
+		skip "what $kind keeps" "$(grep -m 1 error "$WORK/try.log")"
+		continue
+	fi
+	[ $kind = auto ] || best=$kind
+	[ $best != socket ] || continue
+	as_nobody $kind
+	# CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF
+	check "with $kind it keeps what that needs, and hands it on" keeps 0000008000003000
+	check "the daemon ends well" ends_well edge
+	with $kind
+	start edge edge setpriv --inh-caps=-all \
+		--bounding-set=-all,+net_admin,+net_raw,+bpf "$SALLYPORTD" -f -c "$WORK/edge.yaml"
+	check "$kind needs no more than these" within 10 is_ready edge
+	check "and has them" shows .datapath $best
+	check "the daemon ends well" ends_well edge
+done
 finish
