@@ -75,8 +75,11 @@ struct turn_server *relay_turn(struct relay *r);
  * the I-th listener, for the caller to close; ERR_NOT_FOUND if it has no socket of its own, -errno.
  */
 int relay_copy_listener(struct relay *r, size_t i);
-/* What has arrived for steered relay ports is relayed. */
+/* Of its steered relay ports: what has arrived is relayed; those open are its own again, and those
+ * that came and were not taken are closed. */
 void relay_drain(struct relay *r);
+void relay_reclaim(struct relay *r);
+void relay_settle(struct relay *r);
 /* Gives up the listeners and what turn_server_leave ends. Connections on TCP and TLS go on. */
 void relay_leave(struct relay *r);
 

@@ -331,7 +331,9 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (takes_over)
 		rc = takeover_begin(c->settings, c->n_workers, &c->takeover, why);
 	if (rc == 0)
-		rc = datapath_create(c->loop, c->settings, c->n_workers, &c->datapath, why);
+		rc = datapath_create(c->loop, c->settings,
+			c->takeover ? takeover_inherited(c->takeover) : NULL, c->n_workers,
+			&c->datapath, why);
 	if (rc == 0)
 		rc = workers_create(c->loop, c->settings, c->datapath,
 			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,

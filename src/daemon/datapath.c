@@ -9,6 +9,7 @@
 #include <sallyport/net/steer.h>
 
 #include "interfaces.h"
+#include "workers.h"
 
 #define LOOK_MS 2000 /* at the host's interfaces */
 
@@ -56,27 +57,34 @@ uint64_t datapath_capabilities(const struct datapath *d)
 /* ---- what there is ---- */
 
 /* The kernel gives a port that it thinks is free to any program that asks for one. */
-static void warn_exposed(const struct conf_ports *ports)
+static void warn_exposed(const struct turn_config *c)
 {
-	if (net_steering_range_is_exposed(ports->first, ports->last))
+	if (net_steering_range_is_exposed(c->first_port, c->last_port))
 		log_warning(LOG_DAEMON, "relay ports are not reserved",
 			"ports=%u-%u hint=\"sysctl net.ipv4.ip_local_reserved_ports=%u-%u\"",
-			ports->first, ports->last, ports->first, ports->last);
+			c->first_port, c->last_port, c->first_port, c->last_port);
 }
 
-static int open_steering(struct datapath *d, const struct settings *s, unsigned n_workers)
+static int open_steering(struct datapath *d, const struct settings *s,
+	const struct inherited *inherited, unsigned n_workers)
 {
-	const struct options_edge *edge = &s->options->edge;
-	struct net_steering_config c = {
-		.addresses = d->locals + s->n_listeners,
-		.n_addresses = d->n_locals - s->n_listeners,
+	const struct turn_config *t = turn_snapshot_config(s->turn);
+	struct addr *addresses = calloc(t->n_relays + 1, sizeof(*addresses));
+	struct net_steering_config c = {.addresses = addresses,
+		.n_addresses = t->n_relays,
 		.n_workers = n_workers,
-		.rcvbuf_bytes = (uint32_t)edge->receive_buffer,
-	};
-	int rc = net_steering_create(&c, &d->steering, d->steer_why);
+		.rcvbuf_bytes = (uint32_t)s->options->edge.receive_buffer,
+		.map = inherited ? inherited->steered : -1,
+		.generation = inherited ? (uint8_t)(inherited->generation + 1) : 0};
 
+	if (!addresses)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n_relays; i++)
+		addresses[i] = t->relays[i].local;
+	int rc = net_steering_create(&c, &d->steering, d->steer_why);
+	free(addresses);
 	if (rc == 0)
-		warn_exposed(&edge->relay.ports);
+		warn_exposed(t);
 	return rc;
 }
 
@@ -100,8 +108,8 @@ static void not_wanted(char why[DATAPATH_WHY_LEN], enum datapath_kind want)
 	snprintf(why, DATAPATH_WHY_LEN, "\"edge.datapath\" is \"%s\"", names[want]);
 }
 
-static int choose(
-	struct datapath *d, const struct settings *s, unsigned n, char why[DATAPATH_WHY_LEN])
+static int choose(struct datapath *d, const struct settings *s, const struct inherited *inherited,
+	unsigned n, char why[DATAPATH_WHY_LEN])
 {
 	enum datapath_kind want = (enum datapath_kind)s->options->edge.datapath;
 	int rc;
@@ -111,7 +119,7 @@ static int choose(
 	d->kind = DATAPATH_SOCKET;
 	if (want == DATAPATH_SOCKET)
 		return 0;
-	rc = open_steering(d, s, n);
+	rc = open_steering(d, s, inherited, n);
 	if (rc == 0)
 		d->kind = DATAPATH_STEER;
 	else if (want == DATAPATH_STEER)
@@ -174,8 +182,8 @@ static void on_look(struct wheel_timer *t, void *arg)
 	wheel_set(loop_wheel(d->loop), t, loop_clock(d->loop)->mono_ms + LOOK_MS);
 }
 
-int datapath_create(struct loop *main, const struct settings *s, unsigned n_workers,
-	struct datapath **out, char why[DATAPATH_WHY_LEN])
+int datapath_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
+	unsigned n_workers, struct datapath **out, char why[DATAPATH_WHY_LEN])
 {
 	struct datapath *d = calloc(1, sizeof(*d));
 
@@ -186,7 +194,7 @@ int datapath_create(struct loop *main, const struct settings *s, unsigned n_work
 	wheel_timer_init(&d->look, on_look);
 	int rc = take_locals(d, s);
 	if (rc == 0)
-		rc = choose(d, s, n_workers, why);
+		rc = choose(d, s, inherited, n_workers, why);
 	if (rc != 0) {
 		datapath_destroy(d);
 		return rc;

@@ -21,15 +21,16 @@ enum datapath_kind { /* in the order of the option's names */
 #define DATAPATH_WHY_LEN 256
 
 struct datapath; /* main thread, but for what it hands to workers */
+struct inherited;
 struct net_steering;
 struct flow_kernel;
 
 /*
  * Makes what "edge.datapath" asks for, or the best that can be had if that is "auto". WHY gets a
- * sentence when what is asked for cannot be had.
+ * sentence when what is asked for cannot be had. INHERITED may be NULL.
  */
-int datapath_create(struct loop *main, const struct settings *s, unsigned n_workers,
-	struct datapath **out, char why[DATAPATH_WHY_LEN]);
+int datapath_create(struct loop *main, const struct settings *s, const struct inherited *inherited,
+	unsigned n_workers, struct datapath **out, char why[DATAPATH_WHY_LEN]);
 /* After the workers. NULL is fine. */
 void datapath_destroy(struct datapath *d);
 

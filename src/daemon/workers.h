@@ -19,6 +19,9 @@ struct inherited {
 	/* Its socket for L and a worker, taken; -1: it had none. */
 	int (*listener)(void *arg, unsigned worker, const struct settings_listener *l);
 	void *arg;
+	/* Its map of steered ports, not owned, and who it was in that; -1: it has none. */
+	int steered;
+	unsigned generation;
 	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
 };
 

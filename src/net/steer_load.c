@@ -16,6 +16,16 @@
 
 EBPF_IMAGE(steer_image, "sp_steer", "src/net/steer.bpf.o");
 
+/* One whose rows are of other addresses is not let in: see upgrade_describe. */
+static bool is_map_fitting(int fd, size_t n_addresses)
+{
+	struct bpf_map_info info = {0};
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == BPF_MAP_TYPE_ARRAY &&
+	       info.max_entries == n_addresses && info.value_size == sizeof(struct steer_owners);
+}
+
 static int set_generation(struct net_steering *s)
 {
 	const uint32_t generation = s->generation;
@@ -26,7 +36,7 @@ static int set_generation(struct net_steering *s)
 }
 
 /* Maps are as large as this node needs them. */
-static int load(struct net_steering *s)
+static int load(struct net_steering *s, int inherited)
 {
 	int rc = ebpf_object_open(&steer_image, &s->object);
 
@@ -34,7 +44,8 @@ static int load(struct net_steering *s)
 		return rc;
 	struct bpf_map *owners = bpf_object__find_map_by_name(s->object, "owners");
 	struct bpf_map *sockets = bpf_object__find_map_by_name(s->object, "sockets");
-	rc = bpf_map__set_max_entries(owners, (uint32_t)s->n_addresses);
+	rc = inherited >= 0 ? bpf_map__reuse_fd(owners, inherited)
+			    : bpf_map__set_max_entries(owners, (uint32_t)s->n_addresses);
 	if (rc == 0)
 		rc = bpf_map__set_max_entries(sockets, STEER_FAMILIES * s->n_workers);
 	if (rc == 0)
@@ -96,9 +107,9 @@ static int attach(struct net_steering *s)
 	return rc;
 }
 
-static int start_program(struct net_steering *s, char why[256])
+static int start_program(struct net_steering *s, const struct net_steering_config *c, char why[256])
 {
-	int rc = load(s);
+	int rc = c->map < 0 || is_map_fitting(c->map, s->n_addresses) ? load(s, c->map) : -EINVAL;
 
 	if (rc == 0)
 		rc = map_owners(s);
@@ -119,6 +130,11 @@ static int start_program(struct net_steering *s, char why[256])
 	return rc;
 }
 
+int net_steering_map(const struct net_steering *s)
+{
+	return map_fd(s, "owners");
+}
+
 static void stop_program(struct net_steering *s)
 {
 	bpf_link__destroy(s->link);
@@ -127,9 +143,10 @@ static void stop_program(struct net_steering *s)
 	bpf_object__close(s->object);
 }
 #else
-static int start_program(struct net_steering *s, char why[256])
+static int start_program(struct net_steering *s, const struct net_steering_config *c, char why[256])
 {
 	(void)s;
+	(void)c;
 	snprintf(why, 256, "this program was built without BPF");
 	return ERR_UNSUPPORTED;
 }
@@ -138,7 +155,18 @@ static void stop_program(struct net_steering *s)
 {
 	(void)s;
 }
+
+int net_steering_map(const struct net_steering *s)
+{
+	(void)s;
+	return -1;
+}
 #endif
+
+uint8_t net_steering_generation(const struct net_steering *s)
+{
+	return s->generation;
+}
 
 static struct net_steering *make(const struct net_steering_config *c)
 {
@@ -149,6 +177,7 @@ static struct net_steering *make(const struct net_steering_config *c)
 		return NULL;
 	s->n_addresses = c->n_addresses;
 	s->n_workers = c->n_workers;
+	s->generation = c->generation;
 	s->addresses = calloc(c->n_addresses + 1, sizeof(*s->addresses));
 	s->sockets = calloc(c->n_workers, sizeof(*s->sockets));
 	for (unsigned i = 0; s->sockets && i < s->n_workers; i++)
@@ -180,7 +209,7 @@ int net_steering_create(
 	for (unsigned i = 0; i < c->n_workers && rc == 0; i++)
 		rc = net_steer_sockets_open(&s->sockets[i], c->rcvbuf_bytes, why);
 	if (rc == 0)
-		rc = start_program(s, why);
+		rc = start_program(s, c, why);
 	if (rc != 0) {
 		net_steering_destroy(s);
 		return rc;

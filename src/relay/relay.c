@@ -288,12 +288,23 @@ void relay_drain(struct relay *r)
 		net_steer_drain(r->ports.steer);
 }
 
+void relay_reclaim(struct relay *r)
+{
+	if (r->ports.steer)
+		net_steer_reclaim(r->ports.steer);
+}
+
+void relay_settle(struct relay *r)
+{
+	if (r->ports.steer)
+		net_steer_leave(r->ports.steer);
+}
+
 void relay_leave(struct relay *r)
 {
 	relay_drain(r);
 	turn_server_leave(r->turn);
-	if (r->ports.steer)
-		net_steer_leave(r->ports.steer);
+	relay_settle(r);
 	relay_listeners_leave(&r->listeners);
 }
 

@@ -46,7 +46,7 @@ def main(path, step):
     s = socket.socket(socket.AF_UNIX)
     s.settimeout(10)
     s.connect(path)
-    send(s, HELLO, struct.pack("!H", 9 if step == "version" else 1))
+    send(s, HELLO, struct.pack("!H", 9 if step == "version" else 2))
     if step == "hello":
         die()
     while receive(s) != SOCKETS_END:

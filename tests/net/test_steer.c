@@ -50,7 +50,7 @@ static int rig_setup(void **state)
 	size_t n = loopback_ips(ips);
 	for (size_t i = 0; i < n; i++)
 		assert_int_equal(addr_parse(ips[i], 0, &addresses[i]), 0);
-	struct net_steering_config c = {addresses, n, WORKERS, 1 << 20};
+	struct net_steering_config c = {addresses, n, WORKERS, 1 << 20, .map = -1};
 	if (net_steering_create(&c, &r->steering, why) != 0) {
 		print_message("%s\n", why);
 		fail();

@@ -19,6 +19,10 @@ struct net_steering_config {
 	size_t n_addresses;
 	unsigned n_workers;
 	uint32_t rcvbuf_bytes; /* of each receiving socket; as of net_udp_socket */
+	/* For a process that takes over: its predecessor's net_steering_map, not owned, and the
+	 * one after its net_steering_generation. -1: there is none. */
+	int map;
+	uint8_t generation;
 };
 
 struct net_steering;
@@ -31,6 +35,13 @@ struct net_steering;
  */
 int net_steering_create(
 	const struct net_steering_config *c, struct net_steering **out, char why[256]);
+/*
+ * The map that says whose each port is. Processes that share it, told apart by their generation,
+ * adopt each other's ports and open none that another has.
+ */
+int net_steering_map(const struct net_steering *s);
+uint8_t net_steering_generation(const struct net_steering *s);
+
 /* After its workers' net_steer. NULL is fine. */
 void net_steering_destroy(struct net_steering *s);
 

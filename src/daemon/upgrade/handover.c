@@ -2,6 +2,8 @@
 /* The workers on their way to another process. Main thread; theirs do not run. */
 #include <errno.h>
 
+#include <sallyport/net/steer.h>
+
 #include "handover.h"
 
 #include "../workers_priv.h"
@@ -60,6 +62,32 @@ static int count(void *arg, const struct turn_lease *lease, struct turn_lease_gr
 int handover_unpack(struct workers *ws, unsigned i, const struct turn_parcel *p)
 {
 	return turn_server_unpack(ws->servers[i], p, count, leases_ledger(ws->leases));
+}
+
+int handover_steered(const struct workers *ws, unsigned *generation)
+{
+	const struct net_steering *s = datapath_steering(ws->datapath);
+
+	*generation = s ? net_steering_generation(s) : 0;
+	return s ? net_steering_map(s) : -1;
+}
+
+void handover_drain(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		relay_drain(ws->relays[i]);
+}
+
+void handover_reclaim(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		relay_reclaim(ws->relays[i]);
+}
+
+void handover_settle(struct workers *ws)
+{
+	for (unsigned i = 0; i < ws->n; i++)
+		relay_settle(ws->relays[i]);
 }
 
 void handover_leave(struct workers *ws)

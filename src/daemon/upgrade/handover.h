@@ -24,6 +24,16 @@ int handover_pack(struct workers *w, unsigned i, int (*fn)(void *arg, const stru
 	void *arg);
 int handover_unpack(struct workers *w, unsigned i, const struct turn_parcel *p);
 
+/* While they stand still: the map of steered ports in use and who we are in it; -1: there is none.
+ */
+int handover_steered(const struct workers *w, unsigned *generation);
+/* What has arrived for ports that another process has adopted is relayed, before it relays. */
+void handover_drain(struct workers *w);
+/* Ports that another process has adopted come back. */
+void handover_reclaim(struct workers *w);
+/* What has been unpacked is all: ports that came and were not taken are closed. */
+void handover_settle(struct workers *w);
+
 /* Another process has it all. Clients on TCP and TLS stay. */
 void handover_leave(struct workers *w);
 

@@ -95,6 +95,10 @@ static int keep_socket(struct takeover *t, struct upgrade_message *m)
 		return -ENOMEM;
 	s.fd = m->fds[0];
 	m->fds[0] = -1;
+	if (s.info.kind == UPGRADE_STEERED) {
+		t->inherited.steered = s.fd;
+		t->inherited.generation = s.info.worker;
+	}
 	t->sockets = more;
 	t->sockets[t->n_sockets++] = s;
 	return 0;
@@ -180,6 +184,7 @@ int takeover_begin(
 	t->sock = -1;
 	t->inherited.listener = take_listener;
 	t->inherited.arg = t;
+	t->inherited.steered = -1;
 	t->api = (struct http_face){t, UPGRADE_API};
 	t->admin = (struct http_face){t, UPGRADE_ADMIN};
 	int rc = meet(t, s->options->admin.socket, why);
@@ -236,12 +241,29 @@ static int receive_all(struct takeover *t, struct workers *w)
 	}
 }
 
+/* It relays what it still has of what we have adopted, so that no packet overtakes another. */
+static int begin_after_the_other(struct takeover *t, struct workers *w)
+{
+	struct upgrade_message m;
+	char why[256];
+
+	handover_settle(w);
+	int rc = upgrade_send_text(t->sock, UPGRADE_TAKEN, "");
+	if (rc == 0)
+		rc = upgrade_expect(t->sock, UPGRADE_DRAINED, &m, why);
+	if (rc == 0)
+		upgrade_message_fini(&m);
+	return rc;
+}
+
 int takeover_receive(struct takeover *t, struct workers *w, char why[256])
 {
 	int rc = upgrade_send_text(t->sock, UPGRADE_READY, "");
 
 	if (rc == 0)
 		rc = receive_all(t, w);
+	if (rc == 0)
+		rc = begin_after_the_other(t, w);
 	if (rc != 0)
 		snprintf(why, 256, "cannot take the allocations over: %s; the old process goes on",
 			err_text(rc));

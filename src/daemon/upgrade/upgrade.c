@@ -83,6 +83,7 @@ static int send_sockets(struct upgrade *u, int sock)
 	const struct upgrade_config *c = &u->config;
 	struct sender s = {.upgrade = u, .sock = sock};
 	const struct addr none = {0};
+	unsigned generation;
 	int rc = 0;
 
 	for (unsigned i = 0; i < workers_count(c->workers) && rc == 0; i++) {
@@ -98,6 +99,9 @@ static int send_sockets(struct upgrade *u, int sock)
 		rc = send_http(sock, UPGRADE_ADMIN, c->admin_tcp);
 	if (rc == 0)
 		rc = send_socket(sock, UPGRADE_DOOR, 0, 0, &none, u->fd);
+	int map = handover_steered(c->workers, &generation);
+	if (rc == 0 && map >= 0)
+		rc = send_socket(sock, UPGRADE_STEERED, 0, generation, &none, map);
 	return rc == 0 ? upgrade_send_text(sock, UPGRADE_SOCKETS_END, "") : rc;
 }
 
@@ -160,6 +164,22 @@ static int prepare(struct upgrade *u, int sock, char why[256])
 	return rc;
 }
 
+/* The other side has adopted all ports: what came before that is relayed here, before it begins. */
+static int drain(struct upgrade *u, int sock, char why[256])
+{
+	struct upgrade_message m;
+	int rc = upgrade_expect(sock, UPGRADE_TAKEN, &m, why);
+
+	if (rc != 0)
+		return rc;
+	upgrade_message_fini(&m);
+	handover_drain(u->config.workers);
+	rc = upgrade_send_text(sock, UPGRADE_DRAINED, "");
+	if (rc != 0)
+		snprintf(why, 256, "cannot speak to the other process: %s", err_text(rc));
+	return rc;
+}
+
 /* The workers stand still. */
 static int transfer(struct upgrade *u, int sock, uint64_t paused_ns, unsigned *n, char why[256])
 {
@@ -181,7 +201,9 @@ static int transfer(struct upgrade *u, int sock, uint64_t paused_ns, unsigned *n
 		snprintf(why, 256, "cannot hand over the allocations: %s", err_text(rc));
 		return rc;
 	}
-	rc = upgrade_expect(sock, UPGRADE_RUNNING, &m, why);
+	rc = drain(u, sock, why);
+	if (rc == 0)
+		rc = upgrade_expect(sock, UPGRADE_RUNNING, &m, why);
 	if (rc == 0)
 		upgrade_message_fini(&m);
 	*n = s.n_parcels;
@@ -226,6 +248,8 @@ static void hand_over(struct upgrade *u, int sock, int pid)
 	rc = transfer(u, sock, paused_ns, &n, why);
 	if (rc == 0)
 		give_up(u);
+	else
+		handover_reclaim(u->config.workers);
 	int started = workers_start(u->config.workers);
 	if (started != 0) /* nothing is left that could be done better here */
 		log_error(

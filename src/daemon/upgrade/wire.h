@@ -13,6 +13,8 @@
  *         ── READY ──────────────────────────────────►       its workers stop
  *         ◄── PARCEL worker, allocation, descriptors ─ many
  *         ◄── END when they stopped
+ *         ── TAKEN ──────────────────────────────────►       no packet comes to the old any more
+ *         ◄── DRAINED ───────────────────────────────        and none waits for it
  *         ── RUNNING ────────────────────────────────►       the point of no return
  *         ◄── DONE
  *
@@ -25,7 +27,7 @@
 
 #include "../settings.h"
 
-#define UPGRADE_VERSION 1u
+#define UPGRADE_VERSION 2u
 
 enum upgrade_type {
 	UPGRADE_HELLO = 1,
@@ -38,6 +40,8 @@ enum upgrade_type {
 	UPGRADE_END,
 	UPGRADE_RUNNING,
 	UPGRADE_DONE,
+	UPGRADE_TAKEN,
+	UPGRADE_DRAINED,
 };
 
 /* What a socket is for. */
@@ -46,6 +50,8 @@ enum upgrade_socket {
 	UPGRADE_API,
 	UPGRADE_ADMIN, /* the operator's, TCP, or Unix with an address of family NONE */
 	UPGRADE_DOOR,  /* where the next upgrade comes in */
+	/* No socket but the map of steered ports; WORKER is the generation of who has it now. */
+	UPGRADE_STEERED,
 };
 
 struct upgrade_message {

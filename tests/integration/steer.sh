@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Relay ports without sockets, which real clients and peers do not notice: the two ways out of the host,
+# ICMP, long packets, neighbours that change, ports that others have, an end by force, and a host that
+# does not allow it.
+. "$(dirname "$0")/lib.sh"
+begin turnutils_uclient turnutils_peer capsh
+
+OUT=10.200.1.1 OUT6=fd00:200:1::1
+PEER=10.200.2.2 PEER6=fd00:200:2::2
+NEAR=10.200.2.1 NEAR6=fd00:200:2::1
+site
+SALLYPORT_DATAPATH=steer
+CONF_WORKERS=2 conf edge $OUT $NEAR $OUT6 $NEAR6
+edge_start edge
+start peer hq turnutils_peer -L $PEER
+start peer6 hq turnutils_peer -L $PEER6
+start near edge turnutils_peer -L $NEAR
+start near6 edge turnutils_peer -L $NEAR6
+check "a credential is issued" credential '"location":"internet","limits":{"allocations":1000}'
+
+sent() {
+	metric edge sallyport_net_steer_sent_total "by=\"$1\""
+}
+# by frame|raw AT_LEAST COMMAND...: it succeeds, and so many more datagrams have left that way.
+by() {
+	local before
+	before=$(sent "$1")
+	"${@:3}" || return 1
+	at_least $(($(sent "$1") - before)) "$2"
+}
+relays() {
+	lossless uclient ext "$@"
+}
+
+# ---- the two ways out ----
+
+check "what can be said of a path is asked for by the first packets" relays $OUT -e $PEER -c -n 20
+relays $OUT6 -e $PEER6 -c -x -n 20 >/dev/null
+check "IPv4: frames to the peer and to the client" by frame 390 \
+	relays $OUT -e $PEER -c -n 100 -m 2
+check "IPv6: frames to the peer and to the client" by frame 390 \
+	relays $OUT6 -e $PEER6 -c -x -n 100 -m 2
+check "IPv4 to IPv6" by frame 95 relays $OUT -e $PEER6 -c -x -n 50
+check "IPv6 to IPv4" by frame 95 relays $OUT6 -e $PEER -c -X -n 50
+check "Send indications" by frame 95 relays $OUT -e $PEER -c -s -n 50
+check "clients with each other: peers are relayed addresses" by raw 95 \
+	relays $OUT -y -c -n 50 -m 2
+check "a peer's socket on this host" by raw 45 relays $OUT -e $NEAR -c -n 50
+check "a peer's socket on this host, IPv6" by raw 45 relays $OUT6 -e $NEAR6 -c -x -n 50
+
+# ---- one socket for all ----
+
+no_sockets() {
+	in_space edge ss -Huan >"$WORK/ss"
+	has_not "$WORK/ss" "($OUT|$OUT6\]):5[0-9]{4} "
+}
+talk_open holder ext -u "$CRED_USER" -w "$CRED_PASSWORD" $OUT
+check "an allocation" answers class=success -- talk holder allocate
+check "has no socket" no_sockets
+
+# ---- ICMP ----
+
+unreachable() {
+	in_space hq python3 - $OUT "$1" <<-PY
+	import socket, sys
+	s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+	s.settimeout(3)
+	s.connect((sys.argv[1], int(sys.argv[2])))
+	s.send(b"x")
+	try:
+	    s.recv(1)
+	except ConnectionRefusedError:
+	    sys.exit(0)
+	except TimeoutError:
+	    sys.exit(1)
+	PY
+}
+check "a port that nobody has answers with ICMP" unreachable 59998
+icmp_comes() {
+	talk holder "permission peer=$PEER:9" >/dev/null
+	talk holder "send peer=$PEER:9 text=nobody-listens" >/dev/null
+	within 3 metric_at_least edge sallyport_net_icmp_errors_total "" "$1"
+}
+check "an error that a datagram meets comes back to its port" icmp_comes 1
+HELD=$(grep -oE 'relayed=[^ ]+' "$WORK/holder.log" | tail -n 1 | cut -d: -f2)
+not_unreachable() {
+	! unreachable "$1"
+}
+check "a port in use does not answer with ICMP" not_unreachable "$HELD"
+talk holder "refresh lifetime=0" >/dev/null
+check "but once it is deleted" unreachable "$HELD"
+talk_close holder
+
+# ---- long packets ----
+
+check "fragments leave and arrive, IPv4" relays $OUT -e $PEER -c -l 3000 -n 20
+check "fragments leave and arrive, IPv6" relays $OUT6 -e $PEER6 -c -x -l 3000 -n 20
+route edge 10.200.2.2 dev to-hq mtu 600
+check "a smaller MTU of a route: the kernel fragments" by raw 45 relays $OUT -e $PEER -c -l 1000 -n 50
+in_space edge ip route del 10.200.2.2
+sleep 0.2
+check "and no more when it is gone" by frame 95 relays $OUT -e $PEER -c -l 1000 -n 50
+
+# ---- neighbours ----
+
+new_mac() {
+	in_space hq ip link set to-edge down
+	in_space hq ip link set to-edge address 02:00:00:00:00:77
+	in_space hq ip link set to-edge up
+	address_add hq to-edge fd00:200:2::2/64 2>/dev/null
+	in_space hq ip route replace 10.200.1.0/24 via 10.200.2.1
+	in_space hq ip -6 route replace fd00:200:1::/64 via fd00:200:2::1
+	# As a host does that comes up, it says something.
+	in_space hq bash -c 'echo >/dev/udp/10.200.2.1/9'
+}
+check "the peer comes back with another MAC address" new_mac
+check "and is reached there" by frame 95 relays $OUT -e $PEER -c -n 50
+
+# ---- ports of others ----
+
+taken() {
+	start squatter edge python3 -c "
+import socket, time
+held = []
+for port in range(50000, 60000):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(('$OUT', port))
+    held.append(s)
+print('held', flush=True)
+time.sleep(60)"
+	within 20 grep -q held "$WORK/squatter.log"
+}
+if [ "$(ulimit -Hn)" -ge 12000 ]; then
+	ulimit -n 12000
+	check "another program binds all ports" taken
+	check "an allocation is refused with 508" answers code=508 -- \
+		probe ext -u "$CRED_USER" -w "$CRED_PASSWORD" $OUT allocate
+	stop squatter
+	check "when it has gone there is one" answers code=0 -- \
+		probe ext -u "$CRED_USER" -w "$CRED_PASSWORD" $OUT allocate
+fi
+
+# ---- the end, and what is not allowed ----
+
+programs() {
+	bpftool prog list | grep -c 'sk_lookup.*name steer'
+}
+if command -v bpftool >/dev/null; then
+	BEFORE=$(programs)
+	stop edge KILL
+	gone() { [ "$(programs)" -lt "$BEFORE" ]; }
+	check "killed, it leaves no program in the kernel" within 5 gone
+else
+	stop edge KILL
+fi
+check "nor a port" unreachable 50000
+NODES=()
+sed 's/^admin: .*/admin: {socket: '"${WORK//\//\\/}"'\/poor.sock}/' "$WORK/edge.yaml" >"$WORK/poor.yaml"
+refused() {
+	start poor edge capsh --drop=cap_net_admin,cap_bpf,cap_sys_admin,cap_net_raw -- \
+		-c "exec $SALLYPORTD -f -c $WORK/poor.yaml"
+	await poor 10
+	cat "$WORK/poor.log"
+	same "$STATUS" 1 && has "$WORK/poor.log" 'steer.*CAP_'
+}
+check "without capabilities it is refused, with the reason" refused
+sed -i 's/datapath: steer/datapath: auto/' "$WORK/poor.yaml"
+falls_back() {
+	start poor edge capsh --drop=cap_net_admin,cap_bpf,cap_sys_admin,cap_net_raw -- \
+		-c "exec $SALLYPORTD -f -c $WORK/poor.yaml"
+	within 10 is_ready poor || { cat "$WORK/poor.log"; return 1; }
+	stop poor
+	has "$WORK/poor.log" 'kind=socket.*CAP_'
+}
+check "auto goes on with sockets, and says why" falls_back
+finish
