@@ -405,6 +405,8 @@ conf() {
 	local node=$1 out=${2:-10.200.1.1} in=${3:-10.200.2.1} out6=${4:-} in6=${5:-}
 	local relay=${CONF_RELAY:-"{address: $out}${out6:+, {address: \"$out6\"\}}"}
 	local keys=${CONF_KEYS:-"{secret_file: $WORK/pool.secret}"}
+	local datapath=${SALLYPORT_DATAPATH:-}
+	case ${CONF_EDGE:-} in *datapath:*) datapath= ;; esac
 	[ -f "$WORK/pool.secret" ] || secret pool
 	[ -f "$WORK/$node-tls.pem" ] || certificate "$node-tls" ca serverAuth \
 		"DNS:mras.example.com,IP:$in"
@@ -413,7 +415,7 @@ conf() {
 	workers: ${CONF_WORKERS:-auto}
 	edge:
 	  realm: $REALM
-	${SALLYPORT_DATAPATH:+  datapath: $SALLYPORT_DATAPATH}
+	${datapath:+  datapath: $datapath}
 	  faces:
 	    - name: external
 	      location: internet

@@ -5,6 +5,7 @@
 # lost is what no relay could have delivered at that moment, and afterwards all is as it was. For the
 # back end that SALLYPORT_DATAPATH names.
 # Without sanitizers: a daemon that is ten times slower loses packets under load.
+# Takes 45 s.
 # Over each data path: it changes what leads there.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-relaycheck.sh"
