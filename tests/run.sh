@@ -20,10 +20,10 @@ export LC_ALL=C
 exec </dev/null
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-all_phases='packages gcc clang asan tsan layers style static integration integration-asan
-integration-tsan distcheck quickstart fuzz coverage'
-usual_phases='packages gcc clang asan tsan layers style static integration integration-asan
-integration-tsan distcheck quickstart'
+all_phases='packages gcc clang asan tsan layers style static integration integration-steer
+integration-kernel integration-asan integration-tsan distcheck quickstart fuzz coverage'
+usual_phases='packages gcc clang asan tsan layers style static integration integration-steer
+integration-asan integration-tsan distcheck quickstart'
 quick_phases='packages gcc'
 
 phases=
@@ -200,14 +200,15 @@ count_program()
 # SCRIPT BUILD DAEMON LIMIT_S REPORTS: one integration script; its exit code goes beside its log.
 integration_script()
 {
-	local script=$1 dir=$2 daemon=$3 limit_s=$4 reports=$5 sanitizer=${phase#integration} log
+	local script=$1 dir=$2 daemon=$3 limit_s=$4 reports=$5 log
 	local -a as_root=()
 	local begun=$SECONDS
 	# Namespaces want root; without it and without sudo the scripts skip themselves.
 	[ "$(id -u)" -eq 0 ] || ! sudo -n true 2>/dev/null || as_root=(sudo -n)
 	log=$logs/$phase-$(basename "$script" .sh)
 	"${as_root[@]}" env SALLYPORT_BUILD="$dir" SALLYPORTD="$daemon" \
-		SALLYPORT_SANITIZED="${sanitizer#-}" SALLYPORT_LONG="$SALLYPORT_LONG" \
+		SALLYPORT_SANITIZED="$sanitizer" SALLYPORT_LONG="$SALLYPORT_LONG" \
+		SALLYPORT_DATAPATH="$datapath" \
 		ASAN_OPTIONS="log_path=$reports/asan:abort_on_error=0" \
 		UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan" \
 		TSAN_OPTIONS="log_path=$reports/tsan:second_deadlock_stack=1" \
@@ -248,14 +249,23 @@ longest_first()
 	done | sort -k1,1nr -k2 | cut -d' ' -f2
 }
 
-# BUILD LIMIT_S: the integration scripts with the daemon of that build, three at once for each core:
-# each has namespaces of its own, and they wait for clients and clocks nine tenths of their time.
-# Those that measure run alone, and those that say so run without sanitizers only.
+# SCRIPT: whether it runs in this phase, by what its head says. Over a data path that is not the usual
+# one run those that are about datagrams; with --long all that can.
+is_wanted()
+{
+	! { [ -n "$sanitizer" ] && grep -q '^# Without sanitizers' "$1"; } || return 1
+	case $datapath in '' | socket) return 0 ;; esac
+	! grep -q '^# With sockets only' "$1" || return 1
+	[ -n "$SALLYPORT_LONG" ] || grep -q '^# Over each data path' "$1"
+}
+
+# BUILD LIMIT_S SANITIZER DATAPATH: the integration scripts with the daemon of that build, three at once
+# for each core: each has namespaces of its own, and they wait for clients and clocks nine tenths of
+# their time. Those that measure run alone.
 integration()
 {
-	local dir=$work/$1 limit_s=$2 daemon script name reports sanitizer=
+	local dir=$work/$1 limit_s=$2 sanitizer=$3 datapath=$4 daemon script name reports
 	local -a names=() together=() alone=()
-	case $phase in integration-*) sanitizer=${phase#integration-} ;; esac
 	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
 	if [ -z "$daemon" ]; then
 		echo "not ok - there is no sallyportd in $dir"
@@ -268,7 +278,7 @@ integration()
 	for script in "$src"/tests/integration/*.sh; do
 		name=$(basename "$script" .sh)
 		[ -x "$script" ] && [ "$name" != lib ] || continue
-		[ -z "$sanitizer" ] || ! grep -q '^# Without sanitizers' "$script" || continue
+		is_wanted "$script" || continue
 		names+=("$name")
 		if grep -q '^# Runs alone' "$script"; then
 			alone+=("$name")
@@ -393,20 +403,41 @@ have_build()
 phase_integration()
 {
 	have_build gcc
-	integration gcc $((SALLYPORT_LONG ? 1800 : 600))
+	integration gcc $((SALLYPORT_LONG ? 1800 : 600)) "" socket
+}
+
+# DATAPATH: the same build, datagrams relayed by that back end.
+integration_over()
+{
+	have_build gcc
+	if ! grep -q '^#define HAVE_BPF 1' "$work/gcc/config.h"; then
+		skip "$1" "built without BPF: clang or libbpf is missing"
+		return
+	fi
+	integration gcc $((SALLYPORT_LONG ? 1800 : 600)) "" "$1"
+}
+
+phase_integration-steer()
+{
+	integration_over steer
+}
+
+phase_integration-kernel()
+{
+	integration_over kernel
 }
 
 phase_integration-asan()
 {
 	have_build asan
-	integration asan $((SALLYPORT_LONG ? 3600 : 900))
+	integration asan $((SALLYPORT_LONG ? 3600 : 900)) asan ""
 }
 
 phase_integration-tsan()
 {
 	have_build tsan
 	without_aslr
-	integration tsan $((SALLYPORT_LONG ? 3600 : 900))
+	integration tsan $((SALLYPORT_LONG ? 3600 : 900)) tsan ""
 	wrapper=()
 }
 
@@ -444,7 +475,7 @@ phase_coverage()
 {
 	build coverage CC=gcc --enable-coverage --disable-werror || return
 	make_check coverage
-	integration coverage 900
+	integration coverage 900 "" ""
 	(cd "$work/coverage" && find . -name '*.gcda' -path '*src*' | sort | xargs gcov -n 2>/dev/null) |
 		awk '/^File .*\/src\/[^\/]+\/[^\/]+\.c/ { f = $2; gsub(/.*\/src\//, "", f); gsub("\047", "", f) }
 			/^Lines executed/ && f != "" { split($2, a, /[:%]/); l = $4; n[f] = l; e[f] = a[2] * l / 100; f = "" }
