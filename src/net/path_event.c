@@ -146,29 +146,13 @@ static void on_done(struct net_paths *ps)
 
 /* ---- neighbours ---- */
 
-static void set_hop(struct net_paths *ps, struct path_hop *h, const struct path_msg_neighbour *n)
-{
-	bool was_stale = (h->nud & NUD_STALE) != 0;
-
-	h->is_known = true;
-	h->nud = n ? n->nud : 0;
-	h->has_mac = n && n->has_mac;
-	if (h->has_mac)
-		memcpy(h->mac, n->mac, sizeof(h->mac));
-	if (!(h->nud & NUD_STALE))
-		path_rest_end(ps, h);
-	else if (!was_stale)
-		path_confirm_hop(ps, h);
-	path_update_hop(ps, h);
-}
-
 static void on_neighbour(struct net_paths *ps, const struct path_msg_neighbour *n, bool is_gone)
 {
 	struct path_hop *h =
 		n->addr.family != ADDR_NONE ? path_hop_find(ps, n->ifindex, &n->addr) : NULL;
 
 	if (h)
-		set_hop(ps, h, is_gone ? NULL : n);
+		path_hop_set(ps, h, is_gone ? NULL : n);
 }
 
 /* ---- routes ---- */

@@ -2,6 +2,9 @@
 /*
  * Two netlink sockets: one asks and is answered, the other is told of changes, so that a flood of
  * changes costs no answer. The kernel answers a question before the call that asks it returns.
+ * Questions about links and, before Linux 6.17, neighbours take its lock for network configuration:
+ * whoever holds that holds us up, which is why little is asked and the rest is learnt from
+ * notifications.
  */
 #include "path_priv.h"
 

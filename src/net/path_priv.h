@@ -115,6 +115,8 @@ struct path_hop *path_hop_find(const struct net_paths *ps, uint32_t ifindex, con
 /* E's route leads over the neighbour A. -ENOMEM. */
 int path_hop_join(struct net_paths *ps, struct path_entry *e, const struct addr *a);
 void path_hop_leave(struct net_paths *ps, struct path_entry *e);
+/* What the kernel says of a neighbour; N NULL: it has no such entry. */
+void path_hop_set(struct net_paths *ps, struct path_hop *h, const struct path_msg_neighbour *n);
 /* What follows for E from what is known now. */
 void path_update(struct net_paths *ps, struct path_entry *e);
 void path_update_hop(struct net_paths *ps, struct path_hop *h);

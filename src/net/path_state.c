@@ -200,6 +200,30 @@ void path_update_hop(struct net_paths *ps, struct path_hop *h)
 		path_update(ps, CONTAINER_OF(it, struct path_entry, hop_link));
 }
 
+/*
+ * Thousands of entries may lead over one gateway, and the kernel tells of each step of its asking
+ * after it: they are only looked at when something follows for them.
+ */
+void path_hop_set(struct net_paths *ps, struct path_hop *h, const struct path_msg_neighbour *n)
+{
+	uint8_t mac[sizeof(h->mac)];
+	enum net_path_state before = hop_state(h);
+	bool was_stale = (h->nud & NUD_STALE) != 0;
+
+	memcpy(mac, h->mac, sizeof(mac));
+	h->is_known = true;
+	h->nud = n ? n->nud : 0;
+	h->has_mac = n && n->has_mac;
+	if (h->has_mac)
+		memcpy(h->mac, n->mac, sizeof(h->mac));
+	if (hop_state(h) != before || memcmp(h->mac, mac, sizeof(mac)) != 0)
+		path_update_hop(ps, h);
+	if (!(h->nud & NUD_STALE))
+		path_rest_end(ps, h);
+	else if (!was_stale)
+		path_confirm_hop(ps, h);
+}
+
 /* ---- who is told ---- */
 
 /* Each hold goes back to the entry's list before it is called: it may release itself and others. */
