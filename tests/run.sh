@@ -376,12 +376,14 @@ phase_static()
 		build gcc CC=gcc || return
 	fi
 	# Programs for the kernel have a compiler and a verifier of their own.
-	local -a programs
+	local -a programs bpf_macros=()
 	mapfile -t programs < <(find "$src/src" -name '*.bpf.c')
+	local bpf=/usr/include/bpf/libbpf_common.h # has the macro that declares options
+	[ ! -e "$bpf" ] || bpf_macros=(--include="$bpf")
 	# cppcheck takes an object that went into a list for a leak; LeakSanitizer knows better.
 	check cppcheck cppcheck -q --suppress=memleak -j "$jobs" --std=c11 --enable=warning,portability --inline-suppr \
 		--error-exitcode=1 -I "$src/include" --include="$work/gcc/config.h" \
-		--include=/usr/include/jansson.h "${programs[@]/#/-i}" "$src/src"
+		--include=/usr/include/jansson.h "${bpf_macros[@]}" "${programs[@]/#/-i}" "$src/src"
 	check clang-tidy tidy
 }
 

@@ -198,10 +198,9 @@ static bool is_line_char(unsigned char c)
 
 static char *text_put(char *to, const char *text)
 {
-	size_t len = strlen(text);
-
-	memcpy(to, text, len);
-	return to + len;
+	while (*text != '\0')
+		*to++ = *text++;
+	return to;
 }
 
 /* "2026-11-21T08:00:00", which lines of one second have in common. */

@@ -46,7 +46,7 @@ static socklen_t length_of(const struct sockaddr *sa)
 					   : 0;
 }
 
-/* The name of the interface that has A; NULL: none has. */
+/* The name of the interface that has A; "": none has. */
 static const char *owner_of(const struct ifaddrs *all, const struct addr *a)
 {
 	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
@@ -57,7 +57,7 @@ static const char *owner_of(const struct ifaddrs *all, const struct addr *a)
 			(a->scope == 0 || has.scope == a->scope))
 			return i->ifa_name;
 	}
-	return NULL;
+	return "";
 }
 
 /* Each interface has an entry of the family AF_PACKET besides those of its addresses. */
@@ -94,7 +94,7 @@ int interfaces_find(const struct addr *addresses, size_t n, struct interfaces *o
 	for (size_t i = 0; i < n; i++) {
 		const char *name = owner_of(all, &addresses[i]);
 		if (!is_repeated(addresses, i))
-			add_address(out, name ? name : "", &addresses[i]);
+			add_address(out, name, &addresses[i]);
 	}
 	describe(out, all);
 	freeifaddrs(all);
