@@ -19,6 +19,7 @@
 #include "process.h"
 #include "status.h"
 #include "tenant_metrics.h"
+#include "trim.h"
 #include "upgrade.h"
 #include "watch.h"
 #include "workers.h"
@@ -312,7 +313,8 @@ static int make_operator(struct control *c)
 	c->watch = watch_create(c->loop, control_files_changed, c);
 	c->expiry = expiry_create(
 		c->loop, metrics_set_cells(c->metrics, &daemon_counters, c->n_workers));
-	return c->inspect && c->drain && c->watch && c->expiry ? 0 : -ENOMEM;
+	c->trim = trim_create(c->loop, c->metrics);
+	return c->inspect && c->drain && c->watch && c->expiry && c->trim ? 0 : -ENOMEM;
 }
 
 static int make_all(struct control *c, bool takes_over, char why[256])
@@ -465,6 +467,7 @@ void control_destroy(struct control *c)
 	drain_destroy(c->drain);
 	watch_destroy(c->watch);
 	expiry_destroy(c->expiry);
+	trim_destroy(c->trim);
 	upgrade_close(c->upgrade, c->takeover != NULL);
 	if (c->takeover) /* that has failed: what was lent goes on without us */
 		leave_servers(c);

@@ -30,6 +30,7 @@ struct control {
 	struct drain *drain;
 	struct watch *watch;
 	struct expiry *expiry;
+	struct trim *trim;
 	struct takeover *takeover; /* while it takes over */
 	struct upgrade *upgrade;   /* NULL: the next one cannot */
 	char program[PATH_MAX];

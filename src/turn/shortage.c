@@ -8,7 +8,8 @@ static const struct {
 	const char *name, *hint;
 } lacks[TURN_LACKS] = {
 	[TURN_LACK_DESCRIPTORS] = {"descriptors",
-		"raise the limit of open files, in the service's unit LimitNOFILE"},
+		"raise the limit of open files, in the service's unit LimitNOFILE, or set "
+		"edge.datapath: steer, which needs none for each allocation"},
 	[TURN_LACK_PORTS] = {"ports", "widen edge.relay.ports or add an address to edge.relay"},
 	[TURN_LACK_OTHER] = {"other", "the host is out of memory, or an address of edge.relay is "
 				      "gone"},

@@ -13,7 +13,8 @@ LIMIT=1024 # of which relay ports leave 128
 site
 crowd_site
 start peer hq turnutils_peer -L $PEER
-CONF_WORKERS=2 conf edge $OUT
+# The other data paths need no descriptor for an allocation.
+SALLYPORT_DATAPATH=socket CONF_WORKERS=2 conf edge $OUT
 sed -i "/host: av.example.com/a\\      tcp: [\"$OUT\"]" "$WORK/edge.yaml"
 
 cat >"$WORK/limited" <<-SH
