@@ -146,7 +146,8 @@ struct net *net_create(struct loop *loop, metrics_cell *cells)
 	loop_deferred_init(&n->flush, flush_turn, n);
 	n->rx = net_rx_create();
 	n->tx = net_tx_create();
-	if (!n->rx || !n->tx || make_bufs(n) != 0) {
+	n->ready.fd = -1;
+	if (!n->rx || !n->tx || make_bufs(n) != 0 || net_ready_init(&n->ready, n) != 0) {
 		net_destroy(n);
 		return NULL;
 	}
@@ -158,6 +159,7 @@ void net_destroy(struct net *n)
 	if (!n)
 		return;
 	loop_deferred_cancel(&n->flush);
+	net_ready_fini(&n->ready);
 	net_rx_destroy(n->rx);
 	net_tx_destroy(n->tx);
 	if (n->memory)

@@ -6,6 +6,7 @@
 #include <sallyport/net.h>
 
 #include "clients.h"
+#include "ready.h"
 
 /* Datagrams taken or given to the kernel in one call. */
 #define NET_BATCH 32
@@ -29,7 +30,6 @@ struct net_udp {
 	struct net_port port; /* first: a port is cast back */
 	struct net *net;      /* not owned */
 	const struct net_handler *handler;
-	struct event *event; /* placed behind this struct, see net_udp_open */
 	int fd;
 	struct net_steer *steer; /* sends for it; NULL: the socket does. Not owned */
 	bool is_dirty;           /* in net->dirty */
@@ -58,6 +58,7 @@ struct net {
 	struct net_acceptor *accepting; /* as RECEIVING, of listening relay ports */
 	uint32_t n_conns;
 	struct net_clients clients;
+	struct net_ready ready;
 	struct log_limit log_proxy;
 	int descriptor_end[2]; /* by enum net_descriptor_use: the first number that is kept back */
 	struct net_steer *steer; /* NULL: none. Not owned */

@@ -7,9 +7,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "net_priv.h"
 #include "steer.h"
 
@@ -72,19 +69,6 @@ static int set_options(int fd, const struct addr *local, bool wants_icmp)
 	return rc;
 }
 
-static void on_readable(evutil_socket_t fd, short what, void *arg)
-{
-	struct net_udp *s = arg;
-
-	(void)fd;
-	(void)what;
-	loop_turn(s->net->loop);
-	/* EPOLLERR arrives as readable too; with nothing to read it is the error queue that calls.
-	 */
-	if (!net_udp_receive(s))
-		net_udp_read_errors(s);
-}
-
 static void udp_send(struct net_port *p, struct net_buf *b)
 {
 	struct net_udp *s = (struct net_udp *)p;
@@ -117,7 +101,7 @@ int net_udp_detach(struct net_port *p)
 		net_flush(s->net);
 	if (s->net->receiving == s)
 		s->net->receiving = NULL;
-	event_del(s->event);
+	net_ready_remove(&s->net->ready, s);
 	free(s);
 	return fd;
 }
@@ -139,9 +123,7 @@ static const struct net_port_ops udp_ops = {udp_send, udp_close};
 int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h,
 	void *owner, struct net_port **out)
 {
-	/* The event in the same block: one allocation a socket, and there are as many as
-	 * allocations. */
-	struct net_udp *s = calloc(1, sizeof(*s) + sizeof(struct event));
+	struct net_udp *s = calloc(1, sizeof(*s));
 	int rc = -ENOMEM;
 
 	if (!s)
@@ -157,11 +139,8 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
 	s->fd = fd;
 	s->want = 1;
 	s->tx_tail = &s->tx_head;
-	s->event = (struct event *)(void *)(s + 1);
-	rc = -ENOMEM;
-	if (event_assign(s->event, loop_base(n->loop), fd, EV_READ | EV_PERSIST, on_readable, s) !=
-			0 ||
-		event_add(s->event, NULL) != 0)
+	rc = net_ready_add(&n->ready, s);
+	if (rc != 0)
 		goto fail;
 	*out = &s->port;
 	return 0;

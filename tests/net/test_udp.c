@@ -74,6 +74,27 @@ static void a_flood_on_one_port_leaves_the_others_their_turn(void **state)
 	net_port_close(other);
 }
 
+/* More are ready than one turn serves; the rest has the next one. */
+static void every_ready_port_is_served(void **state)
+{
+	enum {
+		N = 280
+	};
+	struct fixture *f = *state;
+	struct net_port *a = open_port(f, "127.0.0.1"), *ports[N];
+	for (uint32_t n = 0; n < N; n++) {
+		ports[n] = open_port(f, "127.0.0.1");
+		send_number(a, &ports[n]->local, n);
+	}
+	net_flush(f->net);
+	run_until(f, N);
+	for (uint32_t n = 0; n < N; n++) {
+		assert_ptr_equal(f->seen[n].port, ports[f->seen[n].number]);
+		net_port_close(ports[n]);
+	}
+	net_port_close(a);
+}
+
 static void shortest_and_longest_datagrams_pass(void **state)
 {
 	static const size_t longest[] = {65507, 65527};
@@ -240,6 +261,7 @@ int main(void)
 		T(packets_arrive_whole_and_in_order),
 		T(batches_take_few_calls_and_are_counted),
 		T(a_flood_on_one_port_leaves_the_others_their_turn),
+		T(every_ready_port_is_served),
 		T(shortest_and_longest_datagrams_pass),
 		T(packet_the_kernel_refuses_is_counted_and_passed_over),
 		T(buffers_are_bounded_and_come_back),
