@@ -479,7 +479,7 @@ phase_coverage()
 	make_check coverage
 	integration coverage 900 "" ""
 	(cd "$work/coverage" && find . -name '*.gcda' -path '*src*' | sort | xargs gcov -n 2>/dev/null) |
-		awk '/^File .*\/src\/[^\/]+\/[^\/]+\.c/ { f = $2; gsub(/.*\/src\//, "", f); gsub("\047", "", f) }
+		awk '/^File .*\/src\/[a-z]+\/([a-z]+\/)?[^\/]+\.c/ { f = $2; gsub(/.*\/src\//, "", f); gsub("\047", "", f) }
 			/^Lines executed/ && f != "" { split($2, a, /[:%]/); l = $4; n[f] = l; e[f] = a[2] * l / 100; f = "" }
 			END { for (f in n) { d = f; sub(/\/.*/, "", d); dn[d] += n[f]; de[d] += e[f]; N += n[f]; E += e[f] }
 				for (d in dn) printf "%-10s %5.1f %% of %5d lines\n", d, 100 * de[d] / dn[d], dn[d] | "sort"
