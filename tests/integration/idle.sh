@@ -3,7 +3,8 @@
 # A node full of allocations that nobody uses: 100,000 with SALLYPORT_LONG, else 5,000. What each takes
 # of memory, what all together take of the processor, that a call beside them loses nothing, and that
 # nothing is left when their lifetimes are over. On the data path that needs no socket for each.
-# Runs without sanitizers only.
+# Runs alone: it measures.
+# Without sanitizers: their allocators have needs of their own.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 
