@@ -5,8 +5,8 @@
  * in the kernel.
  *
  * One per worker, on its thread. It asks the kernel by rtnetlink and is told of every change by
- * it; no call waits. What has no ready path goes the kernel's ordinary way (a socket), which also
- * resolves the neighbour, so that the path becomes ready by itself.
+ * it; no call waits for an answer. What has no ready path goes the kernel's ordinary way (a
+ * socket), which also resolves the neighbour, so that the path becomes ready by itself.
  */
 #ifndef SALLYPORT_NET_PATH_H
 #define SALLYPORT_NET_PATH_H
