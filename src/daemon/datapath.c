@@ -51,6 +51,9 @@ uint64_t datapath_capabilities(const struct datapath *d)
 	if (d->steering || d->kernel)
 		bits = UINT64_C(1) << CAP_NET_ADMIN | UINT64_C(1) << CAP_NET_RAW |
 		       UINT64_C(1) << CAP_BPF;
+	/* The verifier trusts programs less without it, and refuses these. */
+	if (d->kernel)
+		bits |= UINT64_C(1) << CAP_PERFMON;
 	return bits;
 }
 

@@ -123,12 +123,14 @@ for kind in steer kernel auto; do
 	[ $kind = auto ] || best=$kind
 	[ $best != socket ] || continue
 	as_nobody $kind
-	# CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF
-	check "with $kind it keeps what that needs, and hands it on" keeps 0000008000003000
+	# CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF, and in the kernel CAP_PERFMON
+	kept=0000008000003000
+	[ $best != kernel ] || kept=000000c000003000
+	check "with $kind it keeps what that needs, and hands it on" keeps $kept
 	check "the daemon ends well" ends_well edge
 	with $kind
 	start edge edge setpriv --inh-caps=-all \
-		--bounding-set=-all,+net_admin,+net_raw,+bpf "$SALLYPORTD" -f -c "$WORK/edge.yaml"
+		--bounding-set=-all,+net_admin,+net_raw,+bpf,+perfmon "$SALLYPORTD" -f -c "$WORK/edge.yaml"
 	check "$kind needs no more than these" within 10 is_ready edge
 	check "and has them" shows .datapath $best
 	check "the daemon ends well" ends_well edge
