@@ -218,7 +218,7 @@ static bool parse_count(int o, const char *text, struct load_config *c, double *
 		c->n_warm_up = (uint32_t)v;
 		return true;
 	default:
-		return parse_wire(o, NULL, c);
+		return false;
 	}
 }
 
