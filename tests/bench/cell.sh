@@ -109,11 +109,6 @@ not_here() {
 	echo "cell: $RELAY cannot be had here: $*" >&2
 	exit 77
 }
-needs_datapath() { # the option is there from the first back end on that is not sockets
-	"$SALLYPORTD" -t -c "$WORK/edge.yaml" >"$WORK/check.out" 2>&1 && return
-	[ "$RELAY" = socket ] || not_here "$(tail -n 1 "$WORK/check.out")"
-	sed -i '/^  datapath:/d' "$WORK/edge.yaml"
-}
 sallyport() {
 	CONF_WORKERS=1 CONF_EDGE="  datapath: $RELAY
   limits: {challenge_rate: 0}" conf edge $OUT 10.200.2.1 $OUT6 fd00:200:2::1
@@ -128,7 +123,6 @@ sallyport() {
       private_key: $WORK/av.key" "$WORK/edge.yaml"
 		;;
 	esac
-	needs_datapath
 	start edge edge taskset -c "$RELAY_CORE" "$SALLYPORTD" -f -c "$WORK/edge.yaml"
 	within 10 ready_or_dead edge && running edge || not_here "$(tail -n 1 "$WORK/edge.log")"
 	credential '"location":"internet","limits":{"allocations":65535}' >&2 || exit 1
