@@ -33,8 +33,8 @@
 #define ADMIN_CONNECTIONS 32
 
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
-	&flow_counters, &relay_counters, &turn_counters, &tenant_counters, &api_counters,
-	&daemon_counters};
+	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
+	&api_counters, &daemon_counters};
 
 /* ---- what the API asks of the daemon ---- */
 

@@ -6,12 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sallyport/flow/kernel.h>
 #include <sallyport/net/steer.h>
 
 #include "interfaces.h"
 #include "workers.h"
 
 #define LOOK_MS 2000 /* at the host's interfaces */
+
+/* Channels in the kernel at once: two for each allocation that is allowed, within these. */
+#define FLOWS_DEFAULT 65536
+#define FLOWS_MAX     1048576
 
 struct datapath {
 	struct loop *loop; /* not owned */
@@ -91,12 +96,23 @@ static int open_steering(struct datapath *d, const struct settings *s,
 	return rc;
 }
 
-static int open_kernel(struct datapath *d, const struct settings *s, unsigned n_workers)
+static int open_kernel(struct datapath *d, const struct settings *s,
+	const struct inherited *inherited, unsigned n_workers)
 {
-	(void)s;
-	(void)n_workers;
-	snprintf(d->kernel_why, sizeof(d->kernel_why), "this build does not have it");
-	return ERR_UNSUPPORTED;
+	uint64_t allocations = s->options->edge.limits.allocations;
+	struct flow_kernel_config c = {
+		.n_workers = n_workers,
+		.max_flows = FLOWS_DEFAULT,
+		.max_paths = NET_PATHS_DEFAULT,
+		.locals = d->locals,
+		.n_locals = d->n_locals,
+		.inherited = inherited ? inherited->programs : NULL,
+		.n_inherited = inherited ? inherited->n_programs : 0,
+	};
+
+	if (allocations > FLOWS_DEFAULT / 2)
+		c.max_flows = allocations > FLOWS_MAX / 2 ? FLOWS_MAX : 2 * (uint32_t)allocations;
+	return flow_kernel_create(&c, &d->kernel, d->kernel_why);
 }
 
 /* ---- choosing ---- */
@@ -129,7 +145,7 @@ static int choose(struct datapath *d, const struct settings *s, const struct inh
 		refuse(want, d->steer_why, why);
 	if (want == DATAPATH_STEER)
 		return rc;
-	rc = open_kernel(d, s, n);
+	rc = open_kernel(d, s, inherited, n);
 	if (rc == 0)
 		d->kind = DATAPATH_KERNEL;
 	else if (want == DATAPATH_KERNEL)
@@ -182,6 +198,8 @@ static void on_look(struct wheel_timer *t, void *arg)
 		interfaces_compare(&d->before, &d->now);
 		d->before = d->now;
 	}
+	if (d->kernel)
+		flow_kernel_tend(d->kernel);
 	wheel_set(loop_wheel(d->loop), t, loop_clock(d->loop)->mono_ms + LOOK_MS);
 }
 
@@ -215,6 +233,7 @@ void datapath_destroy(struct datapath *d)
 	if (!d)
 		return;
 	wheel_cancel(loop_wheel(d->loop), &d->look);
+	flow_kernel_destroy(d->kernel);
 	net_steering_destroy(d->steering);
 	free(d->locals);
 	free(d);
@@ -228,6 +247,19 @@ static bool takes_frames(const struct interface *i)
 	return i->is_ethernet && !i->is_loopback;
 }
 
+static void show_kernel(
+	const struct datapath *d, const struct interface *i, struct api_interface *out)
+{
+	const struct flow_kernel_link *l =
+		d->kernel ? flow_kernel_link(d->kernel, i->ifindex) : NULL;
+
+	if (!l || !(l->has_xdp || l->has_tc))
+		return;
+	out->datapath = names[DATAPATH_KERNEL];
+	out->mode = l->has_xdp ? "native XDP" : "TC";
+	out->why = l->why[0] != '\0' ? l->why : NULL;
+}
+
 static void show_one(const struct datapath *d, const struct interface *i, struct api_interface *out)
 {
 	*out = (struct api_interface){.name = i->name,
@@ -239,6 +271,7 @@ static void show_one(const struct datapath *d, const struct interface *i, struct
 		out->mode = "raw sockets";
 		out->why = "is no Ethernet interface";
 	}
+	show_kernel(d, i, out);
 	if (i->name[0] == '\0')
 		out->why = "no interface has the address";
 	else if (!i->is_up)

@@ -151,6 +151,8 @@ static int make_relay(
 		.arg = w->clerk,
 		.node_bucket = ledger_node_bucket(leases_ledger(ws->leases)),
 		.steering = datapath_steering(ws->datapath),
+		.kernel = datapath_kernel(ws->datapath),
+		.kernel_cells = metrics_set_cells(m, &flow_kernel_counters, i),
 		.path_cells = metrics_set_cells(m, &net_path_counters, i),
 	};
 	int rc = relay_create(&c, &w->relay);

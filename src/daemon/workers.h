@@ -4,6 +4,7 @@
 #define DAEMON_WORKERS_H
 
 #include <sallyport/crypto.h>
+#include <sallyport/flow/kernel.h>
 #include <sallyport/metrics.h>
 #include <sallyport/relay.h>
 
@@ -22,6 +23,9 @@ struct inherited {
 	/* Its map of steered ports, not owned, and who it was in that; -1: it has none. */
 	int steered;
 	unsigned generation;
+	/* Its programs on interfaces; not owned. */
+	struct flow_kernel_hold programs[FLOW_KERNEL_LINKS_MAX];
+	size_t n_programs;
 	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
 };
 

@@ -35,13 +35,22 @@ struct flow_kernel; /* opaque */
 #define FLOW_KERNEL_WHY_LEN   256
 #define FLOW_KERNEL_LINKS_MAX 64
 
+/* The XDP program of an interface, as one process gives it to the next. */
+struct flow_kernel_hold {
+	uint32_t ifindex;
+	int fd; /* not owned */
+};
+
 struct flow_kernel_config {
 	unsigned n_workers;
-	uint32_t max_flows; /* of the process; each worker has its share */
+	uint32_t max_flows; /* of the process, half a KiB each; every worker has its share */
 	uint32_t max_paths; /* of a worker: net_paths_config's */
 	const struct addr
 		*locals; /* listeners and relay addresses: where packets come in; copied */
 	size_t n_locals;
+	/* Of a predecessor: the programs are exchanged, which no packet notices. Copied. */
+	const struct flow_kernel_hold *inherited;
+	size_t n_inherited;
 	bool no_xdp; /* TC only */
 };
 
@@ -52,10 +61,15 @@ int flow_kernel_create(const struct flow_kernel_config *c, struct flow_kernel **
 /* After its workers. Nothing stays attached. */
 void flow_kernel_destroy(struct flow_kernel *k);
 /*
- * Once a second: tells the programs that the daemon lives, attaches to interfaces that have come,
- * and forgets those that have gone.
+ * Every two seconds: tells the programs that the daemon lives, attaches to interfaces that have
+ * come, and forgets those that have gone.
  */
 void flow_kernel_tend(struct flow_kernel *k);
+
+/* What a successor may inherit; returns how many. And when it has not become one: our programs are
+ * put back. */
+size_t flow_kernel_holds(const struct flow_kernel *k, struct flow_kernel_hold *out, size_t cap);
+void flow_kernel_reclaim(struct flow_kernel *k);
 
 /* An interface, as status shows it. */
 struct flow_kernel_link {
@@ -64,8 +78,8 @@ struct flow_kernel_link {
 	bool takes_redirects; /* XDP elsewhere can send to it */
 	char why[96];         /* why it is not XDP, or not at all; "" when it is */
 };
-/* Those that have LOCALS; returns how many. */
-size_t flow_kernel_links(const struct flow_kernel *k, struct flow_kernel_link *out, size_t cap);
+/* NULL: no program runs there. Good until the next flow_kernel_tend. */
+const struct flow_kernel_link *flow_kernel_link(const struct flow_kernel *k, uint32_t ifindex);
 
 /* ---- a worker's ---- */
 

@@ -2,6 +2,7 @@
 /* The workers on their way to another process. Main thread; theirs do not run. */
 #include <errno.h>
 
+#include <sallyport/flow/kernel.h>
 #include <sallyport/net/steer.h>
 
 #include "handover.h"
@@ -70,6 +71,19 @@ int handover_steered(const struct workers *ws, unsigned *generation)
 
 	*generation = s ? net_steering_generation(s) : 0;
 	return s ? net_steering_map(s) : -1;
+}
+
+size_t handover_programs(const struct workers *ws, struct flow_kernel_hold *out, size_t cap)
+{
+	const struct flow_kernel *k = datapath_kernel(ws->datapath);
+
+	return k ? flow_kernel_holds(k, out, cap) : 0;
+}
+
+void handover_reclaim_programs(struct workers *ws)
+{
+	if (datapath_kernel(ws->datapath))
+		flow_kernel_reclaim(datapath_kernel(ws->datapath));
 }
 
 void handover_drain(struct workers *ws)

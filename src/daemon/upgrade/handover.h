@@ -27,6 +27,11 @@ int handover_unpack(struct workers *w, unsigned i, const struct turn_parcel *p);
 /* While they stand still: the map of steered ports in use and who we are in it; -1: there is none.
  */
 int handover_steered(const struct workers *w, unsigned *generation);
+/* Their programs on interfaces; returns how many. */
+size_t handover_programs(const struct workers *w, struct flow_kernel_hold *out, size_t cap);
+/* Another process may have put its own in their place, and is none to go on. They need not stand
+ * still. */
+void handover_reclaim_programs(struct workers *w);
 /* What has arrived for ports that another process has adopted is relayed, before it relays. */
 void handover_drain(struct workers *w);
 /* Ports that another process has adopted come back. */

@@ -99,6 +99,9 @@ static int keep_socket(struct takeover *t, struct upgrade_message *m)
 		t->inherited.steered = s.fd;
 		t->inherited.generation = s.info.worker;
 	}
+	if (s.info.kind == UPGRADE_XDP && t->inherited.n_programs < FLOW_KERNEL_LINKS_MAX)
+		t->inherited.programs[t->inherited.n_programs++] =
+			(struct flow_kernel_hold){s.info.address.scope, s.fd};
 	t->sockets = more;
 	t->sockets[t->n_sockets++] = s;
 	return 0;

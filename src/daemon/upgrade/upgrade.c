@@ -78,6 +78,19 @@ static int send_http(int sock, enum upgrade_socket kind, struct http_server *h)
 	return rc;
 }
 
+static int send_programs(const struct workers *w, int sock)
+{
+	struct flow_kernel_hold holds[FLOW_KERNEL_LINKS_MAX];
+	size_t n = handover_programs(w, holds, FLOW_KERNEL_LINKS_MAX);
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct addr a = {.scope = holds[i].ifindex};
+		rc = send_socket(sock, UPGRADE_XDP, 0, 0, &a, holds[i].fd);
+	}
+	return rc;
+}
+
 static int send_sockets(struct upgrade *u, int sock)
 {
 	const struct upgrade_config *c = &u->config;
@@ -102,6 +115,8 @@ static int send_sockets(struct upgrade *u, int sock)
 	int map = handover_steered(c->workers, &generation);
 	if (rc == 0 && map >= 0)
 		rc = send_socket(sock, UPGRADE_STEERED, 0, generation, &none, map);
+	if (rc == 0)
+		rc = send_programs(c->workers, sock);
 	return rc == 0 ? upgrade_send_text(sock, UPGRADE_SOCKETS_END, "") : rc;
 }
 
@@ -232,6 +247,12 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
+static void take_back(struct workers *w)
+{
+	handover_reclaim(w);
+	handover_reclaim_programs(w);
+}
+
 static void hand_over(struct upgrade *u, int sock, int pid)
 {
 	char why[256] = "out of memory", text[32];
@@ -241,6 +262,7 @@ static void hand_over(struct upgrade *u, int sock, int pid)
 	if (rc != 0) {
 		log_error(LOG_DAEMON, "upgrade refused", "pid=%d reason=\"%s\"", pid, why);
 		(void)upgrade_send_text(sock, UPGRADE_REFUSED, why); /* it may be gone */
+		handover_reclaim_programs(u->config.workers);
 		return;
 	}
 	uint64_t paused_ns = now_ns();
@@ -249,7 +271,7 @@ static void hand_over(struct upgrade *u, int sock, int pid)
 	if (rc == 0)
 		give_up(u);
 	else
-		handover_reclaim(u->config.workers);
+		take_back(u->config.workers);
 	int started = workers_start(u->config.workers);
 	if (started != 0) /* nothing is left that could be done better here */
 		log_error(

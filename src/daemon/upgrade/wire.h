@@ -52,6 +52,8 @@ enum upgrade_socket {
 	UPGRADE_DOOR,  /* where the next upgrade comes in */
 	/* No socket but the map of steered ports; WORKER is the generation of who has it now. */
 	UPGRADE_STEERED,
+	/* No socket but what holds the XDP program of the interface that the address's scope is. */
+	UPGRADE_XDP,
 };
 
 struct upgrade_message {

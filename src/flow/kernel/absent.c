@@ -25,12 +25,24 @@ void flow_kernel_tend(struct flow_kernel *k)
 	(void)k;
 }
 
-size_t flow_kernel_links(const struct flow_kernel *k, struct flow_kernel_link *out, size_t cap)
+size_t flow_kernel_holds(const struct flow_kernel *k, struct flow_kernel_hold *out, size_t cap)
 {
 	(void)k;
 	(void)out;
 	(void)cap;
 	return 0;
+}
+
+void flow_kernel_reclaim(struct flow_kernel *k)
+{
+	(void)k;
+}
+
+const struct flow_kernel_link *flow_kernel_link(const struct flow_kernel *k, uint32_t ifindex)
+{
+	(void)k;
+	(void)ifindex;
+	return NULL;
 }
 
 int flow_kernel_worker_create(

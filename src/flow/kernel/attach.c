@@ -21,18 +21,34 @@
 /* Newer than some kernel headers. */
 #define TCX_INGRESS 46
 
-#define ALIVE_NS        UINT64_C(5000000000)
+#define ALIVE_NS        UINT64_C(10000000000) /* a busy main thread is not a dead one */
 #define FILTER_HANDLE   0x5a11
 #define FILTER_PRIORITY 0xc000
 
 /* ---- one interface ---- */
 
-static int attach_xdp(const struct flow_kernel *k, uint32_t ifindex)
+/* On a veth, taking the program away and attaching another one loses what waits in its ring. */
+static int inherit_xdp(struct flow_kernel *k, uint32_t ifindex)
+{
+	for (size_t i = 0; i < k->n_inherited; i++) {
+		struct flow_kernel_hold *h = &k->inherited[i];
+		int fd = h->fd;
+		if (h->ifindex != ifindex || fd < 0)
+			continue;
+		h->fd = -1;
+		if (bpf_link_update(fd, k->xdp_fd, NULL) == 0)
+			return fd;
+		close(fd);
+	}
+	return -ENOENT;
+}
+
+static int attach_xdp(struct flow_kernel *k, uint32_t ifindex)
 {
 	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = XDP_FLAGS_DRV_MODE);
-	int fd = bpf_link_create(k->xdp_fd, (int)ifindex, BPF_XDP, &opts);
+	int fd = inherit_xdp(k, ifindex);
 
-	return fd;
+	return fd >= 0 ? fd : bpf_link_create(k->xdp_fd, (int)ifindex, BPF_XDP, &opts);
 }
 
 static int attach_filter(struct flow_kernel *k, struct kernel_port *p)
@@ -213,15 +229,37 @@ void flow_kernel_tend(struct flow_kernel *k)
 
 void kernel_detach_all(struct flow_kernel *k)
 {
+	for (size_t i = 0; i < k->n_inherited; i++)
+		close_link(&k->inherited[i].fd);
 	while (k->n_ports > 0)
 		forget(k, k->n_ports - 1);
 }
 
-size_t flow_kernel_links(const struct flow_kernel *k, struct flow_kernel_link *out, size_t cap)
+const struct flow_kernel_link *flow_kernel_link(const struct flow_kernel *k, uint32_t ifindex)
 {
-	size_t n = k->n_ports < cap ? k->n_ports : cap;
+	for (size_t i = 0; i < k->n_ports; i++) {
+		if (k->ports[i].shown.ifindex == ifindex)
+			return &k->ports[i].shown;
+	}
+	return NULL;
+}
 
-	for (size_t i = 0; i < n; i++)
-		out[i] = k->ports[i].shown;
+size_t flow_kernel_holds(const struct flow_kernel *k, struct flow_kernel_hold *out, size_t cap)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < k->n_ports && n < cap; i++) {
+		if (k->ports[i].xdp_fd >= 0)
+			out[n++] = (struct flow_kernel_hold){
+				k->ports[i].shown.ifindex, k->ports[i].xdp_fd};
+	}
 	return n;
+}
+
+void flow_kernel_reclaim(struct flow_kernel *k)
+{
+	for (size_t i = 0; i < k->n_ports; i++) {
+		if (k->ports[i].xdp_fd >= 0)
+			(void)bpf_link_update(k->ports[i].xdp_fd, k->xdp_fd, NULL);
+	}
 }

@@ -39,6 +39,9 @@ struct flow_kernel {
 	struct addr *locals;
 	size_t n_locals;
 	bool no_xdp, wants_heartbeat;
+	/* Descriptors of a predecessor's, owned until they are used; -1: they are. */
+	struct flow_kernel_hold inherited[FLOW_KERNEL_LINKS_MAX];
+	size_t n_inherited;
 	struct kernel_port ports[FLOW_KERNEL_LINKS_MAX];
 	size_t n_ports;
 };

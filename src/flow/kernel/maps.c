@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The programs, and the memory that they and the workers share. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -70,8 +71,8 @@ static int load(struct flow_kernel *k, char why[FLOW_KERNEL_WHY_LEN])
 		rc = bpf_object__load(k->object);
 	if (rc == -EPERM || rc == -EACCES)
 		snprintf(why, FLOW_KERNEL_WHY_LEN,
-			"the kernel lets us load no program; start as root, or with CAP_BPF and "
-			"CAP_NET_ADMIN");
+			"the kernel lets us load no program; start as root, or with CAP_BPF, "
+			"CAP_PERFMON and CAP_NET_ADMIN");
 	else if (rc != 0)
 		snprintf(why, FLOW_KERNEL_WHY_LEN, "the kernel does not take the program: %s",
 			err_text(rc));
@@ -98,6 +99,12 @@ static struct flow_kernel *make(const struct flow_kernel_config *c)
 	if (!k->locals) {
 		free(k);
 		return NULL;
+	}
+	for (size_t i = 0; i < c->n_inherited && i < FLOW_KERNEL_LINKS_MAX; i++) {
+		int fd = fcntl(c->inherited[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (fd >= 0)
+			k->inherited[k->n_inherited++] =
+				(struct flow_kernel_hold){c->inherited[i].ifindex, fd};
 	}
 	k->n_locals = c->n_locals;
 	for (size_t i = 0; i < c->n_locals; i++)

@@ -1,0 +1,167 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Bound channels that programs in the kernel forward, by XDP and by TC: that it is they who do it, that
+# content, order and counts are right while paths come and go, and that nothing of them is left behind.
+# Without sanitizers: a daemon that is ten times slower loses packets under load.
+. "$(dirname "$0")/lib.sh"
+begin ethtool turnutils_uclient
+export SALLYPORT_DATAPATH=kernel
+
+OUT=10.200.1.1 OUT6=fd00:200:1::1
+IN=10.200.2.1 IN6=fd00:200:2::1
+PEER=10.200.2.2 PEER6=fd00:200:2::2
+CTL=${SALLYPORTCTL:-$SALLYPORT_BUILD/sallyportctl}
+LOG=$WORK/edge.log
+site
+CONF_WORKERS=2 conf edge $OUT $IN $OUT6 $IN6
+edge_start edge || skip_all "no data path in the kernel here: $(grep -m 1 'no data path' "$LOG")"
+check "a credential is issued" credential '"location":"internet","limits":{"allocations":5000}'
+
+tool() {
+	timeout 60 "$TOOLS/relaycheck" -u "$CRED_USER" -w "$CRED_PASSWORD" \
+		-C "/run/netns/$RUN-ext" -P "/run/netns/$RUN-hq" "$@"
+}
+# good FILE: something was relayed; nothing lost, wrong, late or too much.
+good() {
+	cat "$1"
+	grep -qE '^stats sent_up=[1-9].* lost=0 ' "$1" &&
+		! grep '^stats ' "$1" | grep -vE ' lost=0 bad=0 '
+}
+exact() {
+	tool "$@" >"$WORK/exact.out" 2>&1 || { cat "$WORK/exact.out"; return 1; }
+	good "$WORK/exact.out"
+}
+# metric NAME LABELS
+metric() {
+	curl -s --unix-socket "$WORK/edge.sock" http://edge/metrics |
+		awk -v name="$1{$2}" '$1 == name { print $2 }'
+}
+in_kernel() {
+	metric sallyport_kernel_packets_total "direction=\"$1\""
+}
+relayed() {
+	metric sallyport_relay_packets_total "direction=\"$1\""
+}
+# sum FIELD: over all lines of relaycheck's statistics
+sum() {
+	grep -o " $1=[0-9]*" "$WORK/exact.out" | awk -F= '{ n += $2 } END { print n + 0 }'
+}
+# mostly COMMAND...: nearly all packets of it were forwarded in the kernel, and the counts are exact.
+mostly() {
+	local up down up_all down_all
+	up=$(in_kernel to_peer) down=$(in_kernel to_client)
+	up_all=$(relayed to_peer) down_all=$(relayed to_client)
+	"$@" || return 1
+	sleep 1.2 # slots rest, and what they hold is counted
+	up=$(($(in_kernel to_peer) - up)) down=$(($(in_kernel to_client) - down))
+	up_all=$(($(relayed to_peer) - up_all)) down_all=$(($(relayed to_client) - down_all))
+	echo "up $up of $up_all, down $down of $down_all"
+	same "$up_all" "$(sum got_up)" && same "$down_all" "$(sum got_down)" &&
+		at_least $((up * 100)) $((up_all * 90)) && at_least $((down * 100)) $((down_all * 90))
+}
+mode() {
+	"$CTL" -s "$WORK/edge.sock" --json status |
+		jq -r '.interfaces[] | [.name, .datapath, .mode] | join(" ")' | sort | tr '\n' ' '
+}
+gro() {
+	in_space ext ethtool -K to-edge gro "$1" && in_space hq ethtool -K to-edge gro "$1"
+}
+check "both interfaces run native XDP" same "$(mode)" "to-ext kernel native XDP to-hq kernel native XDP "
+
+both_ways() {
+	local pair
+	for pair in "$OUT $PEER" "-f 6 $OUT $PEER6" "$OUT6 $PEER" "-f 6 $OUT6 $PEER6"; do
+		# shellcheck disable=SC2086  # words
+		mostly exact -n 10 $pair "start rate=4000 from=12 to=1200" "wait ms=1500" stop \
+			"sizes step=3" || { echo "with $pair"; return 1; }
+	done
+}
+# The other ends of a veth take redirected frames with GRO only; else XDP leaves it to TC.
+check "without GRO at the other ends" gro off
+check "TC: all pairs of families, exact and in the kernel" both_ways
+check "the other ends get GRO" gro on
+redirects() {
+	grep "interface=$1 " "$LOG" | tail -n 1 | grep -q 'redirects=yes'
+}
+check "that is seen" within 6 redirects to-ext
+check "on both" within 6 redirects to-hq
+check "XDP: all pairs of families, exact and in the kernel" both_ways
+check "senders compute their checksums" eval 'in_space ext ethtool -K to-edge tx off >/dev/null &&
+	in_space hq ethtool -K to-edge tx off >/dev/null'
+check "XDP: the same" both_ways
+check "without GRO again" gro off
+check "that is seen too" eval 'within 6 eval "! redirects to-ext" && within 6 eval "! redirects to-hq"'
+check "TC: the same" both_ways
+check "checksums are left to devices again" eval 'in_space ext ethtool -K to-edge tx on >/dev/null &&
+	in_space hq ethtool -K to-edge tx on >/dev/null && gro on'
+
+# ---- up and down under load ----
+
+# One in fifty datagrams of the peers is too long with its four bytes more, so that it goes up, and what
+# is behind it must wait.
+# Some packets took each of the two ways.
+by_both() {
+	local all kernel
+	all=$(relayed to_client) kernel=$(in_kernel to_client)
+	"$@" || return 1
+	sleep 1.2
+	all=$(($(relayed to_client) - all)) kernel=$(($(in_kernel to_client) - kernel))
+	echo "$kernel of $all"
+	at_least $((kernel * 2)) "$all" && at_least $((all - kernel)) 600
+}
+moved() {
+	exact -n 50 $OUT $PEER "start rate=8000 from=1300 to=1472" "wait ms=4500" stop
+}
+check "50 flows go up and down under load, in order and without loss" by_both moved
+
+# ---- limits ----
+
+check "a credential with a rate is issued" credential \
+	'"location":"internet","limits":{"allocations":100,"kbps":8000}'
+limited() {
+	local before
+	before=$(in_kernel to_peer)
+	exact -n 4 $OUT $PEER "sizes step=50" && same "$(in_kernel to_peer)" "$before" &&
+		at_least "$(metric sallyport_kernel_flows_left_total 'reason="rate_limit"')" 4
+}
+check "flows under a rate limit stay in user space, and are counted" limited
+check "a credential without is issued" credential '"location":"internet","limits":{"allocations":5000}'
+
+# ---- a client of another project ----
+
+start echo hq turnutils_peer -L $PEER -p 3480
+uclient() {
+	in_space ext timeout 60 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" -e $PEER -r 3480 \
+		-c -n 100 -m 10 -l 172 -z 10 $OUT >"$WORK/uclient.log" 2>&1
+	tail -n 5 "$WORK/uclient.log"
+	has "$WORK/uclient.log" 'Total lost packets 0 '
+}
+before=$(in_kernel to_peer)
+check "turnutils_uclient loses nothing" uclient
+check "and much of it went through the kernel" at_least "$(($(in_kernel to_peer) - before))" 500
+
+# ---- interfaces come and go ----
+
+anew() {
+	in_space edge ip link delete to-ext
+	join edge $OUT/24,$OUT6/64 ext 10.200.1.2/24,fd00:200:1::2/64
+	in_space ext ethtool -K to-edge gro on
+}
+check "an interface is deleted and made anew" anew
+check "its programs are there again" within 8 eval '[ "$(mode)" = "to-ext kernel native XDP to-hq kernel native XDP " ]'
+check "and it relays in the kernel again" mostly exact -n 10 $OUT $PEER \
+	"start rate=4000 from=12 to=1200" "wait ms=1500" stop "sizes step=7"
+
+# ---- the end ----
+
+has_program() {
+	in_space edge ip link show "$1" | grep -q 'xdp'
+}
+check "programs can be seen" eval 'has_program to-ext && has_program to-hq'
+stop edge KILL
+check "after kill -9 none is left" eval '! has_program to-ext && ! has_program to-hq'
+check "it starts again" edge_start edge
+check "and relays" exact -n 10 $OUT $PEER "sizes step=7"
+check "it ends well" ends_well edge
+check "and leaves no program" eval '! has_program to-ext && ! has_program to-hq'
+finish
