@@ -81,6 +81,7 @@ socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 		memcpy(&in6->sin6_addr, a->ip, 16);
 		return sizeof(*in6);
 	}
+	out->ss_family = AF_UNSPEC;
 	return 0;
 }
 

@@ -267,7 +267,8 @@ static void line_send(const char *line, size_t len)
 
 /* Event and pairs into CAP bytes with the NUL; returns what they would take, or less than 0. */
 #define EVENT_MAX 100
-static int text_write(char *to, size_t cap, const char *event, const char *fmt, va_list args)
+__attribute__((format(printf, 4, 0))) static int text_write(
+	char *to, size_t cap, const char *event, const char *fmt, va_list args)
 {
 	size_t len = strnlen(event, EVENT_MAX);
 
