@@ -196,6 +196,9 @@ int net_udp_copy(struct net_port *p);
 /* Sends all that is queued; runs by itself at the end of each turn. */
 void net_flush(struct net *n);
 
+/* Does nothing wait in any UDP socket of N, those of steered ports included? One system call. */
+bool net_is_dry(const struct net *n);
+
 /* ---- TCP and TLS (RFC 8656 §2.1) ---- */
 
 /*

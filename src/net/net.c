@@ -4,6 +4,7 @@
  * use it are in udp.c, what they exchange with the kernel in udp_rx.c and udp_tx.c.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -192,6 +193,17 @@ void net_buf_put(struct net *n, struct net_buf *b)
 	b->next = n->free_bufs;
 	n->free_bufs = b;
 	n->n_free++;
+}
+
+bool net_is_dry(const struct net *n)
+{
+	struct pollfd p[1 + STEER_FAMILIES] = {{.fd = n->ready.fd, .events = POLLIN}};
+
+	for (unsigned f = 0; f < STEER_FAMILIES; f++) {
+		p[1 + f].fd = n->steer ? n->steer->sockets->receive[f] : -1;
+		p[1 + f].events = POLLIN;
+	}
+	return poll(p, 1 + STEER_FAMILIES, 0) == 0;
 }
 
 void net_flush(struct net *n)

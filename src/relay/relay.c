@@ -200,6 +200,7 @@ static int make_offload(struct relay *r, const struct relay_config *c)
 	struct flow_kernel_worker_config k = {.kernel = c->kernel,
 		.worker = c->worker,
 		.loop = c->loop,
+		.net = r->net,
 		.flows = r->flows,
 		.paths = r->paths,
 		.cells = c->kernel_cells};

@@ -21,7 +21,7 @@ struct fixture {
 static void begin(struct fixture *f, unsigned n_under_way)
 {
 	*f = (struct fixture){.now_ms = 1000, .n_under_way = n_under_way};
-	kernel_gate_begin(&f->gate, &f->lane);
+	kernel_gate_begin(&f->gate, &f->lane, f->now_ms);
 }
 
 /* What the program does with a packet: true, it forwards it. */
@@ -41,7 +41,7 @@ static bool turn(struct fixture *f, unsigned n)
 	f->n_under_way -= n;
 	f->gate.sent = f->gate.seen += n;
 	f->now_ms += 5;
-	return kernel_gate_look(&f->gate, &f->lane, f->now_ms);
+	return kernel_gate_look(&f->gate, &f->lane, f->now_ms, f->n_under_way == 0);
 }
 
 static void learn(struct fixture *f)
@@ -163,9 +163,25 @@ static void nothing_overtakes(void **state)
 	assert_true(n_forwarded > 1000);
 }
 
+/* A worker that is behind takes what is under way for lost only after a while. */
+static void gate_does_not_learn_while_datagrams_wait(void **state)
+{
+	struct fixture f;
+	unsigned turns = 0;
+	(void)state;
+
+	begin(&f, 0);
+	(void)packet_comes(&f);
+	for (; turns < 100000 && !packet_comes(&f); turns++)
+		(void)turn(&f, 1);
+
+	assert_in_range(turns * 5, 3000, 4000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
+		cmocka_unit_test(gate_does_not_learn_while_datagrams_wait),
 		cmocka_unit_test(gate_is_shut_at_first),
 		cmocka_unit_test(gate_opens_when_nothing_is_under_way),
 		cmocka_unit_test(gate_stays_shut_while_a_packet_is_under_way),

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <string.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -217,6 +218,7 @@ static struct kernel_key *open_lane(
 	kernel_lane_fill(lane_of(f, d), key, &f->flow, d);
 	lane_of(f, d)->path = 3 + d;
 	lane_of(f, d)->passed = lane_of(f, d)->done = 5;
+	lane_of(f, d)->shut_ns = 0;
 	assert_int_equal(bpf_map_update_elem(f->kernel->flows_fd, key, &n, BPF_ANY), 0);
 	return key;
 }
@@ -298,6 +300,7 @@ static void assert_passed(struct fixture *f, enum flow_direction d, bool is_coun
 	assert_memory_equal(f->out, f->in, f->in_len);
 	assert_int_equal(lane_of(f, d)->passed, before + is_counted);
 	lane_of(f, d)->passed = before;
+	assert_int_equal(lane_of(f, d)->shut_ns != 0, is_counted);
 }
 
 static void assert_forwarded(struct fixture *f, int program, enum flow_direction d, size_t len,
@@ -516,6 +519,73 @@ static void shut_gate_passes_and_counts(void **state)
 	assert_passed(f, FLOW_UP, true);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	assert_int_equal(clock_gettime(CLOCK_MONOTONIC, &t), 0);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+/* What was sent a moment ago may still be behind what would be forwarded now. */
+static void gate_opens_in_a_calm_moment(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t then;
+	uint32_t verdict;
+	begin_v4(state);
+	struct kernel_lane *lane = lane_of(f, FLOW_UP);
+	(void)make(f, FLOW_UP, 16, RIGHT);
+
+	do {
+		then = now_ns();
+		lane->passed_ns = lane->shut_ns = then;
+		lane->passed = 5;
+		verdict = run(f, f->kernel->xdp_fd);
+	} while (now_ns() - then >= KERNEL_CALM_NS); /* we were held up: it says nothing */
+	assert_int_equal(verdict, XDP_PASS);
+
+	lane->passed = 5;
+	lane->passed_ns = lane->shut_ns = now_ns() - KERNEL_CALM_NS;
+	assert_forwarded(f, f->kernel->xdp_fd, FLOW_UP, 16, RIGHT, XDP_REDIRECT);
+	assert_true(lane->shut_ns == 0);
+}
+
+static void path_that_has_just_come_is_given_time(void **state)
+{
+	struct fixture *f = *state;
+	struct kernel_path *path = &f->kernel->paths[3 + FLOW_UP];
+	uint32_t verdict;
+	begin_v4(state);
+	struct kernel_lane *lane = lane_of(f, FLOW_UP);
+	(void)make(f, FLOW_UP, 16, RIGHT);
+
+	do {
+		path->since_ns = now_ns();
+		lane->passed_ns = lane->shut_ns = path->since_ns - 2 * KERNEL_CALM_NS;
+		lane->passed = 5;
+		verdict = run(f, f->kernel->xdp_fd);
+	} while (now_ns() - path->since_ns >= KERNEL_CALM_NS);
+	assert_int_equal(verdict, XDP_PASS);
+
+	lane->passed = 5;
+	path->since_ns = now_ns() - KERNEL_CALM_NS;
+	lane->passed_ns = lane->shut_ns = path->since_ns;
+	assert_forwarded(f, f->kernel->xdp_fd, FLOW_UP, 16, RIGHT, XDP_REDIRECT);
+}
+
+/* Whoever never pauses is not kept up for ever. */
+static void gate_opens_without_a_calm_moment_at_last(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+	struct kernel_lane *lane = lane_of(f, FLOW_UP);
+
+	lane->passed_ns = now_ns();
+	lane->shut_ns = lane->passed_ns - KERNEL_CALM_AT_ALL_NS;
+	assert_forwarded(f, f->kernel->xdp_fd, FLOW_UP, 16, RIGHT, XDP_REDIRECT);
+}
+
 static void daemon_that_is_dead_forwards_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -601,6 +671,9 @@ int main(void)
 		cmocka_unit_test(what_grows_over_the_mtu_is_passed),
 		cmocka_unit_test(without_a_path_it_is_passed),
 		cmocka_unit_test(shut_gate_passes_and_counts),
+		cmocka_unit_test(gate_opens_in_a_calm_moment),
+		cmocka_unit_test(path_that_has_just_come_is_given_time),
+		cmocka_unit_test(gate_opens_without_a_calm_moment_at_last),
 		cmocka_unit_test(daemon_that_is_dead_forwards_nothing),
 		cmocka_unit_test(lane_that_is_gone_forwards_nothing),
 		cmocka_unit_test(lane_of_another_source_forwards_nothing),

@@ -89,6 +89,7 @@ struct flow_kernel_worker_config {
 	struct flow_kernel *kernel; /* not owned */
 	unsigned worker;
 	struct loop *loop;
+	struct net *net;
 	struct flow_table *flows;
 	struct net_paths *paths;
 	metrics_cell *cells;

@@ -8,6 +8,9 @@
 /* So many looks, over so long, find one with nothing under way. */
 #define LOOKS   8
 #define LOOK_MS 50
+/* Looks count when nothing waits in our sockets. A worker that is behind for so long has no such
+ * moments, and then all count: it needs the relief more than it needs the order of one packet. */
+#define PATIENCE_MS 3000
 
 static void look_afresh(struct kernel_gate *g, uint64_t now_ms)
 {
@@ -16,40 +19,59 @@ static void look_afresh(struct kernel_gate *g, uint64_t now_ms)
 	g->since_ms = now_ms;
 }
 
-static void close_gate(struct kernel_gate *g, struct kernel_lane *lane)
+static void close_gate(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
 {
 	g->is_known = false;
-	look_afresh(g, 0);
+	look_afresh(g, now_ms);
 	__atomic_store_n(&lane->done, UINT64_MAX, __ATOMIC_RELEASE); /* nobody counts so far */
 }
 
-void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane)
+void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
 {
 	*g = (struct kernel_gate){.seen = 0};
 	lane->passed = 0;
-	close_gate(g, lane);
+	lane->passed_ns = lane->shut_ns = now_ms * 1000000; /* something may just have been sent */
+	close_gate(g, lane, now_ms);
 }
 
-bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
+static int64_t over(const struct kernel_gate *g, const struct kernel_lane *lane)
 {
-	uint64_t passed = __atomic_load_n(&lane->passed, __ATOMIC_ACQUIRE);
-	int64_t over = (int64_t)(g->sent - passed);
+	return (int64_t)(g->sent - __atomic_load_n(&lane->passed, __ATOMIC_ACQUIRE));
+}
+
+bool kernel_gate_is_sure(const struct kernel_gate *g, const struct kernel_lane *lane)
+{
+	return g->is_known && over(g, lane) == g->offset;
+}
+
+/* Returns true when the offset is another than it was. */
+static bool learn(struct kernel_gate *g, int64_t now_over, uint64_t now_ms, bool is_dry)
+{
+	if (now_over > g->best)
+		g->best = now_over;
+	if (is_dry || now_ms - g->since_ms >= PATIENCE_MS)
+		g->n_looks++;
+	if (g->n_looks < LOOKS || now_ms - g->since_ms < LOOK_MS)
+		return false;
+	bool is_relearnt = g->is_known && g->best < g->offset;
+	g->offset = g->best;
+	g->is_known = true;
+	look_afresh(g, now_ms);
+	return is_relearnt;
+}
+
+bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms, bool is_dry)
+{
+	int64_t now_over = over(g, lane);
 	bool is_relearnt = false;
 
 	/* Something has come that the program did not count: a datagram in fragments. */
-	if (g->is_known && over > g->offset)
-		close_gate(g, lane);
-	if (g->n_looks == 0)
-		g->since_ms = now_ms;
-	if (over > g->best)
-		g->best = over;
-	g->n_looks++;
-	if (g->n_looks >= LOOKS && now_ms - g->since_ms >= LOOK_MS) {
-		is_relearnt = g->is_known && g->best < g->offset;
-		g->offset = g->best;
-		g->is_known = true;
+	if (g->is_known && now_over > g->offset)
+		close_gate(g, lane, now_ms);
+	if (g->is_known && now_over == g->offset)
 		look_afresh(g, now_ms);
-	}
+	else
+		is_relearnt = learn(g, now_over, now_ms, is_dry);
 	if (g->is_known && g->sent > 0)
 		__atomic_store_n(&lane->done, g->sent - (uint64_t)g->offset, __ATOMIC_RELEASE);
 	return is_relearnt;

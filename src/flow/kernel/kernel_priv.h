@@ -88,6 +88,7 @@ struct kernel_flow {
 struct flow_kernel_worker {
 	struct flow_kernel *kernel; /* not owned */
 	struct loop *loop;          /* not owned */
+	struct net *net;            /* not owned */
 	struct flow_table *flows;   /* not owned */
 	struct net_paths *paths;    /* not owned */
 	metrics_cell *cells;
@@ -99,6 +100,7 @@ struct flow_kernel_worker {
 	struct list warm;       /* slots with packets in this turn */
 	struct list due;        /* in the last one, so that they are sent */
 	struct loop_deferred publish;
+	int is_dry; /* of this turn's end: is nothing on its way to us? Below 0: not asked yet */
 	struct wheel_timer timer;
 	uint32_t cursor;
 };
@@ -116,8 +118,13 @@ void kernel_lane_fill(struct kernel_lane *lane, struct kernel_key *key, const st
 
 /* gate.c */
 /* The lane's program starts to count now, and forwards nothing yet. */
-void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane);
-/* What is in G->sent has been sent: may the lane forward? True: after a loss it may again. */
-bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms);
+void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms);
+/* Has all that the program passed up been sent, as far as is known? Else it is worth asking whether
+ * something waits. */
+bool kernel_gate_is_sure(const struct kernel_gate *g, const struct kernel_lane *lane);
+/* What is in G->sent has been sent: may the lane forward? IS_DRY: nothing waits in the worker's
+ * sockets. True: after a loss it may again. */
+bool kernel_gate_look(
+	struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms, bool is_dry);
 
 #endif

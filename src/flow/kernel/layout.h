@@ -27,7 +27,8 @@ enum kernel_lane_flag {
  * The first 64 bytes are written before the lane's key is in the map and stand still until it is
  * out again. The gate: a packet is forwarded only while PASSED equals DONE, that is while user
  * space has sent all that was ever passed up to it, so nothing overtakes. What is passed up, for
- * whatever reason, closes it, and user space opens it again.
+ * whatever reason, shuts it. User space opens it again, and then it waits for a calm moment: what
+ * was sent may lie in a queue of another processor's still.
  */
 struct kernel_lane {
 	__u32 src[4], dst[4]; /* of the packet that leaves */
@@ -44,14 +45,24 @@ struct kernel_lane {
 	__u64 packets, bytes; /* forwarded; bytes of payload */
 	__u64 passed;         /* to user space */
 	__u64 done;           /* written by user space */
-	__u64 more[4];
+	__u64 passed_ns;      /* the last one; CLOCK_MONOTONIC, as the others */
+	__u64 shut_ns;        /* since when nothing was forwarded; 0: it is open */
+	__u64 more[2];
 };
+
+/* So long nothing has come for a lane, and so long its path has been ready, before it opens. Who
+ * sends without such a pause gets a shorter one after a while, and at last none. */
+#define KERNEL_CALM_NS        1000000
+#define KERNEL_CALM_SHORT_NS  100000
+#define KERNEL_CALM_FOR_NS    1000000000
+#define KERNEL_CALM_AT_ALL_NS 3000000000
 
 struct kernel_path {
 	__u8 header[14]; /* Ethernet */
 	__u16 mtu;       /* of IP; 0: not ready */
 	__u32 ifindex;
 	__u32 zero;
+	__u64 since_ns; /* when it was written */
 };
 
 /* An interface, at its index modulo KERNEL_LINKS. */

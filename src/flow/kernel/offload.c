@@ -93,14 +93,18 @@ static void tick(struct wheel_timer *t, void *arg)
 static void write_path(struct flow_kernel_worker *w, const struct net_path *p)
 {
 	struct kernel_path *to = &w->kernel->paths[w->first_path + p->index];
+	uint16_t mtu = net_path_is_ready(p) ? p->mtu : 0;
 
+	/* Other lanes may be using it. */
+	if (mtu == to->mtu && to->ifindex == p->ifindex &&
+		memcmp(to->header, p->header, sizeof(to->header)) == 0)
+		return;
 	/* Not ready while it is written. */
 	__atomic_store_n(&to->mtu, 0, __ATOMIC_SEQ_CST);
-	if (!net_path_is_ready(p))
-		return;
 	memcpy(to->header, p->header, sizeof(to->header));
 	to->ifindex = p->ifindex;
-	__atomic_store_n(&to->mtu, p->mtu, __ATOMIC_RELEASE);
+	to->since_ns = now_ms(w) * 1000000;
+	__atomic_store_n(&to->mtu, mtu, __ATOMIC_RELEASE);
 }
 
 static void up_path_changed(struct net_path_hold *h)
@@ -148,8 +152,8 @@ static void fill_lanes(struct flow_kernel_worker *w, struct kernel_flow *f)
 	kernel_lane_fill(down, &f->keys[FLOW_DOWN], flow, FLOW_DOWN);
 	up->path = w->first_path + f->up_path.path->index;
 	down->path = w->first_path + f->down_path.path->index;
-	kernel_gate_begin(&f->gates[FLOW_UP], up);
-	kernel_gate_begin(&f->gates[FLOW_DOWN], down);
+	kernel_gate_begin(&f->gates[FLOW_UP], up, now_ms(w));
+	kernel_gate_begin(&f->gates[FLOW_DOWN], down, now_ms(w));
 }
 
 static int open_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d)
@@ -228,7 +232,7 @@ static void follow_permission(struct flow_kernel_worker *w, struct kernel_flow *
 		close_lane(w, f, FLOW_DOWN);
 		return;
 	}
-	kernel_gate_begin(&f->gates[FLOW_DOWN], kernel_lane_of(w, f, FLOW_DOWN));
+	kernel_gate_begin(&f->gates[FLOW_DOWN], kernel_lane_of(w, f, FLOW_DOWN), now_ms(w));
 	(void)open_lane(w, f, FLOW_DOWN); /* without it user space forwards this direction */
 }
 
@@ -294,10 +298,20 @@ static void handled(void *arg, struct flow *flow, enum flow_direction d)
 	loop_deferred_run(w->loop, &w->publish);
 }
 
+static bool is_dry(struct flow_kernel_worker *w)
+{
+	if (w->is_dry < 0)
+		w->is_dry = net_is_dry(w->net);
+	return w->is_dry > 0;
+}
+
 static void look(struct flow_kernel_worker *w, struct kernel_flow *f)
 {
 	for (enum flow_direction d = FLOW_UP; d <= FLOW_DOWN; d++) {
-		if (kernel_gate_look(&f->gates[d], kernel_lane_of(w, f, d), now_ms(w)))
+		struct kernel_gate *g = &f->gates[d];
+		struct kernel_lane *lane = kernel_lane_of(w, f, d);
+		bool is_sure = kernel_gate_is_sure(g, lane);
+		if (kernel_gate_look(g, lane, now_ms(w), !is_sure && is_dry(w)))
 			metrics_add(w->cells, FLOW_KERNEL_C_RELEARNT, 1);
 	}
 }
@@ -310,6 +324,7 @@ static void publish(void *arg)
 {
 	struct flow_kernel_worker *w = arg;
 
+	w->is_dry = -1;
 	while (!list_is_empty(&w->due)) {
 		struct kernel_flow *f = CONTAINER_OF(w->due.next, struct kernel_flow, warm_link);
 		list_remove(&f->warm_link);
@@ -345,6 +360,7 @@ int flow_kernel_worker_create(
 		return -ENOMEM;
 	w->kernel = c->kernel;
 	w->loop = c->loop;
+	w->net = c->net;
 	w->flows = c->flows;
 	w->paths = c->paths;
 	w->cells = c->cells;

@@ -226,9 +226,28 @@ INLINE void count_pass(struct kernel_lane *lane, enum kernel_pass why)
 	__u32 at = why;
 	__u64 *n = bpf_map_lookup_elem(&passes, &at);
 
+	lane->passed_ns = bpf_ktime_get_ns();
+	if (lane->shut_ns == 0)
+		lane->shut_ns = lane->passed_ns;
 	__sync_fetch_and_add(&lane->passed, 1);
 	if (n)
 		(*n)++;
+}
+
+/* Has all that was passed up left, and what was sent of it had time to get away? */
+INLINE bool is_open(struct kernel_lane *lane, const struct kernel_path *path)
+{
+	if (lane->passed != *(volatile __u64 *)&lane->done)
+		return false;
+	if (lane->shut_ns == 0)
+		return true;
+	__u64 now = bpf_ktime_get_ns(), shut = now - lane->shut_ns;
+	__u64 calm = shut < KERNEL_CALM_FOR_NS ? KERNEL_CALM_NS : KERNEL_CALM_SHORT_NS;
+	if (shut < KERNEL_CALM_AT_ALL_NS &&
+		(now - lane->passed_ns < calm || now - path->since_ns < KERNEL_CALM_NS))
+		return false;
+	lane->shut_ns = 0;
+	return true;
 }
 
 /* ---- what leaves ---- */
@@ -241,7 +260,7 @@ struct plan {
 };
 
 /* KERNEL_PASS_COUNT: it may go. */
-INLINE enum kernel_pass plan_of(const struct packet *p, const struct kernel_lane *lane,
+INLINE enum kernel_pass plan_of(const struct packet *p, struct kernel_lane *lane,
 	const struct kernel_path *path, struct plan *out)
 {
 	out->is_up = lane->flags & KERNEL_UP;
@@ -260,13 +279,13 @@ INLINE enum kernel_pass plan_of(const struct packet *p, const struct kernel_lane
 		out->head_out += CHANNEL_HEADER;
 		out->udp_len += CHANNEL_HEADER;
 	}
-	if (lane->passed != *(volatile __u64 *)&lane->done)
-		return KERNEL_PASS_GATE;
 	__u32 ip_len =
 		out->udp_len + (out->is_ipv6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr));
 	if (path->mtu == 0)
 		return KERNEL_PASS_NO_PATH;
-	return ip_len > path->mtu ? KERNEL_PASS_TOO_BIG : KERNEL_PASS_COUNT;
+	if (ip_len > path->mtu)
+		return KERNEL_PASS_TOO_BIG;
+	return is_open(lane, path) ? KERNEL_PASS_COUNT : KERNEL_PASS_GATE;
 }
 
 /* The sum that ports, lengths and the ChannelData header add to, beside addresses and payload. */
