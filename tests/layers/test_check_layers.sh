@@ -104,6 +104,12 @@ echo '#include <sallyport/top.h>' >>src/wire/slow/s.c
 expect part_may_use_no_more_than_its_whole 'src/wire/slow/s.c:4: wire/slow may not use top'
 
 toy_tree
+mkdir include/sallyport/wire
+echo '#include <sallyport/base.h>' >include/sallyport/wire/slow.h
+echo '#include <sallyport/wire/slow.h>' | tee -a src/wire/w.c src/wire/fast/f.c >>src/wire/slow/s.c
+expect face_named_like_a_part_is_of_its_whole ''
+
+toy_tree
 echo '#include <yaml.h>' >>src/wire/slow/s.c
 expect library_of_the_whole_is_not_the_parts 'src/wire/slow/s.c:4: wire/slow may not use <yaml.h>'
 
