@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 
 #include "net_priv.h"
-#include "steer.h"
 #include "stream.h"
 
 static const struct metrics_row rows[NET_C_COUNT] = {
@@ -197,13 +196,16 @@ void net_buf_put(struct net *n, struct net_buf *b)
 
 bool net_is_dry(const struct net *n)
 {
-	struct pollfd p[1 + STEER_FAMILIES] = {{.fd = n->ready.fd, .events = POLLIN}};
+	int steered[2] = {-1, -1}; /* poll passes over these */
 
-	for (unsigned f = 0; f < STEER_FAMILIES; f++) {
-		p[1 + f].fd = n->steer ? n->steer->sockets->receive[f] : -1;
-		p[1 + f].events = POLLIN;
-	}
-	return poll(p, 1 + STEER_FAMILIES, 0) == 0;
+	if (n->steer)
+		net_steer_receivers(n->steer, steered);
+	struct pollfd p[] = {
+		{.fd = n->ready.fd, .events = POLLIN},
+		{.fd = steered[0], .events = POLLIN},
+		{.fd = steered[1], .events = POLLIN},
+	};
+	return poll(p, ARRAY_LEN(p), 0) == 0;
 }
 
 void net_flush(struct net *n)

@@ -82,4 +82,12 @@ enum net_counter net_tx_counter_of(int error);
 /* Gives S's queue to the kernel. */
 void net_udp_flush(struct net_udp *s);
 
+/* Takes B; it goes from FROM to b->addr, now or at the end of the turn. */
+void net_steer_send(struct net_steer *s, const struct addr *from, struct net_buf *b);
+/* Gives to the kernel what is queued. */
+void net_steer_flush(struct net_steer *s);
+/* The sockets that its datagrams arrive at, one for each family; -1: the host has no such family.
+ */
+void net_steer_receivers(const struct net_steer *s, int out[2]);
+
 #endif

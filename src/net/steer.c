@@ -2,6 +2,7 @@
 /* A worker's steered ports: opening, finding, releasing, closing. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -238,6 +239,12 @@ void net_steer_destroy(struct net_steer *s)
 	net_steer_rx_destroy(s->rx);
 	net_steer_tx_destroy(s->tx);
 	free(s);
+}
+
+void net_steer_receivers(const struct net_steer *s, int out[2])
+{
+	_Static_assert(STEER_FAMILIES == 2, "one socket for each");
+	memcpy(out, s->sockets->receive, sizeof(s->sockets->receive));
 }
 
 void net_steer_drain(struct net_steer *s)

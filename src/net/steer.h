@@ -106,9 +106,5 @@ void net_steer_read_errors(struct net_steer *s, unsigned family);
 /* steer_tx.c */
 struct net_steer_tx *net_steer_tx_create(struct net_steer *s);
 void net_steer_tx_destroy(struct net_steer_tx *tx);
-/* Takes B; it goes from FROM to b->addr, now or at the end of the turn. */
-void net_steer_send(struct net_steer *s, const struct addr *from, struct net_buf *b);
-/* Gives to the kernel what is queued. */
-void net_steer_flush(struct net_steer *s);
 
 #endif

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "net_priv.h"
-#include "steer.h"
 
 static int set_int(int fd, int level, int name, int value)
 {
