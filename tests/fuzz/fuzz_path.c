@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/net/path_priv.h"
+#include "../../src/net/path/path_priv.h"
 
 #define N_REMOTES 4
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../src/net/path_priv.h"
+#include "../../../src/net/path/path_priv.h"
 
 #define ASKED_MAX 512
 

@@ -5,7 +5,7 @@
  *
  *   nlmsghdr | rtmsg, ndmsg, ifinfomsg ... | rtattr value | rtattr value ...
  */
-#include "path_wire.h"
+#include "wire.h"
 
 #include <assert.h>
 #include <linux/if_link.h>

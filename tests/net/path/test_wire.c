@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../src/net/path_wire.h"
+#include "../../../src/net/path/wire.h"
 
 static const uint8_t direct4[] = {
 	0x68,

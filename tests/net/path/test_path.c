@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The cache of paths over a fake wire. */
-#include "path_rig.h"
+#include "rig.h"
 
 #include <errno.h>
 #include <linux/neighbour.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include "path_rig.h"
+#include "rig.h"
 
 #include <errno.h>
 #include <linux/if_link.h>

@@ -4,15 +4,15 @@
  * about its route, the link the route names, and the next hop's neighbour entry. Links and hops
  * are shared by entries.
  *
- * path.c the cache, path_state.c what follows from what is known, path_ask.c what is asked and
- * when, path_event.c what messages mean, path_netlink.c the sockets.
+ * path.c the cache, state.c what follows from what is known, ask.c what is asked and when, event.c
+ * what messages mean, netlink.c the sockets.
  */
 #ifndef NET_PATH_PRIV_H
 #define NET_PATH_PRIV_H
 
 #include <sallyport/net/path.h>
 
-#include "path_wire.h"
+#include "wire.h"
 
 /* Asked at the end of one turn at most; the rest follows in the next ones. */
 #define PATH_ASK_TURN 16
@@ -109,7 +109,7 @@ int path_cache_init(struct net_paths *ps, const struct net_paths_config *c);
 void path_cache_fini(struct net_paths *ps);
 void path_forget(struct net_paths *ps, struct path_entry *e); /* that nobody holds */
 
-/* ---- path_state.c ---- */
+/* ---- state.c ---- */
 struct path_link *path_link_find(const struct net_paths *ps, uint32_t ifindex);
 struct path_hop *path_hop_find(const struct net_paths *ps, uint32_t ifindex, const struct addr *a);
 /* E's route leads over the neighbour A. -ENOMEM. */
@@ -123,7 +123,7 @@ void path_update_hop(struct net_paths *ps, struct path_hop *h);
 /* Calls who holds what has changed. */
 void path_tell(struct net_paths *ps);
 
-/* ---- path_ask.c ---- */
+/* ---- ask.c ---- */
 void path_ask_init(struct net_paths *ps);
 void path_ask_fini(struct net_paths *ps);
 void path_ask(struct net_paths *ps, struct path_entry *e);
@@ -135,7 +135,7 @@ void path_ask_links(struct net_paths *ps);
 /* Sends what may be sent in this turn. */
 void path_ask_run(struct net_paths *ps);
 
-/* ---- path_event.c ---- */
+/* ---- event.c ---- */
 /* Messages from the kernel: answers to what was asked, or notifications. */
 void path_receive(struct net_paths *ps, struct bytes messages, bool is_answer);
 /* Some were lost: everything is asked again. */
