@@ -18,8 +18,8 @@ struct ebpf_image {
 	const uint8_t *begin, *end;
 };
 
-/* Defines the image VAR, of FILE as the build makes it: "src/net/steer.bpf.o". The rule of the file
- * that says this names that one. */
+/* Defines the image VAR, of FILE as the build makes it: "src/net/steer/steer.bpf.o". The rule of
+ * the file that says this names that one. */
 #define EBPF_IMAGE(VAR, NAME, FILE)                                                                \
 	__asm__(".pushsection .rodata." #VAR ",\"a\"\n"                                            \
 		".balign 16\n"                                                                     \

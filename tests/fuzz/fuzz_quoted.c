@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/net/checksum.h"
-#include "../../src/net/headers.h"
+#include "../../src/net/steer/checksum.h"
+#include "../../src/net/steer/headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

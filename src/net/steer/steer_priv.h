@@ -8,8 +8,8 @@
 #include <sallyport/net/path.h>
 #include <sallyport/net/steer.h>
 
-#include "net_priv.h"
-#include "steer_map.h"
+#include "../net_priv.h"
+#include "map.h"
 
 struct event;
 struct net_steer_rx;
@@ -57,7 +57,7 @@ struct net_steering {
 	struct bpf_link *link;
 };
 
-/* steer_sockets.c */
+/* sockets.c */
 int net_steer_sockets_open(struct net_steer_sockets *s, uint32_t rcvbuf_bytes, char why[256]);
 void net_steer_sockets_close(struct net_steer_sockets *s);
 /* The hop limit that the kernel gives to packets of SOCK. */
@@ -89,21 +89,21 @@ struct net_steer {
 /* The port of ours at LOCAL, or NULL. */
 struct steer_port *net_steer_find(const struct net_steer *s, const struct addr *local);
 
-/* steer_range.c */
+/* range.c */
 /* Is PORT in a LIST as the kernel writes it: "3478,49152-65535"? */
 bool net_steer_is_reserved(const char *list, unsigned port);
 
-/* steer_rx.c */
+/* rx.c */
 struct net_steer_rx *net_steer_rx_create(void);
 void net_steer_rx_destroy(struct net_steer_rx *rx);
 /* One batch of FAMILY to the handler; how many datagrams it had. */
 unsigned net_steer_receive(struct net_steer *s, unsigned family);
 
-/* steer_icmp.c */
+/* icmp.c */
 /* Reads FAMILY's ICMP socket: errors of our ports go to the handler, all others to net/path. */
 void net_steer_read_errors(struct net_steer *s, unsigned family);
 
-/* steer_tx.c */
+/* tx.c */
 struct net_steer_tx *net_steer_tx_create(struct net_steer *s);
 void net_steer_tx_destroy(struct net_steer_tx *tx);
 

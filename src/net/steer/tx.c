@@ -14,7 +14,7 @@
 #include <sallyport/crypto.h>
 
 #include "headers.h"
-#include "steer.h"
+#include "steer_priv.h"
 
 /* Where IPv4 identifications come from; a counter for every so many destinations. */
 #define ID_COUNTERS 1024

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/net/checksum.h"
-#include "../../src/net/headers.h"
+#include "../../../src/net/steer/checksum.h"
+#include "../../../src/net/steer/headers.h"
 
 static struct addr at(const char *text)
 {

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "steer.h"
+#include "steer_priv.h"
 
 /* TOS or TCLASS, where it was sent to, and how many did not fit. */
 #define CONTROL_LEN                                                                                \

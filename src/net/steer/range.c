@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "steer.h"
+#include "steer_priv.h"
 
 bool net_steer_is_reserved(const char *list, unsigned port)
 {

@@ -8,7 +8,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "steer_map.h"
+#include "map.h"
 
 #define FAMILY_IPV6 10
 

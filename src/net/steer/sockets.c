@@ -11,7 +11,7 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 
-#include "steer.h"
+#include "steer_priv.h"
 
 /* What the kernel may hold of ours: packets on their way to a device; ICMP not read yet. */
 #define SEND_BUFFER (4 * 1024 * 1024)

@@ -15,8 +15,8 @@
 
 #include <sallyport/net/steer.h>
 
-#include "../../src/net/steer.h"
-#include "loopback.h"
+#include "../../../src/net/steer/steer_priv.h"
+#include "../loopback.h"
 
 #define WORKERS 2
 

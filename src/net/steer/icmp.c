@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "headers.h"
-#include "steer.h"
+#include "steer_priv.h"
 
 /* A round takes a bounded number, so that a flood cannot hold the turn. */
 #define ERRORS_PER_ROUND 64

@@ -8,7 +8,7 @@
 
 #include <event2/event.h>
 
-#include "steer.h"
+#include "steer_priv.h"
 
 /* Batches of a socket that always has more, in a turn; then the others have theirs. */
 #define ROUNDS 4

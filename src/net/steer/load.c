@@ -7,14 +7,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "steer.h"
+#include "steer_priv.h"
 
 #ifdef HAVE_BPF
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <sallyport/ebpf.h>
 
-EBPF_IMAGE(steer_image, "sp_steer", "src/net/steer.bpf.o");
+EBPF_IMAGE(steer_image, "sp_steer", "src/net/steer/steer.bpf.o");
 
 /* One whose rows are of other addresses is not let in: see upgrade_describe. */
 static bool is_map_fitting(int fd, size_t n_addresses)
