@@ -9,7 +9,6 @@
 #include <sys/mman.h>
 
 #include "net_priv.h"
-#include "stream.h"
 
 static const struct metrics_row rows[NET_C_COUNT] = {
 	[NET_C_RX_PACKETS] = {"sallyport_net_packets_total", "direction=\"in\"", METRICS_COUNTER,
@@ -220,9 +219,5 @@ void net_flush(struct net *n)
 		s->is_dirty = false;
 		net_udp_flush(s);
 	}
-	while (!list_is_empty(&n->dirty_conns)) {
-		struct net_conn *c = CONTAINER_OF(n->dirty_conns.next, struct net_conn, dirty_link);
-		list_remove(&c->dirty_link);
-		net_conn_flush(c);
-	}
+	net_conns_flush(n);
 }

@@ -82,6 +82,9 @@ enum net_counter net_tx_counter_of(int error);
 /* Gives S's queue to the kernel. */
 void net_udp_flush(struct net_udp *s);
 
+/* Gives to the kernel what connections have queued. */
+void net_conns_flush(struct net *n);
+
 /* Takes B; it goes from FROM to b->addr, now or at the end of the turn. */
 void net_steer_send(struct net_steer *s, const struct addr *from, struct net_buf *b);
 /* Gives to the kernel what is queued. */

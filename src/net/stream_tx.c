@@ -166,6 +166,15 @@ void net_conn_flush(struct net_conn *c)
 		net_conn_drain(c);
 }
 
+void net_conns_flush(struct net *n)
+{
+	while (!list_is_empty(&n->dirty_conns)) {
+		struct net_conn *c = CONTAINER_OF(n->dirty_conns.next, struct net_conn, dirty_link);
+		list_remove(&c->dirty_link);
+		net_conn_flush(c);
+	}
+}
+
 void net_conn_say(struct net_conn *c, struct bytes text)
 {
 	size_t n;
