@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "dtls.h"
+#include "dtls_priv.h"
 
 _Static_assert(CRYPTO_DTLS_OVERHEAD <= NET_TAILROOM, "a record must fit its message's buffer");
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The way into a session: cookies, and handshakes on a bad network. */
-#include "dtls_rig.h"
+#include "rig.h"
 
 #include <string.h>
 

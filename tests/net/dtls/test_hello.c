@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/net/dtls_hello.h"
+#include "../../../src/net/dtls/hello.h"
 
 #define RECORD(len)  "\x16\xfe\xff\0\0\1\2\3\4\5\6\0" len
 #define MESSAGE(len) "\1\0\0" len "\0\7\0\0\0\0\0" len

@@ -7,7 +7,7 @@
 #ifndef TESTS_NET_DTLS_RIG_H
 #define TESTS_NET_DTLS_RIG_H
 
-#include "rig.h"
+#include "../rig.h"
 
 #include <openssl/ssl.h>
 #include <sallyport/crypto.h>

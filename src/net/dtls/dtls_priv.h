@@ -2,17 +2,17 @@
 /*
  * DTLS sessions as the files of this folder share them.
  *
- *   dtls.c           from a datagram to its session; the cookie
- *   dtls_session.c   a session: handshake, messages both ways, end
- *   dtls_hello.c     what is read and written before there is one
+ *   dtls.c      from a datagram to its session; the cookie
+ *   session.c   a session: handshake, messages both ways, end
+ *   hello.c     what is read and written before there is one
  */
 #ifndef NET_DTLS_H
 #define NET_DTLS_H
 
 #include <sallyport/crypto.h>
 
-#include "dtls_hello.h"
-#include "life.h"
+#include "hello.h"
+#include "../life.h"
 
 /* What a client may send before its handshake is done, and OpenSSL might keep. */
 #define NET_DTLS_HANDSHAKE_DATAGRAMS 24

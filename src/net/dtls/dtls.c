@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dtls.h"
+#include "dtls_priv.h"
 
 uint64_t net_dtls_hash(const struct net_dtls *d, const void *data, size_t len)
 {

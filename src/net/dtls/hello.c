@@ -6,7 +6,7 @@
  *   handshake  type 1, length 3, message_seq 2, fragment_offset 3, fragment_length 3
  *   hello      version 2, random 32, session_id <1>, cookie <1>, ...
  */
-#include "dtls_hello.h"
+#include "hello.h"
 
 #define TYPE_HANDSHAKE       22
 #define HANDSHAKE_HEADER_LEN 12

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* DTLS sessions and their messages, after a handshake in which nothing goes wrong. */
-#include "dtls_rig.h"
+#include "rig.h"
 
 #include <string.h>
 
