@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/net/frame.h"
+#include "../../src/net/stream/frame.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 
 #include <sallyport/crypto.h>
 
-#include "proxy.h"
-#include "stream.h"
+#include "../proxy.h"
+#include "stream_priv.h"
 
 static void free_conn(struct net_conn *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The rig of the connection tests. */
-#include "stream_rig.h"
+#include "rig.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include <sallyport/crypto.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 enum crypto_tls_io net_stream_read(int fd, struct ssl_st *tls, void *out, size_t cap, size_t *n)
 {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "proxy.h"
-#include "stream.h"
+#include "../proxy.h"
+#include "stream_priv.h"
 
 _Static_assert(NET_SCRATCH >= NET_PROXY_MAX, "a header must be read whole");
 

@@ -5,7 +5,7 @@
 #ifndef TESTS_NET_STREAM_RIG_H
 #define TESTS_NET_STREAM_RIG_H
 
-#include "rig.h"
+#include "../rig.h"
 
 #define BINDING                                                                                    \
 	"\x00\x01\x00\x00\x21\x12\xa4\x42"                                                         \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Pipes on loopback: a client's connection on one side, a peer's on the other. */
-#include "stream_rig.h"
+#include "rig.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,12 +2,12 @@
 /*
  * TCP and TLS connections as the files of this folder share them.
  *
- *   stream.c         listeners, accepting
- *   stream_conn.c    a connection: opening, handshake, end
- *   stream_proxy.c   the header that a balancer puts in front
- *   stream_rx.c      bytes to messages        stream_tx.c    messages to bytes
- *   stream_io.c      one read, one write      parcel.c       from one owner to another
- *   ring.c           what a slow reader has not taken yet
+ *   stream.c   listeners, accepting
+ *   conn.c     a connection: opening, handshake, end
+ *   proxy.c    the header that a balancer puts in front
+ *   rx.c       bytes to messages        tx.c       messages to bytes
+ *   io.c       one read, one write      parcel.c   from one owner to another
+ *   ring.c     what a slow reader has not taken yet
  */
 #ifndef NET_STREAM_H
 #define NET_STREAM_H
@@ -18,7 +18,7 @@
 #include <sallyport/crypto.h>
 
 #include "frame.h"
-#include "life.h"
+#include "../life.h"
 
 struct ssl_st;
 

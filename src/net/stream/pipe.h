@@ -9,7 +9,7 @@
 #ifndef NET_PIPE_H
 #define NET_PIPE_H
 
-#include "stream.h"
+#include "stream_priv.h"
 
 #define NET_WATCH_MS (60 * 1000) /* between looks at a side that has ended */
 

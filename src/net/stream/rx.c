@@ -2,7 +2,7 @@
 /* Bytes from a connection: one read, cut into messages, handed up in batches. */
 #include <sallyport/crypto.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 _Static_assert(NET_SCRATCH >= CRYPTO_TLS_RECORD_MAX, "a TLS record must be read whole");
 _Static_assert(NET_FRAME_MAX <= NET_DATAGRAM_MAX + NET_TAILROOM, "a message must fit a buffer");

@@ -10,7 +10,7 @@
 
 #include <sallyport/crypto.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 #define BACKLOG           4096
 #define ACCEPTS_PER_ROUND 64

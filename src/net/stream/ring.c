@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 #define FIRST_CAP 4096
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TCP connections: what comes up, what goes out, when they end. */
-#include "stream_rig.h"
+#include "rig.h"
 
 #include <string.h>
 #include <netinet/in.h>
@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/net/stream.h"
+#include "../../../src/net/stream/stream_priv.h"
 
 static void connect_one(struct fixture *f)
 {

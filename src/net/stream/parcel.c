@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 void net_parcel_drop(struct net_parcel *p)
 {

@@ -9,7 +9,7 @@
 
 #include <sallyport/crypto.h>
 
-#include "stream.h"
+#include "stream_priv.h"
 
 /* RFC 8656 §12.5: on a stream ChannelData ends on a multiple of four bytes. */
 static void pad(struct net_buf *b)

@@ -3,7 +3,7 @@
 #ifndef TESTS_NET_TLS_RIG_H
 #define TESTS_NET_TLS_RIG_H
 
-#include "stream_rig.h"
+#include "rig.h"
 
 #include <openssl/ssl.h>
 

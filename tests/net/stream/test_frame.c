@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/net/frame.h"
+#include "../../../src/net/stream/frame.h"
 
 #define BINDING                                                                                    \
 	"\x00\x01\x00\x00\x21\x12\xa4\x42"                                                         \

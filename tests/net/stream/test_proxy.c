@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Connections that a balancer has made for a client: who the client is, what ends them. */
-#include "stream_rig.h"
+#include "rig.h"
 
 #include <string.h>
 #include <sys/socket.h>
