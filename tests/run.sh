@@ -260,12 +260,14 @@ is_wanted()
 }
 
 # BUILD LIMIT_S SANITIZER DATAPATH: the integration scripts with the daemon of that build, three at once
-# for each core: each has namespaces of its own, and they wait for clients and clocks nine tenths of
-# their time. Those that measure run alone.
+# for each core, two with a sanitizer: each has namespaces of its own, and they wait for clients and
+# clocks nine tenths of their time. Those that measure run alone.
 integration()
 {
 	local dir=$work/$1 limit_s=$2 sanitizer=$3 datapath=$4 daemon script name reports
 	local -a names=() together=() alone=()
+	local at_once=$((3 * jobs))
+	[ -z "$sanitizer" ] || at_once=$((2 * jobs))
 	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
 	if [ -z "$daemon" ]; then
 		echo "not ok - there is no sallyportd in $dir"
@@ -287,7 +289,7 @@ integration()
 		fi
 	done
 	for name in $(longest_first "${together[@]}"); do
-		while [ "$(jobs -rp | wc -l)" -ge $((3 * jobs)) ]; do
+		while [ "$(jobs -rp | wc -l)" -ge $at_once ]; do
 			wait -n
 		done
 		integration_script "$src/tests/integration/$name.sh" "$dir" "$daemon" "$limit_s" \

@@ -37,11 +37,12 @@ relayed() {
 drops() {
 	admin edge /metrics | awk '/^sallyport_relay_drops_total/ { n += $2 } END { print n + 0 }'
 }
-# What is queued is relayed, and nothing is on its way any more.
+# What is queued is relayed, and nothing is on its way any more. What programs in the kernel count is read
+# once a second.
 settled() {
 	local n
 	n=$(relayed)
-	sleep 0.2
+	sleep 1.2
 	[ "$(relayed)" = "$n" ]
 }
 accounted() { # SENT RELAYED DROPPED: within a hundredth

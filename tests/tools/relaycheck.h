@@ -65,7 +65,8 @@ struct client {
 	struct addr relayed[2]; /* by family: IPv4, IPv6 */
 	struct flow *flows[FLOW_PEERS_MAX];
 	unsigned n_flows;
-	bool is_far; /* it stands where a peer does */
+	bool is_far;     /* it stands where a peer does */
+	bool is_watched; /* its socket is in the epoll set */
 };
 
 struct flow {

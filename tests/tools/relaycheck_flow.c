@@ -155,10 +155,22 @@ static void add_end(struct stun_writer *w, void *arg)
 	stun_write_u32(w, STUN_LIFETIME, 0);
 }
 
+static bool is_stale_port(const struct client *k, int rc)
+{
+	return rc == 0 && k->turn.msg.class == STUN_ERROR && !k->is_watched &&
+	       turnclient_code(&k->turn) == STUN_ALLOCATION_MISMATCH;
+}
+
 static bool ask(struct client *k, unsigned method, turnclient_add_fn *add, void *arg)
 {
 	int rc = turnclient_request(&k->turn, method, add, arg);
 
+	/* The server knows this port from a client before us: RFC 8656 §7.4 has us take another. */
+	for (int i = 0; i < 10 && method == STUN_ALLOCATE && is_stale_port(k, rc); i++) {
+		turnclient_close(&k->turn);
+		open_client(k->check, k, k->is_far ? k->check->peer_space : k->check->client_space);
+		rc = turnclient_request(&k->turn, method, add, arg);
+	}
 	if (rc == 0 && k->turn.msg.class == STUN_SUCCESS)
 		return true;
 	fprintf(stderr, "relaycheck: request 0x%x: %s code=%u\n", method,
@@ -280,7 +292,9 @@ void flow_open_all(struct check *c)
 			exit(1);
 		set_odd(c, k->turn.fd, c->server.family);
 		watch(c, k->turn.fd, 0x10000 + i);
+		k->is_watched = true;
 		if (far) {
+			far->is_watched = true;
 			set_odd(c, far->turn.fd, c->server.family);
 			watch(c, far->turn.fd, 0x20000 + k->flows[0]->lanes[0].flow);
 		}
