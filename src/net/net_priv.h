@@ -20,6 +20,7 @@
 /* What one read of a connection may bring: four full TLS records' worth. */
 #define NET_SCRATCH 65536
 
+struct event;
 struct net_acceptor;
 struct net_conn;
 struct net_steer;
@@ -32,6 +33,7 @@ struct net_udp {
 	const struct net_handler *handler;
 	int fd;
 	struct net_steer *steer; /* sends for it; NULL: the socket does. Not owned */
+	struct event *event;     /* in the loop itself; NULL: in the set of net_ready. Owned */
 	bool is_dirty;           /* in net->dirty */
 	uint8_t want;            /* datagrams to ask for, 1 to NET_BATCH */
 	uint64_t full_ms;        /* when so many came */

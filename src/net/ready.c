@@ -2,7 +2,8 @@
 /*
  * A worker has a UDP socket for each allocation. They stand in an epoll set that is one descriptor
  * of the loop: so a ready socket costs no event of the loop's, which needs memory and is one more
- * thing to look up, and while one socket is served what belongs to the next ones is fetched.
+ * thing to look up, and while one socket is served what belongs to the next ones is fetched. Under
+ * steer there are only listeners, and each is one of the loop's.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -29,6 +30,23 @@ static void fetch(const struct net_ready *r)
 		__builtin_prefetch(s->port.recent);
 }
 
+static void serve(struct net_udp *s)
+{
+	/* With nothing to read it is the error queue that calls. */
+	if (!net_udp_receive(s))
+		net_udp_read_errors(s);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *arg)
+{
+	struct net_udp *s = arg;
+
+	(void)fd;
+	(void)what;
+	loop_turn(s->net->loop);
+	serve(s);
+}
+
 static void on_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct net *n = arg;
@@ -41,9 +59,8 @@ static void on_ready(evutil_socket_t fd, short what, void *arg)
 	for (r->next = 0; r->next < r->n_found;) {
 		fetch(r);
 		struct net_udp *s = r->found[r->next++].data.ptr;
-		/* With nothing to read it is the error queue that calls. */
-		if (s && !net_udp_receive(s))
-			net_udp_read_errors(s);
+		if (s)
+			serve(s);
 	}
 	r->n_found = r->next = 0;
 }
@@ -77,7 +94,7 @@ int net_ready_add(struct net_ready *r, struct net_udp *s)
 	return epoll_ctl(r->fd, EPOLL_CTL_ADD, s->fd, &e) == 0 ? 0 : -errno;
 }
 
-void net_ready_remove(struct net_ready *r, const struct net_udp *s)
+static void leave_set(struct net_ready *r, const struct net_udp *s)
 {
 	/* It is in the set; and a copy of the descriptor would keep it there. */
 	(void)epoll_ctl(r->fd, EPOLL_CTL_DEL, s->fd, NULL);
@@ -85,4 +102,29 @@ void net_ready_remove(struct net_ready *r, const struct net_udp *s)
 		if (r->found[i].data.ptr == s)
 			r->found[i].data.ptr = NULL;
 	}
+}
+
+int net_ready_apart(struct net_ready *r, struct net_udp *s)
+{
+	struct event *e =
+		event_new(loop_base(s->net->loop), s->fd, EV_READ | EV_PERSIST, on_socket, s);
+
+	if (!e || event_add(e, NULL) != 0) {
+		if (e)
+			event_free(e);
+		return -ENOMEM;
+	}
+	leave_set(r, s);
+	s->event = e;
+	return 0;
+}
+
+void net_ready_remove(struct net_ready *r, struct net_udp *s)
+{
+	if (!s->event) {
+		leave_set(r, s);
+		return;
+	}
+	event_free(s->event);
+	s->event = NULL;
 }

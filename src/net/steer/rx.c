@@ -4,12 +4,19 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include <linux/sock_diag.h>
+
 #include "steer_priv.h"
 
-/* TOS or TCLASS, where it was sent to, and how many did not fit. */
-#define CONTROL_LEN                                                                                \
-	(CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct sockaddr_in6)) +                       \
-		CMSG_SPACE(sizeof(uint32_t)))
+/* TOS or TCLASS, and where it was sent to. */
+#define CONTROL_LEN (CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct sockaddr_in6)))
+
+/* How often the kernel is asked what did not fit. */
+#define OVERFLOWS_MS 1000
+
+/* Of what a port's last datagram belonged to. */
+#define FETCH_RECENT 192
+#define CACHE_LINE   64
 
 union sockaddr_inet {
 	struct sockaddr sa;
@@ -24,14 +31,13 @@ struct net_steer_rx {
 	_Alignas(struct cmsghdr) uint8_t control[NET_BATCH][CONTROL_LEN];
 	struct net_buf *bufs[NET_BATCH];
 	uint32_t overflows[STEER_FAMILIES]; /* as the kernel has told it, counted already */
+	uint64_t asked_ms[STEER_FAMILIES];
 };
 
 /* What a datagram's control messages say. */
 struct arrival {
 	struct addr local;
 	uint8_t tos;
-	bool has_overflows;
-	uint32_t overflows;
 };
 
 /* What the kernel overwrites in a header is set anew when the datagram is taken out. */
@@ -98,21 +104,39 @@ static void read_control(struct msghdr *h, struct arrival *out)
 			/* It is of either family, or the port is found to be nobody's. */
 			(void)addr_from_sockaddr((const struct sockaddr *)(void *)CMSG_DATA(c),
 				(socklen_t)(c->cmsg_len - CMSG_LEN(0)), &out->local);
-		} else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-			memcpy(&out->overflows, CMSG_DATA(c), sizeof(out->overflows));
-			out->has_overflows = true;
 		}
 	}
 }
 
-/* One datagram to the port it was sent to. Whoever gets it may close any port, so each is looked up
- * when it is its turn. */
-static void hand_up(struct net_steer *s, const struct addr *local, struct net_buf *b)
+/*
+ * Each datagram of a batch is for another port, and nothing of it is in the cache. So for all of
+ * them one step is fetched while the one before is on its way: where the port stands (by
+ * take_slot), the port, what its last datagram belonged to.
+ */
+static void fetch(struct steer_port **const *slots, unsigned n)
 {
-	struct steer_port *p = net_steer_find(s, local);
+	for (unsigned i = 0; i < n; i++) {
+		struct steer_port *p = slots[i] ? *slots[i] : NULL;
+		if (!p)
+			continue;
+		__builtin_prefetch(&p->port);
+		__builtin_prefetch(&p->port.recent);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct steer_port *p = slots[i] ? *slots[i] : NULL;
+		if (!p || !p->port.recent)
+			continue;
+		for (size_t at = 0; at < FETCH_RECENT; at += CACHE_LINE)
+			__builtin_prefetch((const uint8_t *)p->port.recent + at);
+	}
+}
 
-	if (p) {
-		s->handler->packets(s->handler->arg, &p->port, &b, 1);
+/* One datagram to the port it was sent to. Whoever gets it may close any port, so that only now it
+ * is seen whether it is there. */
+static void hand_up(struct net_steer *s, struct steer_port **slot, struct net_buf *b)
+{
+	if (slot && *slot) {
+		s->handler->packets(s->handler->arg, &(*slot)->port, &b, 1);
 		return;
 	}
 	metrics_add(s->net->cells, NET_C_STEER_NO_PORT, 1);
@@ -120,18 +144,22 @@ static void hand_up(struct net_steer *s, const struct addr *local, struct net_bu
 }
 
 /* The datagram of slot I; NULL when it is none that can be relayed, and the buffer stays. */
-static struct net_buf *take_slot(struct net_steer_rx *rx, unsigned i, struct arrival *out)
+static struct net_buf *take_slot(struct net_steer *s, unsigned i, struct steer_port ***slot)
 {
+	struct net_steer_rx *rx = s->rx;
 	struct msghdr *h = &rx->msgs[i].msg_hdr;
 	struct net_buf *b = rx->bufs[i];
+	struct arrival arrival;
 	bool is_good = !(h->msg_flags & MSG_TRUNC) &&
 		       addr_from_sockaddr(&rx->from[i].sa, h->msg_namelen, &b->addr) == 0;
 
 	if (is_good) {
-		read_control(h, out);
+		read_control(h, &arrival);
 		rx->bufs[i] = NULL;
 		b->len = rx->msgs[i].msg_len;
-		b->tos = out->tos;
+		b->tos = arrival.tos;
+		*slot = net_steer_slot(s, &arrival.local);
+		__builtin_prefetch(*slot);
 	}
 	reset(h);
 	return is_good ? b : NULL;
@@ -147,20 +175,32 @@ static void count(struct net_steer *s, unsigned received, unsigned good, uint64_
 	loop_packets(s->net->loop, received);
 }
 
-static void count_overflows(struct net_steer *s, unsigned family, uint32_t now)
+/* Now and then: told with every datagram, as SO_RXQ_OVFL does, it would cost each of them. */
+static void count_overflows(struct net_steer *s, unsigned family)
 {
-	metrics_add(s->net->cells, NET_C_RX_OVERFLOW, now - s->rx->overflows[family]);
-	s->rx->overflows[family] = now;
+	uint64_t now_ms = loop_clock(s->net->loop)->mono_ms;
+	uint32_t mem[SK_MEMINFO_VARS];
+	socklen_t len = sizeof(mem);
+
+	if (now_ms - s->rx->asked_ms[family] < OVERFLOWS_MS)
+		return;
+	s->rx->asked_ms[family] = now_ms;
+	if (getsockopt(s->sockets->receive[family], SOL_SOCKET, SO_MEMINFO, mem, &len) != 0 ||
+		len <= SK_MEMINFO_DROPS * sizeof(*mem))
+		return;
+	uint32_t drops = mem[SK_MEMINFO_DROPS];
+	metrics_add(s->net->cells, NET_C_RX_OVERFLOW, drops - s->rx->overflows[family]);
+	s->rx->overflows[family] = drops;
 }
 
 unsigned net_steer_receive(struct net_steer *s, unsigned family)
 {
 	struct net_buf *bufs[NET_BATCH];
-	struct arrival arrivals[NET_BATCH];
-	unsigned slots = prepare(s), n = 0;
+	struct steer_port **slots[NET_BATCH];
+	unsigned want = prepare(s), n = 0;
 	uint64_t bytes = 0;
 	int received =
-		slots > 0 ? recvmmsg(s->sockets->receive[family], s->rx->msgs, slots, 0, NULL) : 0;
+		want > 0 ? recvmmsg(s->sockets->receive[family], s->rx->msgs, want, 0, NULL) : 0;
 
 	if (received <= 0) {
 		if (received < 0 && errno != EAGAIN && errno != EINTR)
@@ -168,14 +208,14 @@ unsigned net_steer_receive(struct net_steer *s, unsigned family)
 		return 0;
 	}
 	for (unsigned i = 0; i < (unsigned)received; i++) {
-		bufs[n] = take_slot(s->rx, i, &arrivals[n]);
+		bufs[n] = take_slot(s, i, &slots[n]);
 		if (bufs[n])
 			bytes += bufs[n++]->len;
 	}
 	count(s, (unsigned)received, n, bytes);
-	if (n > 0 && arrivals[n - 1].has_overflows)
-		count_overflows(s, family, arrivals[n - 1].overflows);
+	count_overflows(s, family);
+	fetch(slots, n);
 	for (unsigned i = 0; i < n; i++)
-		hand_up(s, &arrivals[i].local, bufs[i]);
+		hand_up(s, slots[i], bufs[i]);
 	return (unsigned)received;
 }

@@ -65,8 +65,6 @@ static int open_receive(unsigned family, uint32_t rcvbuf_bytes, int *out)
 		rc = set_int(*out, level, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
 	if (rc == 0)
 		rc = set_int(*out, level, v6 ? IPV6_RECVORIGDSTADDR : IP_RECVORIGDSTADDR, 1);
-	if (rc == 0)
-		rc = set_int(*out, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	if (rc == 0 && bind(*out, (struct sockaddr *)&ss, len) != 0)
 		rc = -errno;
 	return rc;

@@ -39,11 +39,18 @@ static int row_of(const struct net_steer *s, const struct addr *a, size_t *out)
 	return ERR_NOT_FOUND;
 }
 
-struct steer_port *net_steer_find(const struct net_steer *s, const struct addr *local)
+struct steer_port **net_steer_slot(const struct net_steer *s, const struct addr *local)
 {
 	size_t row;
 
-	return row_of(s, local, &row) == 0 ? s->ports[row].by_port[local->port] : NULL;
+	return row_of(s, local, &row) == 0 ? &s->ports[row].by_port[local->port] : NULL;
+}
+
+struct steer_port *net_steer_find(const struct net_steer *s, const struct addr *local)
+{
+	struct steer_port **slot = net_steer_slot(s, local);
+
+	return slot ? *slot : NULL;
 }
 
 /* ---- a port ---- */
@@ -143,7 +150,12 @@ void net_steer_release(struct net_port *p)
 
 void net_steer_listener(struct net_steer *s, struct net_port *p)
 {
-	((struct net_udp *)p)->steer = s;
+	struct net_udp *u = (struct net_udp *)p;
+
+	u->steer = s;
+	u->want = NET_BATCH;
+	if (!u->event)
+		(void)net_ready_apart(&s->net->ready, u); /* else it is served all the same */
 }
 
 /* ---- events ---- */

@@ -86,6 +86,9 @@ struct net_steer {
 	struct net_steer_tx *tx;
 };
 
+/* Where the port of ours at LOCAL stands, NULL in it: nobody has it. NULL: none of our addresses.
+ */
+struct steer_port **net_steer_slot(const struct net_steer *s, const struct addr *local);
 /* The port of ours at LOCAL, or NULL. */
 struct steer_port *net_steer_find(const struct net_steer *s, const struct addr *local);
 

@@ -393,6 +393,66 @@ static void a_listener_sends_from_its_own_address(void **state)
 	net_port_close(l);
 }
 
+static void a_listener_is_served_and_closes_under_its_own_callback(void **state)
+{
+	struct rig *r = *state;
+	struct fixture *f = r->f;
+	struct net_port *l = open_port(f, "127.0.0.1"), *b = steered(r, "127.0.0.1");
+	net_steer_listener(r->steer, l);
+	for (uint32_t n = 0; n < 80; n++)
+		send_number(b, &l->local, n);
+	run_until(f, 80);
+	for (uint32_t n = 0; n < 80; n++) {
+		assert_ptr_equal(f->seen[n].port, l);
+		assert_int_equal(f->seen[n].number, n);
+	}
+	f->close_on_packet = l;
+	send_number(b, &l->local, 80);
+	run_until(f, 81);
+	send_number(b, &b->local, 81);
+	run_until(f, 82);
+	net_port_close(b);
+}
+
+/* ---- batches ---- */
+
+#define PORTS 20
+
+static void a_batch_for_many_ports_reaches_each(void **state)
+{
+	struct rig *r = *state;
+	struct fixture *f = r->f;
+	struct net_port *ports[PORTS];
+	for (uint32_t n = 0; n < PORTS; n++)
+		ports[n] = steered(r, "127.0.0.1");
+	for (uint32_t n = 0; n < PORTS; n++)
+		send_number(ports[0], &ports[n]->local, n);
+	net_flush(f->net);
+	run_until(f, PORTS);
+	assert_int_equal(counted(f, NET_C_RX_CALLS), 1);
+	for (uint32_t n = 0; n < PORTS; n++) {
+		assert_ptr_equal(f->seen[n].port, ports[n]);
+		assert_int_equal(f->seen[n].number, n);
+		net_port_close(ports[n]);
+	}
+}
+
+static void what_does_not_fit_is_counted(void **state)
+{
+	struct rig *r = *state;
+	struct fixture *f = r->f;
+	struct net_port *a = steered(r, "127.0.0.1"), *b = steered(r, "127.0.0.1");
+	f->stop_at = SIZE_MAX;
+	for (uint32_t n = 0; n < 90; n++)
+		net_port_send(a, buffer(f, &b->local, n, 60000));
+	net_flush(f->net);
+	net_steer_drain(r->steer);
+	assert_true(counted(f, NET_C_RX_OVERFLOW) > 0);
+	assert_int_equal(f->n_seen + counted(f, NET_C_RX_OVERFLOW), 90);
+	net_port_close(b);
+	net_port_close(a);
+}
+
 /* ---- the host ---- */
 
 static void reserved_ports_are_read_from_the_kernels_list(void **state)
@@ -437,6 +497,9 @@ int main(void)
 		RIGGED(ports_close_under_their_own_callback),
 		RIGGED(draining_hands_up_all_that_has_arrived),
 		RIGGED(a_listener_sends_from_its_own_address),
+		RIGGED(a_listener_is_served_and_closes_under_its_own_callback),
+		RIGGED(a_batch_for_many_ports_reaches_each),
+		RIGGED(what_does_not_fit_is_counted),
 		cmocka_unit_test(reserved_ports_are_read_from_the_kernels_list),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
