@@ -68,6 +68,17 @@ static inline const char *flow_limit_name(enum flow_limit l)
 }
 
 /*
+ * A limit in memory that threads and programs in the kernel share: per direction the moment
+ * (CLOCK_MONOTONIC) when all may pass at once again; how far it lies ahead is what has passed. What
+ * is charged moves it on, atomically.
+ */
+struct flow_meter {
+	uint64_t full_ns[2];
+	uint64_t rate;     /* bytes or packets a second; 0: no limit */
+	uint64_t depth_ns; /* so far ahead it may be */
+};
+
+/*
  * A rate that allocations on several workers share: per direction, in a bucket of a quarter of a
  * second and 64 KiB at least. Owned by who counts the holders; it outlives them. Any thread may
  * draw. Refilled by the clock alone, so nobody has to tend it.
@@ -75,6 +86,18 @@ static inline const char *flow_limit_name(enum flow_limit l)
 struct flow_bucket;                                    /* opaque */
 struct flow_bucket *flow_bucket_create(uint32_t kbps); /* NULL when out of memory; 0 = no limit */
 void flow_bucket_destroy(struct flow_bucket *b);
+/* N entries of memory, zeroed and not owned, where programs see buckets: each begins with its
+ * flow_meter. Entry 0 stays empty; the first bucket made, of index 1, is the node's. Destroyed
+ * after its buckets. Of one thread at a time. */
+#define FLOW_BUCKET_SIZE 64
+struct flow_bucket_pool; /* opaque */
+struct flow_bucket_pool *flow_bucket_pool_create(void *at, uint32_t n);
+void flow_bucket_pool_destroy(struct flow_bucket_pool *p);
+/* On the heap when POOL is NULL or full. */
+struct flow_bucket *flow_bucket_create_in(struct flow_bucket_pool *pool, uint32_t kbps);
+uint32_t flow_bucket_index(const struct flow_bucket *b); /* in its pool; 0: it has none */
+#define FLOW_BUCKET_NODE 1
+/* A new rate begins with a full bucket. */
 void flow_bucket_rate_set(struct flow_bucket *b, uint32_t kbps);
 uint32_t flow_bucket_kbps(const struct flow_bucket *b);
 /* How many draw from it, 1 or more: the more, the less each keeps in hand. */
@@ -108,6 +131,10 @@ struct flow_account {
 		uint64_t packet_ns; /* between packets, per direction; 0 = no limit */
 		uint64_t packets_full_ns[2];
 		struct flow_share shares[2]; /* the subject's, the tenant's */
+		/* By FLOW_LIMIT_PACKETS and FLOW_LIMIT_RATE: the allocation's own, while programs
+		 * keep them too. Not owned; NULL: those above are good. */
+		struct flow_meter *lent;
+		void *offload; /* of who has lent it */
 		struct flow_drops {
 			uint64_t packets, bytes;
 		} drops[FLOW_LIMITS];
@@ -127,6 +154,10 @@ uint32_t flow_account_kbps(const struct flow_account *a, enum flow_limit l);
 /* Of FLOW_LIMIT_SUBJECT or FLOW_LIMIT_TENANT; B outlives A. */
 int flow_account_bucket_set(struct flow_account *a, enum flow_limit l, struct flow_bucket *b);
 struct flow_bucket *flow_account_bucket(const struct flow_account *a, enum flow_limit l);
+/* A's own limits, with what has passed under them, move to OWN[2] and back. Of an A that is watched
+ * and relays datagrams only. */
+void flow_account_lend(struct flow_account *a, struct flow_meter *own, uint64_t now_ms);
+void flow_account_return(struct flow_account *a, uint64_t now_ms);
 
 /* ---- flows ---- */
 
@@ -186,8 +217,11 @@ void flow_withdraw(struct flow_table *t, struct flow *f);
 /* So much has been forwarded. */
 void flow_offload_count(struct flow_table *t, struct flow_account *a, enum flow_direction d,
 	uint64_t packets, uint64_t bytes);
-/* Are there limits on what A relays? */
-bool flow_is_limited(const struct flow_table *t, const struct flow_account *a);
+/* So much has been dropped. */
+void flow_offload_refused(struct flow_table *t, struct flow_account *a, enum flow_limit by,
+	uint64_t packets, uint64_t bytes);
+/* NULL: none. */
+struct flow_bucket *flow_table_bucket(const struct flow_table *t);
 
 struct flow *flow_find_up(struct flow_table *t, const struct net_port *client_port,
 	const struct addr *client, uint16_t channel);

@@ -51,14 +51,14 @@ static void on_put(void *ctx, void *payload)
 static const struct msg_type ask_msg = {"lease_ask", sizeof(struct turn_lease_ask), on_ask, NULL};
 static const struct msg_type put_msg = {"lease_put", sizeof(struct turn_lease), on_put, NULL};
 
-struct leases *leases_create(
-	struct loop *own, struct loop *const *loops, struct relay *const *relays, unsigned n)
+struct leases *leases_create(struct loop *own, struct loop *const *loops,
+	struct relay *const *relays, unsigned n, struct flow_bucket_pool *pool)
 {
 	struct leases *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	*l = (struct leases){own, loops, relays, ledger_create(n)};
+	*l = (struct leases){own, loops, relays, ledger_create(n, pool)};
 	if (l->ledger)
 		return l;
 	free(l);

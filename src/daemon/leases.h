@@ -16,8 +16,8 @@ struct leases; /* main thread */
  * Answers go to RELAYS[worker] on LOOPS[worker], N of them; both arrays outlive this. It outlives
  * the relays.
  */
-struct leases *leases_create(
-	struct loop *own, struct loop *const *loops, struct relay *const *relays, unsigned n);
+struct leases *leases_create(struct loop *own, struct loop *const *loops,
+	struct relay *const *relays, unsigned n, struct flow_bucket_pool *pool);
 void leases_destroy(struct leases *l);
 struct ledger *leases_ledger(const struct leases *l);
 

@@ -31,11 +31,12 @@ struct entry {
 };
 
 struct ledger {
-	pthread_mutex_t lock; /* of all below but NODE */
+	pthread_mutex_t lock; /* of all below, and of buckets' making; NODE stands */
 	struct hash_key key;
 	struct hash_table entries;
 	struct turn_snapshot *snapshot; /* counted; NULL: no rates */
 	struct flow_bucket *node;
+	struct flow_bucket_pool *pool; /* not owned; NULL: buckets are on the heap */
 };
 
 static struct key key_of(const struct turn_lease *lease, enum scope scope)
@@ -110,7 +111,7 @@ static bool has_bucket(struct ledger *l, struct entry *e)
 	uint32_t kbps = kbps_of(l, &e->key);
 
 	if (!e->bucket && kbps > 0)
-		e->bucket = flow_bucket_create(kbps);
+		e->bucket = flow_bucket_create_in(l->pool, kbps);
 	return e->bucket || kbps == 0;
 }
 
@@ -262,13 +263,14 @@ void ledger_snapshot(struct ledger *l, struct turn_snapshot *s)
 
 /* ---- life ---- */
 
-struct ledger *ledger_create(unsigned n_workers)
+struct ledger *ledger_create(unsigned n_workers, struct flow_bucket_pool *pool)
 {
 	struct ledger *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
-	l->node = flow_bucket_create(0);
+	l->pool = pool;
+	l->node = flow_bucket_create_in(pool, 0); /* the first in it */
 	if (!l->node || pthread_mutex_init(&l->lock, NULL) != 0) {
 		flow_bucket_destroy(l->node);
 		free(l);

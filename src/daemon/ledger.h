@@ -14,8 +14,10 @@
 
 struct ledger;
 
-struct ledger *ledger_create(unsigned n_workers); /* NULL when out of memory */
-void ledger_destroy(struct ledger *l);            /* after all who may draw from its buckets */
+/* Buckets are made in POOL, which outlives the ledger; NULL: on the heap. NULL when out of memory.
+ */
+struct ledger *ledger_create(unsigned n_workers, struct flow_bucket_pool *pool);
+void ledger_destroy(struct ledger *l); /* after all who may draw from its buckets */
 
 /*
  * Counts the allocation of ASK under all that its lease names, or under none: then G has the code

@@ -184,13 +184,15 @@ static int make_worker(
 
 static void catch_up(struct wheel_timer *t, void *arg);
 
-static struct workers *alloc_workers(struct loop *main, unsigned n)
+static struct workers *alloc_workers(struct loop *main, const struct datapath *datapath, unsigned n)
 {
+	struct flow_kernel *kernel = datapath_kernel(datapath);
 	struct workers *ws = calloc(1, sizeof(*ws));
 
 	if (!ws)
 		return NULL;
 	ws->main = main;
+	ws->datapath = datapath;
 	ws->n = n;
 	crypto_random(ws->ticket_key, sizeof(ws->ticket_key));
 	wheel_timer_init(&ws->retry, catch_up);
@@ -198,7 +200,8 @@ static struct workers *alloc_workers(struct loop *main, unsigned n)
 	ws->loops = calloc(n, sizeof(struct loop *));
 	ws->relays = calloc(n, sizeof(struct relay *));
 	ws->servers = calloc(n, sizeof(struct turn_server *));
-	ws->leases = leases_create(main, ws->loops, ws->relays, n);
+	ws->leases = leases_create(
+		main, ws->loops, ws->relays, n, kernel ? flow_kernel_buckets(kernel) : NULL);
 	if (ws->all && ws->loops && ws->relays && ws->servers && ws->leases)
 		return ws;
 	workers_destroy(ws);
@@ -234,14 +237,12 @@ int workers_create(struct loop *main, const struct settings *s, const struct dat
 {
 	size_t n_fds = s->n_listeners * n;
 	int *fds = malloc(n_fds * sizeof(*fds));
-	struct workers *ws = alloc_workers(main, n);
+	struct workers *ws = alloc_workers(main, datapath, n);
 	int rc = -ENOMEM;
 
 	snprintf(why, WORKERS_WHY_LEN, "out of memory");
 	for (size_t i = 0; fds && i < n_fds; i++)
 		fds[i] = -1;
-	if (ws)
-		ws->datapath = datapath;
 	if (fds && ws)
 		rc = bind_all(s, inherited, n, fds, why);
 	if (rc == 0 && inherited)

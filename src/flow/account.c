@@ -5,7 +5,7 @@
 
 #include "flow_priv.h"
 
-#define SECOND_NS UINT64_C(1000000000)
+#define SECOND_NS FLOW_SECOND_NS
 
 /* ---- the allocation's own ---- */
 
@@ -117,6 +117,57 @@ static uint64_t packets_full_after(
 	return full_ns - now_ns <= depth_ns ? full_ns : 0;
 }
 
+/* ---- the same while programs keep them too ---- */
+
+#define PACKETS_LEAST 16
+
+void flow_account_lend(struct flow_account *a, struct flow_meter *own, uint64_t now_ms)
+{
+	struct flow_limits *l = a->limits;
+	struct flow_meter *packets = &own[FLOW_LIMIT_PACKETS], *rate = &own[FLOW_LIMIT_RATE];
+
+	flow_meter_set(packets, l->packet_ns ? SECOND_NS / l->packet_ns : 0, PACKETS_LEAST);
+	flow_meter_set(rate, a->rate_bytes_s, 65536);
+	if (a->rate_bytes_s != 0)
+		refill(a, now_ms);
+	for (enum flow_direction d = FLOW_UP; d <= FLOW_DOWN; d++) {
+		packets->full_ns[d] = l->packets_full_ns[d];
+		rate->full_ns[d] = 0;
+		flow_meter_charge(rate, d, bucket_of(a) - a->tokens[d], now_ms * FLOW_MS_NS);
+	}
+	l->lent = own;
+}
+
+void flow_account_return(struct flow_account *a, uint64_t now_ms)
+{
+	struct flow_limits *l = a->limits;
+	const struct flow_meter *packets = &l->lent[FLOW_LIMIT_PACKETS];
+	const struct flow_meter *rate = &l->lent[FLOW_LIMIT_RATE];
+
+	for (enum flow_direction d = FLOW_UP; d <= FLOW_DOWN; d++) {
+		l->packets_full_ns[d] = packets->full_ns[d];
+		if (a->rate_bytes_s != 0)
+			a->tokens[d] = (uint32_t)flow_meter_room(rate, d, now_ms * FLOW_MS_NS);
+	}
+	a->filled_ms = now_ms;
+	a->thousandths = 0;
+	l->lent = NULL;
+}
+
+static bool lent_covers(const struct flow_meter *own, enum flow_direction d, uint32_t n,
+	uint64_t now_ms, enum flow_limit *by)
+{
+	const uint32_t wanted[] = {[FLOW_LIMIT_PACKETS] = 1, [FLOW_LIMIT_RATE] = n};
+
+	for (enum flow_limit l = FLOW_LIMIT_PACKETS; l <= FLOW_LIMIT_RATE; l++) {
+		*by = l;
+		if (own[l].rate != 0 &&
+			flow_meter_room(&own[l], d, now_ms * FLOW_MS_NS) < wanted[l])
+			return false;
+	}
+	return true;
+}
+
 /* ---- what is shared ---- */
 
 bool flow_share_covers(struct flow_share *s, enum flow_direction d, uint32_t n, uint64_t now_ms)
@@ -145,25 +196,45 @@ static struct flow_share *share_of(
 	return s && s->bucket ? s : NULL;
 }
 
+static bool own_covers(struct flow_account *a, enum flow_direction d, uint32_t n, uint64_t now_ms,
+	enum flow_limit *by)
+{
+	const struct flow_limits *own = a->limits;
+
+	if (own && own->lent)
+		return lent_covers(own->lent, d, n, now_ms, by);
+	*by = FLOW_LIMIT_PACKETS;
+	if (own && own->packet_ns && packets_full_after(own, d, now_ms) == 0)
+		return false;
+	*by = FLOW_LIMIT_RATE;
+	if (a->rate_bytes_s == 0)
+		return true;
+	if (now_ms != a->filled_ms)
+		refill(a, now_ms);
+	return a->tokens[d] >= n;
+}
+
+/* After own_covers. */
+static void own_charge(struct flow_account *a, enum flow_direction d, uint32_t n, uint64_t now_ms)
+{
+	struct flow_limits *own = a->limits;
+
+	if (own && own->lent) {
+		flow_meter_charge(&own->lent[FLOW_LIMIT_PACKETS], d, 1, now_ms * FLOW_MS_NS);
+		flow_meter_charge(&own->lent[FLOW_LIMIT_RATE], d, n, now_ms * FLOW_MS_NS);
+		return;
+	}
+	if (own && own->packet_ns)
+		own->packets_full_ns[d] = packets_full_after(own, d, now_ms);
+	if (a->rate_bytes_s != 0)
+		a->tokens[d] -= n;
+}
+
 bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flow_direction d,
 	uint32_t n, uint64_t now_ms, enum flow_limit *by)
 {
-	struct flow_limits *own = a->limits && a->limits->packet_ns ? a->limits : NULL;
-	uint64_t packets_full_ns = 0;
-
-	if (own) {
-		packets_full_ns = packets_full_after(own, d, now_ms);
-		*by = FLOW_LIMIT_PACKETS;
-		if (packets_full_ns == 0)
-			return false;
-	}
-	if (a->rate_bytes_s != 0) {
-		if (now_ms != a->filled_ms)
-			refill(a, now_ms);
-		*by = FLOW_LIMIT_RATE;
-		if (a->tokens[d] < n)
-			return false;
-	}
+	if (!own_covers(a, d, n, now_ms, by))
+		return false;
 	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {
 		struct flow_share *s = share_of(a, node, l);
 		*by = l;
@@ -171,10 +242,7 @@ bool flow_account_take(struct flow_account *a, struct flow_share *node, enum flo
 			return false;
 	}
 	/* Now that all agree, each is charged. */
-	if (own)
-		own->packets_full_ns[d] = packets_full_ns;
-	if (a->rate_bytes_s != 0)
-		a->tokens[d] -= n;
+	own_charge(a, d, n, now_ms);
 	for (unsigned l = FLOW_LIMIT_SUBJECT; l < FLOW_LIMITS; l++) {
 		struct flow_share *s = share_of(a, node, l);
 		if (s)

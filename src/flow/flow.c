@@ -205,9 +205,19 @@ void flow_offload_count(struct flow_table *t, struct flow_account *a, enum flow_
 	metrics_add(t->cells, bytes_of[d], bytes);
 }
 
-bool flow_is_limited(const struct flow_table *t, const struct flow_account *a)
+void flow_offload_refused(struct flow_table *t, struct flow_account *a, enum flow_limit by,
+	uint64_t packets, uint64_t bytes)
 {
-	return a->is_limited || (t->node.bucket && flow_bucket_kbps(t->node.bucket) != 0);
+	if (a->limits) {
+		a->limits->drops[by].packets += packets;
+		a->limits->drops[by].bytes += bytes;
+	}
+	metrics_add(t->cells, FLOW_C_OVER_PACKETS + by, packets);
+}
+
+struct flow_bucket *flow_table_bucket(const struct flow_table *t)
+{
+	return t->node.bucket;
 }
 
 /* Nearly all that comes to a relay port comes from one peer. */
@@ -239,11 +249,7 @@ static __attribute__((noinline)) bool pass_limited(
 		count_passed(t, a, d, n);
 		return true;
 	}
-	if (a->limits) {
-		a->limits->drops[by].packets++;
-		a->limits->drops[by].bytes += n;
-	}
-	metrics_add(t->cells, FLOW_C_OVER_PACKETS + by, 1);
+	flow_offload_refused(t, a, by, 1, n);
 	return false;
 }
 

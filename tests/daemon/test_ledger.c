@@ -41,7 +41,7 @@ static struct auth_snapshot *make_auth(void)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	f->ledger = ledger_create(2);
+	f->ledger = ledger_create(2, NULL);
 	assert_non_null(f->ledger);
 	f->auth = make_auth();
 	*state = f;

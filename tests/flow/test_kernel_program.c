@@ -586,6 +586,132 @@ static void gate_opens_without_a_calm_moment_at_last(void **state)
 	assert_forwarded(f, f->kernel->xdp_fd, FLOW_UP, 16, RIGHT, XDP_REDIRECT);
 }
 
+/* ---- limits ---- */
+
+/* RATE units a second, of which so many as pass in a second may pass at once. */
+static struct kernel_account *limit(struct fixture *f, enum flow_limit l, uint64_t rate)
+{
+	struct kernel_account *a = &f->kernel->accounts[1];
+
+	memset(a, 0, sizeof(*a));
+	a->own[l].rate = rate;
+	a->own[l].depth_ns = 1000000000;
+	lane_of(f, FLOW_UP)->account = lane_of(f, FLOW_DOWN)->account = 1;
+	return a;
+}
+
+/* How many of N datagrams are forwarded; the others are dropped. */
+static unsigned forwarded(
+	struct fixture *f, int program, enum flow_direction d, unsigned n, size_t len)
+{
+	bool is_xdp = program == f->kernel->xdp_fd;
+	unsigned passed = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)make(f, d, len, RIGHT);
+		uint32_t verdict = run(f, program);
+		if (verdict == (is_xdp ? XDP_REDIRECT : TC_ACT_REDIRECT))
+			passed++;
+		else
+			assert_int_equal(verdict, is_xdp ? XDP_DROP : TC_ACT_SHOT);
+	}
+	assert_int_equal(lane_of(f, d)->passed, 5);
+	return passed;
+}
+
+/* In both programs, each way for itself; what takes time lets more pass, so there is a margin. */
+static void own_rate_is_kept_and_refusals_are_counted(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+	const int programs[] = {f->kernel->xdp_fd, f->kernel->tc_fd};
+
+	for (int i = 0; i < 2; i++) {
+		struct kernel_account *a = limit(f, FLOW_LIMIT_RATE, 10000);
+		uint64_t bytes = lane_of(f, FLOW_UP)->bytes, then = now_ns();
+		unsigned up = forwarded(f, programs[i], FLOW_UP, 100, 1000);
+		assert_true(up >= 10 && up <= 10 + (now_ns() - then) / 100000000 + 1);
+		assert_int_equal(lane_of(f, FLOW_UP)->bytes, bytes + up * 1000);
+		assert_int_equal(a->refused[FLOW_LIMIT_RATE].packets, 100 - up);
+		assert_int_equal(a->refused[FLOW_LIMIT_RATE].bytes, (100 - up) * 1000);
+		assert_int_equal(forwarded(f, programs[i], FLOW_DOWN, 10, 1000), 10);
+	}
+}
+
+static void own_packets_are_kept_whatever_their_size(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+	struct kernel_account *a = limit(f, FLOW_LIMIT_PACKETS, 20);
+
+	uint64_t then = now_ns();
+	unsigned n = forwarded(f, f->kernel->xdp_fd, FLOW_DOWN, 50, 0);
+	n += forwarded(f, f->kernel->xdp_fd, FLOW_DOWN, 50, 1400);
+	assert_true(n >= 20 && n <= 20 + (now_ns() - then) / 50000000 + 1);
+	assert_int_equal(a->refused[FLOW_LIMIT_PACKETS].packets, 100 - n);
+}
+
+static void user_space_and_program_draw_from_one_bucket(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+	struct flow_bucket_pool *pool = flow_kernel_buckets(f->kernel);
+	struct flow_bucket *node = flow_bucket_create_in(pool, 0);
+	struct flow_bucket *subject = flow_bucket_create_in(pool, 8); /* 65,536 bytes */
+	struct kernel_account *a = limit(f, FLOW_LIMIT_RATE, 0);
+	a->shared[0] = flow_bucket_index(subject);
+
+	uint64_t now_ms = now_ns() / 1000000;
+	assert_int_equal(flow_bucket_draw(subject, FLOW_UP, 60000, now_ms), 60000);
+	assert_int_equal(forwarded(f, f->kernel->xdp_fd, FLOW_UP, 5, 1000), 5);
+	assert_int_equal(flow_bucket_draw(subject, FLOW_UP, 20000, now_ms), 0);
+	/* A thousand bytes take a second to come. */
+	assert_true(forwarded(f, f->kernel->tc_fd, FLOW_UP, 5, 1400) <= 1);
+	assert_true(a->refused[FLOW_LIMIT_SUBJECT].packets >= 4);
+	assert_int_equal(forwarded(f, f->kernel->xdp_fd, FLOW_DOWN, 5, 1000), 5);
+
+	/* The node's holds for lanes without an account too, and at once. */
+	flow_bucket_rate_set(node, 8);
+	lane_of(f, FLOW_UP)->account = 0;
+	now_ms = now_ns() / 1000000;
+	assert_int_equal(flow_bucket_draw(node, FLOW_UP, 65500, now_ms), 65500);
+	assert_true(forwarded(f, f->kernel->xdp_fd, FLOW_UP, 5, 1400) <= 1);
+	assert_true(lane_of(f, FLOW_UP)->refused >= 4);
+	assert_true(lane_of(f, FLOW_UP)->refused_bytes >= 4 * 1400);
+	flow_bucket_rate_set(node, 0);
+	assert_int_equal(forwarded(f, f->kernel->xdp_fd, FLOW_UP, 50, 1400), 50);
+	flow_bucket_rate_set(node, 8);
+	((struct kernel_bucket *)f->kernel->buckets)[FLOW_BUCKET_NODE].meter.full_ns[FLOW_UP] =
+		(uint64_t)-1000000; /* taken back after it was set */
+	assert_int_equal(forwarded(f, f->kernel->xdp_fd, FLOW_UP, 40, 1400), 40);
+	assert_int_equal(flow_bucket_draw(node, FLOW_UP, 65500, now_ns() / 1000000), 0);
+	flow_bucket_destroy(subject);
+	flow_bucket_destroy(node);
+}
+
+static void refused_packet_is_charged_to_nobody(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+	struct flow_bucket_pool *pool = flow_kernel_buckets(f->kernel);
+	struct flow_bucket *node = flow_bucket_create_in(pool, 8);
+	struct kernel_account *a = limit(f, FLOW_LIMIT_RATE, 1000000);
+	a->own[FLOW_LIMIT_RATE].full_ns[FLOW_UP] = UINT64_MAX / 2 - 1000000000;
+	a->own[FLOW_LIMIT_RATE].depth_ns = UINT64_MAX / 2;
+	a->own[FLOW_LIMIT_PACKETS] = a->own[FLOW_LIMIT_RATE];
+
+	assert_int_equal(flow_bucket_draw(node, FLOW_UP, 65500, now_ns() / 1000000), 65500);
+	uint64_t full_ns = a->own[FLOW_LIMIT_RATE].full_ns[FLOW_UP];
+	uint64_t packets = lane_of(f, FLOW_UP)->packets;
+	assert_int_equal(forwarded(f, f->kernel->xdp_fd, FLOW_UP, 1, 1400), 0);
+	assert_int_equal(forwarded(f, f->kernel->tc_fd, FLOW_UP, 1, 1400), 0);
+	assert_int_equal(lane_of(f, FLOW_UP)->packets, packets);
+	assert_int_equal(lane_of(f, FLOW_UP)->refused, 2);
+	assert_int_equal(a->own[FLOW_LIMIT_RATE].full_ns[FLOW_UP], full_ns);
+	assert_int_equal(a->own[FLOW_LIMIT_PACKETS].full_ns[FLOW_UP], full_ns);
+	flow_bucket_destroy(node);
+}
+
 static void daemon_that_is_dead_forwards_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -674,6 +800,10 @@ int main(void)
 		cmocka_unit_test(gate_opens_in_a_calm_moment),
 		cmocka_unit_test(path_that_has_just_come_is_given_time),
 		cmocka_unit_test(gate_opens_without_a_calm_moment_at_last),
+		cmocka_unit_test(own_rate_is_kept_and_refusals_are_counted),
+		cmocka_unit_test(own_packets_are_kept_whatever_their_size),
+		cmocka_unit_test(user_space_and_program_draw_from_one_bucket),
+		cmocka_unit_test(refused_packet_is_charged_to_nobody),
 		cmocka_unit_test(daemon_that_is_dead_forwards_nothing),
 		cmocka_unit_test(lane_that_is_gone_forwards_nothing),
 		cmocka_unit_test(lane_of_another_source_forwards_nothing),

@@ -21,7 +21,7 @@ enum flow_kernel_counter {
 	FLOW_KERNEL_C_UP_PACKETS,
 	FLOW_KERNEL_C_DOWN_PACKETS,
 	FLOW_KERNEL_C_LEFT_FULL,    /* flows that stay in user space: no slot is free */
-	FLOW_KERNEL_C_LEFT_LIMITED, /* ... a rate limit is to be kept */
+	FLOW_KERNEL_C_LEFT_LIMITED, /* ... no room for its limits */
 	FLOW_KERNEL_C_LEFT_OTHER,   /* ... no path entry, no memory in the kernel */
 	FLOW_KERNEL_C_RELEARNT,     /* gates that were opened after a loss */
 	FLOW_KERNEL_C_COUNT
@@ -43,7 +43,7 @@ struct flow_kernel_hold {
 
 struct flow_kernel_config {
 	unsigned n_workers;
-	uint32_t max_flows; /* of the process, half a KiB each; every worker has its share */
+	uint32_t max_flows; /* of the process, 3/4 KiB each; every worker has its share */
 	uint32_t max_paths; /* of a worker: net_paths_config's */
 	const struct addr
 		*locals; /* listeners and relay addresses: where packets come in; copied */
@@ -65,6 +65,9 @@ void flow_kernel_destroy(struct flow_kernel *k);
  * come, and forgets those that have gone.
  */
 void flow_kernel_tend(struct flow_kernel *k);
+
+/* Where buckets are made under which flows can be offloaded. All are destroyed before K is. */
+struct flow_bucket_pool *flow_kernel_buckets(const struct flow_kernel *k);
 
 /* What a successor may inherit; returns how many. And when it has not become one: our programs are
  * put back. */

@@ -25,6 +25,12 @@ void flow_kernel_tend(struct flow_kernel *k)
 	(void)k;
 }
 
+struct flow_bucket_pool *flow_kernel_buckets(const struct flow_kernel *k)
+{
+	(void)k;
+	return NULL;
+}
+
 size_t flow_kernel_holds(const struct flow_kernel *k, struct flow_kernel_hold *out, size_t cap)
 {
 	(void)k;

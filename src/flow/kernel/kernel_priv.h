@@ -4,6 +4,7 @@
  * attach.c    interfaces
  * features.c  what an interface's driver can
  * lane.c      one direction of a flow, as a program sees it
+ * limits.c    what its programs let pass of an allocation
  * offload.c   a flow becomes two lanes, and is a flow again
  * gate.c      when a lane may forward
  */
@@ -29,11 +30,14 @@ struct kernel_port {
 struct flow_kernel {
 	struct bpf_object *object;
 	int flows_fd, passes_fd, xdp_fd, tc_fd;
-	struct kernel_lane *lanes; /* mapped: two for each flow */
-	struct kernel_path *paths; /* mapped: max_paths for each worker */
-	struct kernel_link *links; /* mapped */
+	struct kernel_lane *lanes;       /* mapped: two for each flow */
+	struct kernel_path *paths;       /* mapped: max_paths for each worker */
+	struct kernel_account *accounts; /* mapped: one for each flow, from 1 on */
+	void *buckets;                   /* mapped */
+	struct flow_bucket_pool *pool;   /* in them */
+	struct kernel_link *links;       /* mapped */
 	struct kernel_control *control;
-	size_t lanes_size, paths_size, links_size, control_size;
+	size_t lanes_size, paths_size, accounts_size, buckets_size, links_size, control_size;
 	uint32_t flows_per_worker, max_paths;
 	unsigned n_workers;
 	struct addr *locals;
@@ -70,6 +74,15 @@ struct kernel_gate {
 	bool is_known; /* the offset */
 };
 
+/* An allocation that has limits, while any of its flows is here. Lives in its worker's array. */
+struct kernel_hold {
+	struct list link; /* in the worker's list of free ones */
+	uint32_t n_flows;
+	uint64_t packets[KERNEL_LIMITS - 1],
+		bytes[KERNEL_LIMITS - 1]; /* refused, counted already */
+	uint64_t freed_ms;
+};
+
 /* A slot. Lives in its worker's array. */
 struct kernel_flow {
 	struct flow_kernel_worker *worker; /* not owned */
@@ -79,9 +92,11 @@ struct kernel_flow {
 	struct net_path_hold up_path, down_path;
 	struct kernel_gate gates[2];
 	struct kernel_key keys[2];
+	struct kernel_hold *hold;      /* NULL: the node's limit only */
 	bool is_in[2];                 /* is the key in the map? */
 	bool is_warm;                  /* in a list */
 	uint64_t packets[2], bytes[2]; /* counted already */
+	uint64_t refused[2], refused_bytes[2];
 	uint64_t freed_ms;
 };
 
@@ -95,6 +110,9 @@ struct flow_kernel_worker {
 	uint32_t first; /* its slots */
 	uint32_t first_path;
 	struct kernel_flow *all;
+	struct kernel_hold *holds; /* as many */
+	uint32_t n_holds_used;
+	struct list free_holds;
 	uint32_t n_all, n_used; /* those from N_USED on have never been used */
 	struct list free;       /* the longest free one first */
 	struct list warm;       /* slots with packets in this turn */
@@ -115,6 +133,17 @@ static inline struct kernel_lane *kernel_lane_of(
 /* All but the path, the account and the gate. */
 void kernel_lane_fill(struct kernel_lane *lane, struct kernel_key *key, const struct flow *flow,
 	enum flow_direction d);
+
+/* limits.c */
+/* A slot rests before it is used again: a program that has just found its lane is done by then. */
+#define KERNEL_REST_MS 1000
+/* The limits of F's flow, as they are now, are those of its lanes. False: programs cannot keep
+ * them. */
+bool kernel_limits_follow(struct flow_kernel_worker *w, struct kernel_flow *f);
+/* F's lanes are closed. */
+void kernel_limits_leave(struct flow_kernel_worker *w, struct kernel_flow *f);
+void kernel_limits_count(
+	struct flow_kernel_worker *w, struct kernel_hold *h, struct flow_account *to);
 
 /* gate.c */
 /* The lane's program starts to count now, and forwards nothing yet. */

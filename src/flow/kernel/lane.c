@@ -55,4 +55,5 @@ void kernel_lane_fill(struct kernel_lane *lane, struct kernel_key *key, const st
 			  (uint16_t)~key->dport + (is_up ? (uint16_t)~channel : channel));
 	lane->account = 0;
 	lane->packets = lane->bytes = 0;
+	lane->refused = lane->refused_bytes = 0;
 }

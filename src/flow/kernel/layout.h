@@ -42,12 +42,12 @@ struct kernel_lane {
 	__u32 path;    /* in the array of paths */
 	__u32 account; /* in the array of accounts; 0: no limit */
 	__u64 unused;
-	__u64 packets, bytes; /* forwarded; bytes of payload */
-	__u64 passed;         /* to user space */
-	__u64 done;           /* written by user space */
-	__u64 passed_ns;      /* the last one; CLOCK_MONOTONIC, as the others */
-	__u64 shut_ns;        /* since when nothing was forwarded; 0: it is open */
-	__u64 more[2];
+	__u64 packets, bytes;         /* forwarded; bytes of payload */
+	__u64 passed;                 /* to user space */
+	__u64 done;                   /* written by user space */
+	__u64 passed_ns;              /* the last one; CLOCK_MONOTONIC, as the others */
+	__u64 shut_ns;                /* since when nothing was forwarded; 0: it is open */
+	__u64 refused, refused_bytes; /* by the node's limit */
 };
 
 /* So long nothing has come for a lane, and so long its path has been ready, before it opens. Who
@@ -56,6 +56,35 @@ struct kernel_lane {
 #define KERNEL_CALM_SHORT_NS  100000
 #define KERNEL_CALM_FOR_NS    1000000000
 #define KERNEL_CALM_AT_ALL_NS 3000000000
+
+/* struct flow_meter. */
+struct kernel_meter {
+	__u64 full_ns[2];
+	__u64 rate;
+	__u64 depth_ns;
+};
+
+/* By enum flow_limit: first an allocation's own, then those it shares, at last the node's. */
+#define KERNEL_LIMITS_OWN    2
+#define KERNEL_LIMITS_SHARED 2
+#define KERNEL_LIMITS        (KERNEL_LIMITS_OWN + KERNEL_LIMITS_SHARED + 1)
+
+/* The limits of an allocation. Number 0 is nobody's. */
+struct kernel_account {
+	struct kernel_meter own[KERNEL_LIMITS_OWN];
+	__u32 shared[KERNEL_LIMITS_SHARED]; /* in the array of buckets; 0: none */
+	struct kernel_refused {
+		__u64 packets, bytes;
+	} refused[KERNEL_LIMITS - 1];
+	__u64 more[7];
+};
+
+/* Number 0 is nobody's, KERNEL_BUCKET_NODE the node's, which holds for every lane. */
+#define KERNEL_BUCKET_NODE 1
+struct kernel_bucket {
+	struct kernel_meter meter;
+	__u64 of_user_space[4];
+};
 
 struct kernel_path {
 	__u8 header[14]; /* Ethernet */

@@ -60,6 +60,10 @@ static int load(struct flow_kernel *k, char why[FLOW_KERNEL_WHY_LEN])
 			(void **)&k->lanes, &k->lanes_size},
 		{"paths", k->n_workers * k->max_paths, sizeof(*k->paths), (void **)&k->paths,
 			&k->paths_size},
+		{"accounts", 1 + k->n_workers * k->flows_per_worker, sizeof(*k->accounts),
+			(void **)&k->accounts, &k->accounts_size},
+		{"buckets", 2 + k->n_workers * k->flows_per_worker, FLOW_BUCKET_SIZE, &k->buckets,
+			&k->buckets_size},
 		{"links", KERNEL_LINKS, sizeof(*k->links), (void **)&k->links, &k->links_size},
 		{"control", 1, sizeof(*k->control), (void **)&k->control, &k->control_size},
 	};
@@ -129,9 +133,19 @@ int flow_kernel_create(
 	k->passes_fd = bpf_object__find_map_fd_by_name(k->object, "passes");
 	k->xdp_fd = program_fd(k, "sallyport_xdp");
 	k->tc_fd = program_fd(k, "sallyport_tc");
+	k->pool = flow_bucket_pool_create(k->buckets, 2 + k->n_workers * k->flows_per_worker);
+	if (!k->pool) {
+		flow_kernel_destroy(k);
+		return -ENOMEM;
+	}
 	flow_kernel_tend(k);
 	*out = k;
 	return 0;
+}
+
+struct flow_bucket_pool *flow_kernel_buckets(const struct flow_kernel *k)
+{
+	return k->pool;
 }
 
 static void unmap(void *p, size_t size)
@@ -147,6 +161,9 @@ void flow_kernel_destroy(struct flow_kernel *k)
 	kernel_detach_all(k);
 	unmap(k->lanes, k->lanes_size);
 	unmap(k->paths, k->paths_size);
+	unmap(k->accounts, k->accounts_size);
+	unmap(k->buckets, k->buckets_size);
+	flow_bucket_pool_destroy(k->pool);
 	unmap(k->links, k->links_size);
 	unmap(k->control, k->control_size);
 	bpf_object__close(k->object);

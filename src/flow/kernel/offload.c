@@ -8,8 +8,6 @@
 
 #include "kernel_priv.h"
 
-/* A slot rests before it is used again: a program that has just found its lane is done by then. */
-#define REST_MS 1000
 /* Each tick the next part of the slots, all within a second. */
 #define TICK_MS 100
 #define TICKS   8
@@ -46,7 +44,14 @@ static void count_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum
 	const struct kernel_lane *lane = kernel_lane_of(w, f, d);
 	uint64_t packets = __atomic_load_n(&lane->packets, __ATOMIC_RELAXED) - f->packets[d];
 	uint64_t bytes = __atomic_load_n(&lane->bytes, __ATOMIC_RELAXED) - f->bytes[d];
+	uint64_t refused = __atomic_load_n(&lane->refused, __ATOMIC_RELAXED) - f->refused[d];
+	uint64_t refused_bytes =
+		__atomic_load_n(&lane->refused_bytes, __ATOMIC_RELAXED) - f->refused_bytes[d];
 
+	if (refused != 0 || refused_bytes != 0)
+		flow_offload_refused(w->flows, to, FLOW_LIMIT_NODE, refused, refused_bytes);
+	f->refused[d] += refused;
+	f->refused_bytes[d] += refused_bytes;
 	if (packets == 0 && bytes == 0)
 		return;
 	f->packets[d] += packets;
@@ -68,8 +73,10 @@ static void tend_flow(struct flow_kernel_worker *w, struct kernel_flow *f)
 {
 	count_lane(w, f, FLOW_UP, f->flow->account);
 	count_lane(w, f, FLOW_DOWN, f->flow->account);
-	/* A limit has come with new settings: from now on user space keeps it. */
-	if (flow_is_limited(w->flows, f->flow->account))
+	if (f->hold)
+		kernel_limits_count(w, f->hold, f->flow->account);
+	/* A limit has come that programs cannot keep: from now on user space does. */
+	if (!kernel_limits_follow(w, f))
 		flow_withdraw(w->flows, f->flow);
 }
 
@@ -178,7 +185,7 @@ static struct kernel_flow *slot_take(struct flow_kernel_worker *w)
 {
 	if (!list_is_empty(&w->free)) {
 		struct kernel_flow *f = CONTAINER_OF(w->free.next, struct kernel_flow, link);
-		if (now_ms(w) - f->freed_ms >= REST_MS) {
+		if (now_ms(w) - f->freed_ms >= KERNEL_REST_MS) {
 			list_remove(&f->link);
 			count_rest(w, f);
 			return f;
@@ -209,13 +216,17 @@ static int begin(struct flow_kernel_worker *w, struct kernel_flow *f, struct flo
 {
 	f->worker = w;
 	f->flow = flow;
-	f->packets[0] = f->packets[1] = f->bytes[0] = f->bytes[1] = 0;
+	f->hold = NULL;
 	int rc = take_paths(w, f);
 	if (rc != 0)
 		return rc;
+	/* With the lanes' own; what they were before has been counted. */
+	f->packets[0] = f->packets[1] = f->bytes[0] = f->bytes[1] = 0;
+	f->refused[0] = f->refused[1] = f->refused_bytes[0] = f->refused_bytes[1] = 0;
 	fill_lanes(w, f);
-	rc = open_lane(w, f, FLOW_UP);
+	rc = kernel_limits_follow(w, f) ? open_lane(w, f, FLOW_UP) : ERR_UNSUPPORTED;
 	if (rc != 0) {
+		kernel_limits_leave(w, f);
 		net_path_release(w->paths, &f->up_path);
 		net_path_release(w->paths, &f->down_path);
 	}
@@ -247,18 +258,18 @@ static void offer(void *arg, struct flow *flow)
 	}
 	if (!can_go(flow))
 		return;
-	if (flow_is_limited(w->flows, flow->account)) {
-		metrics_add(w->cells, FLOW_KERNEL_C_LEFT_LIMITED, 1);
-		return;
-	}
 	f = slot_take(w);
 	if (!f) {
 		metrics_add(w->cells, FLOW_KERNEL_C_LEFT_FULL, 1);
 		return;
 	}
-	if (begin(w, f, flow) != 0) {
+	int rc = begin(w, f, flow);
+	if (rc != 0) {
 		slot_put(w, f);
-		metrics_add(w->cells, FLOW_KERNEL_C_LEFT_OTHER, 1);
+		metrics_add(w->cells,
+			rc == ERR_UNSUPPORTED ? FLOW_KERNEL_C_LEFT_LIMITED
+					      : FLOW_KERNEL_C_LEFT_OTHER,
+			1);
 		return;
 	}
 	flow->offload = f;
@@ -275,6 +286,7 @@ static void withdraw(void *arg, struct flow *flow)
 	close_lane(w, f, FLOW_DOWN);
 	count_lane(w, f, FLOW_UP, flow->account);
 	count_lane(w, f, FLOW_DOWN, flow->account);
+	kernel_limits_leave(w, f);
 	if (f->is_warm)
 		list_remove(&f->warm_link);
 	f->is_warm = false;
@@ -369,12 +381,16 @@ int flow_kernel_worker_create(
 	w->first_path = c->worker * c->kernel->max_paths;
 	assert(c->worker < c->kernel->n_workers);
 	list_init(&w->free);
+	list_init(&w->free_holds);
 	list_init(&w->warm);
 	list_init(&w->due);
 	loop_deferred_init(&w->publish, publish, w);
 	wheel_timer_init(&w->timer, tick);
 	w->all = calloc(w->n_all, sizeof(*w->all)); /* touched as they are used */
-	if (!w->all) {
+	w->holds = calloc(w->n_all, sizeof(*w->holds));
+	if (!w->all || !w->holds) {
+		free(w->holds);
+		free(w->all);
 		free(w);
 		return -ENOMEM;
 	}
@@ -388,11 +404,15 @@ void flow_kernel_worker_destroy(struct flow_kernel_worker *w)
 {
 	if (!w)
 		return;
+	struct flow_account nobody = {0};
 	list_for_each (it, &w->free)
 		count_rest(w, CONTAINER_OF(it, struct kernel_flow, link));
+	list_for_each (it, &w->free_holds)
+		kernel_limits_count(w, CONTAINER_OF(it, struct kernel_hold, link), &nobody);
 	flow_table_offload_set(w->flows, NULL, NULL);
 	wheel_cancel(loop_wheel(w->loop), &w->timer);
 	loop_deferred_cancel(&w->publish);
+	free(w->holds);
 	free(w->all);
 	free(w);
 }

@@ -6,7 +6,7 @@
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
 
-#include "packet.bpf.h"
+#include "limits.bpf.h"
 
 /* ---- XDP ---- */
 
@@ -95,6 +95,7 @@ int sallyport_xdp(struct xdp_md *ctx)
 {
 	struct packet p = {};
 	struct plan plan = {};
+	struct bill bill = {};
 
 	if (!parse((void *)(long)ctx->data, (void *)(long)ctx->data_end, &p))
 		return XDP_PASS;
@@ -120,7 +121,10 @@ int sallyport_xdp(struct xdp_md *ctx)
 		count_pass(lane, KERNEL_PASS_CHECKSUM);
 		return XDP_PASS;
 	}
+	if (!admit(lane, &plan, &bill))
+		return XDP_DROP;
 	if (bpf_xdp_adjust_head(ctx, (int)plan.head_in - (int)plan.head_out) != 0) {
+		take_back(&bill);
 		count_pass(lane, KERNEL_PASS_HEADROOM);
 		return XDP_PASS;
 	}
@@ -221,6 +225,7 @@ int sallyport_tc(struct __sk_buff *skb)
 {
 	struct packet p = {};
 	struct plan plan = {};
+	struct bill bill = {};
 
 	if (skb->pkt_type != PACKET_HOST || skb->vlan_present || skb->gso_size)
 		return TC_ACT_UNSPEC;
@@ -248,8 +253,11 @@ int sallyport_tc(struct __sk_buff *skb)
 		count_pass(lane, why);
 		return TC_ACT_UNSPEC;
 	}
+	if (!admit(lane, &plan, &bill))
+		return TC_ACT_SHOT;
 	int rc = rewrite(skb, &p, lane, path, &plan);
 	if (rc != 0) {
+		take_back(&bill);
 		count_pass(lane, KERNEL_PASS_HEADROOM);
 		return rc == -1 ? TC_ACT_UNSPEC : TC_ACT_SHOT;
 	}
