@@ -76,7 +76,7 @@ unreachable() {
 	    sys.exit(1)
 	PY
 }
-check "a port that nobody has answers with ICMP" unreachable 59998
+check "a port that nobody has answers with ICMP" within 5 unreachable 59998
 icmp_comes() {
 	talk holder "permission peer=$PEER:9" >/dev/null
 	talk holder "send peer=$PEER:9 text=nobody-listens" >/dev/null
