@@ -49,17 +49,13 @@ granted() {
 cpu_us() {
 	cat "/proc/${PIDS[edge]}"/task/*/schedstat | awk '{ ns += $1 } END { print int(ns / 1000) }'
 }
-# Sets IDLE: processor time in microseconds for each of five seconds in which nothing comes. What others do
-# to the caches and the host makes it more, so it may have three tries.
+# Sets IDLE: processor time in microseconds for each of five seconds in which nothing comes.
 idle_cpu() {
 	local before
-	for _ in 1 2 3; do
-		before=$(cpu_us)
-		sleep 5
-		IDLE=$((($(cpu_us) - before) / 5))
-		note "$1: $IDLE us of the processor in a second"
-		[ "$IDLE" -gt 10000 ] || break
-	done
+	before=$(cpu_us)
+	sleep 5
+	IDLE=$((($(cpu_us) - before) / 5))
+	note "$1: $IDLE us of the processor in a second"
 }
 # The daemon looks every ten seconds whether much is to be given back.
 gives_back() {
