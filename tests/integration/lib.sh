@@ -116,7 +116,8 @@ space() {
 }
 
 # join A ADDRESSES B ADDRESSES: a veth pair, "to-B" in A and "to-A" in B; addresses with prefix
-# length, separated by commas.
+# length, separated by commas. A script that has a function "joined" is called with space and device
+# of each end before it goes up.
 join() {
 	local a=$1 b=$3 address
 	ip link add "to-$b" netns "$RUN-$a" type veth peer name "to-$a" netns "$RUN-$b" || exit 1
@@ -126,6 +127,10 @@ join() {
 	for address in ${4//,/ }; do
 		address_add "$b" "to-$a" "$address"
 	done
+	if declare -F joined >/dev/null; then
+		joined "$a" "to-$b"
+		joined "$b" "to-$a"
+	fi
 	in_space "$a" ip link set "to-$b" up
 	in_space "$b" ip link set "to-$a" up
 }

@@ -31,6 +31,7 @@ static const char USAGE[] =
 	"  -o           IP options, or a destination options header\n"
 	"  -l           ChannelData padded to four bytes\n"
 	"  -t TTL       of what the ends send\n"
+	"  -d           no relay: SERVER is the clients' own address, PEER is one; for comparison\n"
 	"steps:\n"
 	"  sizes from=0 to=1472 step=1 window=8 tos=N  each size both ways on each flow; waits for "
 	"it\n"
@@ -504,6 +505,9 @@ static bool parse_option(struct run *r, int o)
 	case 's':
 		c->uses_send = true;
 		break;
+	case 'd':
+		c->is_direct = true;
+		break;
 	case 'z':
 		c->has_no_checksum = true;
 		break;
@@ -542,12 +546,13 @@ static void parse(struct run *r, int argc, char **argv)
 	struct check *c = &r->check;
 	int o;
 
-	while ((o = getopt(argc, argv, "n:C:P:c:p:yf:a:szolt:u:w:")) != -1) {
+	while ((o = getopt(argc, argv, "n:C:P:c:p:yf:a:szoldt:u:w:")) != -1) {
 		if (!parse_option(r, o))
 			goto usage;
 	}
-	if (argc - optind >= 3 && c->user && c->password && c->n_clients > 0 &&
-		addr_parse(argv[optind], 3478, &c->server) == 0 && parse_peers(c, argv[optind + 1]))
+	if (argc - optind >= 3 && (c->is_direct || (c->user && c->password)) && c->n_clients > 0 &&
+		addr_parse(argv[optind], c->is_direct ? 0 : 3478, &c->server) == 0 &&
+		parse_peers(c, argv[optind + 1]) && !(c->is_direct && c->n_peers > 1))
 		return;
 usage:
 	fputs(USAGE, stderr);

@@ -62,7 +62,7 @@ int lane_missing_size(const struct lane *l, uint32_t first);
 struct client {
 	struct check *check;
 	struct turnclient turn;
-	struct addr relayed[2]; /* by family: IPv4, IPv6 */
+	struct addr relayed[2]; /* by family: IPv4, IPv6; of a direct one its own */
 	struct flow *flows[FLOW_PEERS_MAX];
 	unsigned n_flows;
 	bool is_far;     /* it stands where a peer does */
@@ -86,6 +86,7 @@ struct check {
 	unsigned n_peers, n_clients;
 	uint8_t family, additional; /* 4 or 6; 0: not asked for */
 	bool uses_send, is_paired, has_no_checksum, has_options, is_padded;
+	bool is_direct; /* without a relay; SERVER is the clients' own address */
 	int ttl;
 	struct client *clients, *fars;
 	struct flow *flows;

@@ -221,7 +221,7 @@ static bool both(struct client *k, bool (*fn)(struct client *))
 {
 	struct client *far = k->flows[0]->far;
 
-	return fn(k) && (!far || fn(far));
+	return k->check->is_direct || (fn(k) && (!far || fn(far)));
 }
 
 bool client_allocate(struct client *k)
@@ -271,6 +271,31 @@ static void open_flow(struct check *c, struct client *k, unsigned index)
 	c->n_flows++;
 }
 
+/* A client with its peer, and nothing between them that we made. */
+static void open_direct(struct check *c, struct client *k)
+{
+	struct flow *f = &c->flows[c->n_flows];
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct addr own;
+
+	k->check = c;
+	open_flow(c, k, 0);
+	check_enter(c->client_space);
+	int rc = turnclient_open(&k->turn, &f->peer, &c->server, false);
+	check_enter(NULL);
+	if (rc != 0)
+		die("connect", rc);
+	if (getsockname(k->turn.fd, (struct sockaddr *)&ss, &len) != 0)
+		die("client's socket", -errno);
+	(void)addr_from_sockaddr((struct sockaddr *)&ss, len, &own); /* the kernel's own */
+	k->relayed[own.family == ADDR_IPV6] = own;
+	set_options(k->turn.fd, own.family);
+	set_odd(c, k->turn.fd, own.family);
+	watch(c, k->turn.fd, 0x10000 + (uint32_t)(k - c->clients));
+	k->is_watched = true;
+}
+
 void flow_open_all(struct check *c)
 {
 	unsigned per_client = c->is_paired ? 1 : c->n_peers;
@@ -284,6 +309,10 @@ void flow_open_all(struct check *c)
 		die("memory", -ENOMEM);
 	for (unsigned i = 0; i < c->n_clients; i++) {
 		struct client *k = &c->clients[i];
+		if (c->is_direct) {
+			open_direct(c, k);
+			continue;
+		}
 		open_client(c, k, c->client_space);
 		for (unsigned p = 0; p < per_client; p++)
 			open_flow(c, k, p);
@@ -303,7 +332,7 @@ void flow_open_all(struct check *c)
 
 void flow_close_all(struct check *c)
 {
-	bool has_server = true;
+	bool has_server = !c->is_direct;
 
 	/* They may be gone already, and the server too. */
 	for (unsigned i = 0; i < c->n_clients && has_server; i++)
@@ -362,12 +391,16 @@ void flow_send_raw(struct client *k, const uint8_t *data, size_t len, uint8_t to
 	send_datagram(&k->check->counts[k->is_far], k->turn.fd, NULL, data, len, tos);
 }
 
-/* From a client: framed. */
+/* From a client: framed, if there is a relay. */
 static void send_framed(struct client *k, struct flow *f, const struct addr *peer,
 	const uint8_t *payload, size_t len, uint8_t tos)
 {
 	uint8_t buf[LANE_SIZE_MAX + 128] = {0};
 
+	if (k->check->is_direct) {
+		flow_send_raw(k, payload, len, tos);
+		return;
+	}
 	if (k->check->uses_send) {
 		struct stun_writer w;
 		uint8_t tid[STUN_TID_LEN] = {0};
@@ -447,6 +480,10 @@ static void take_framed(struct client *k, const uint8_t *data, size_t len, int t
 	uint16_t channel;
 	size_t payload_len;
 
+	if (k->check->is_direct) {
+		lane_take(&k->flows[0]->lanes[way], data, len, tos, n);
+		return;
+	}
 	if (stun_is_channel_data(data[0])) {
 		/* Without padding, over UDP: exactly as long as it says. */
 		if (stun_channel_decode(data, len, &channel, &payload_len) == 0 &&
