@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * SRTP and SRTCP (RFC 3711), with AES-GCM (RFC 7714) and AES-256 counter mode (RFC 6188). Master
+ * keys are derived from once (key derivation rate 0), packets carry no MKI, SRTCP is encrypted.
+ */
+#ifndef SALLYPORT_MEDIATION_RTP_SRTP_H
+#define SALLYPORT_MEDIATION_RTP_SRTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sallyport/common.h>
+
+enum srtp_suite {
+	SRTP_AES_CM_128_HMAC_SHA1_80,
+	SRTP_AES_CM_128_HMAC_SHA1_32, /* SRTCP has a tag of 80 bits here too */
+	SRTP_AES_256_CM_HMAC_SHA1_80,
+	SRTP_AES_256_CM_HMAC_SHA1_32,
+	SRTP_AEAD_AES_128_GCM,
+	SRTP_AEAD_AES_256_GCM,
+	SRTP_SUITES,
+};
+
+/* As SDP calls it (RFC 4568 §6.2, RFC 6188 §3, RFC 7714 §14.2). */
+const char *srtp_suite_name(enum srtp_suite s);
+/* ERR_NOT_FOUND. */
+int srtp_suite_parse(struct bytes name, enum srtp_suite *out);
+/* Master key and master salt, one behind the other. */
+#define SRTP_MASTER_MAX 46
+size_t srtp_master_len(enum srtp_suite s);
+
+/* How much longer a packet gets. */
+#define SRTP_OVERHEAD  16
+#define SRTCP_OVERHEAD 20
+
+enum srtp_direction {
+	SRTP_PROTECT,
+	SRTP_UNPROTECT
+};
+
+struct srtp_config {
+	enum srtp_suite suite;
+	enum srtp_direction direction;
+	struct bytes master; /* srtp_master_len(suite) bytes; not kept */
+	/* The key is good for so many packets, of SRTP and of SRTCP; 0: for what the suite allows,
+	 * 2^48 and 2^31, which is never passed. */
+	uint64_t lifetime;
+};
+
+enum srtp_result {
+	SRTP_OK,
+	SRTP_MALFORMED, /* too short for what it must hold, or no RTP, no RTCP */
+	SRTP_NO_SPACE,
+	SRTP_AUTH_FAILED,
+	SRTP_REPLAYED,
+	SRTP_TOO_OLD,   /* behind the replay window */
+	SRTP_CLEAR,     /* marked as not encrypted, which nobody has agreed to */
+	SRTP_STREAMS,   /* a source more than SRTP_STREAMS_MAX */
+	SRTP_KEY_SPENT, /* its lifetime has passed */
+	SRTP_NO_CIPHER, /* OpenSSL refuses its work */
+	SRTP_RESULTS,
+};
+const char *srtp_result_text(enum srtp_result r);
+
+/* Sources of one session. None is ever forgotten: its replay list must hold as long as the key. */
+#define SRTP_STREAMS_MAX 16
+/* Packets that may come late (RFC 3711 §3.3.2 asks for 64). */
+#define SRTP_WINDOW 128
+
+/*
+ * One direction of one leg: everything that one master key protects. Owned by its creator, of one
+ * thread. Creating and destroying uses the heap, protecting does not.
+ */
+struct srtp_session; /* opaque */
+
+/* ERR_BAD_KEY (length of the master key), -ENOMEM, ERR_UNSUPPORTED (OpenSSL lacks a cipher). */
+int srtp_session_create(const struct srtp_config *c, struct srtp_session **out);
+void srtp_session_destroy(struct srtp_session *s); /* wipes it; NULL is fine */
+
+/*
+ * In place. *LEN is the packet's length before and after, CAP what there is room for: to protect
+ * takes up to SRTP_OVERHEAD or SRTCP_OVERHEAD bytes more. On failure *LEN is unchanged, but the
+ * packet's bytes may mean nothing any more. A source gets its state when its first packet has
+ * passed, never by one that has not.
+ */
+enum srtp_result srtp_session_protect(
+	struct srtp_session *s, uint8_t *packet, size_t *len, size_t cap);
+enum srtp_result srtp_session_unprotect(struct srtp_session *s, uint8_t *packet, size_t *len);
+enum srtp_result srtp_session_protect_rtcp(
+	struct srtp_session *s, uint8_t *packet, size_t *len, size_t cap);
+enum srtp_result srtp_session_unprotect_rtcp(struct srtp_session *s, uint8_t *packet, size_t *len);
+
+/* How often R has been the result. */
+uint64_t srtp_session_count(const struct srtp_session *s, enum srtp_result r);
+
+/* How often SSRC's sequence number has gone round, for one that begins in the middle. SRTP_STREAMS,
+ * or SRTP_OK. */
+enum srtp_result srtp_session_rollover_set(struct srtp_session *s, uint32_t ssrc, uint32_t roc);
+/* False: no such source. */
+bool srtp_session_rollover(const struct srtp_session *s, uint32_t ssrc, uint32_t *roc);
+
+#endif
