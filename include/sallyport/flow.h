@@ -190,6 +190,9 @@ struct flow_offload_ops {
 	/* A datagram of F, which it has, came here nevertheless. It is dropped, or sent when the
 	 * turn ends. */
 	void (*handled)(void *arg, struct flow *f, enum flow_direction d);
+	/* B, one of those, is about to be sent. True: it was taken and is sent shortly, because
+	 * what the offload has just forwarded goes first. HANDLED is not called for it. */
+	bool (*delay)(void *arg, struct flow *f, enum flow_direction d, struct net_buf *b);
 };
 
 /* CLOCK outlives the table. NULL when out of memory. */

@@ -160,6 +160,15 @@ static inline void handled(struct flow_table *t, struct flow *f, enum flow_direc
 		t->offload->handled(t->offload_arg, f, d);
 }
 
+static inline void send_on(struct flow_table *t, struct flow *f, enum flow_direction d,
+	struct net_port *from, struct net_buf *b)
+{
+	if (f->offload && t->offload->delay(t->offload_arg, f, d, b))
+		return;
+	net_port_send(from, b);
+	handled(t, f, d);
+}
+
 static struct flow *find_up(const struct flow_table *t, const struct net_port *client_port,
 	const struct addr *client, uint16_t channel, uint64_t hash)
 {
@@ -299,11 +308,11 @@ static void relay_up(
 		b->data += STUN_CHANNEL_HEADER_LEN;
 		b->len = (uint32_t)len;
 		b->addr = f->peer;
-		net_port_send(f->relay_port, b);
+		send_on(t, f, FLOW_UP, f->relay_port, b);
 	} else {
 		net_buf_put(t->net, b);
+		handled(t, f, FLOW_UP);
 	}
-	handled(t, f, FLOW_UP);
 }
 
 /* Messages whose flows are looked up together. */
@@ -366,6 +375,7 @@ static void send_to_client(struct flow_table *t, struct flow *f, struct net_buf 
 {
 	if (!flow_pass(t, f->account, FLOW_DOWN, b->len)) {
 		net_buf_put(t->net, b);
+		handled(t, f, FLOW_DOWN);
 		return;
 	}
 	/* Over UDP the padding to four bytes is left out (RFC 8656 §12.5). */
@@ -374,7 +384,7 @@ static void send_to_client(struct flow_table *t, struct flow *f, struct net_buf 
 	be16_put(b->data + 2, (uint16_t)b->len);
 	b->len += STUN_CHANNEL_HEADER_LEN;
 	b->addr = f->client;
-	net_port_send(f->client_port, b);
+	send_on(t, f, FLOW_DOWN, f->client_port, b);
 }
 
 bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
@@ -383,10 +393,11 @@ bool flow_from_peer(struct flow_table *t, struct net_port *p, struct net_buf *b)
 
 	if (!f)
 		return false;
-	if (f->is_permitted)
+	if (f->is_permitted) {
 		send_to_client(t, f, b);
-	else
+	} else {
 		drop(t, b, FLOW_C_NO_PERMISSION);
-	handled(t, f, FLOW_DOWN);
+		handled(t, f, FLOW_DOWN);
+	}
 	return true;
 }

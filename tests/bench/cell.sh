@@ -176,4 +176,4 @@ direct | forward) TARGET=(--direct) ;;
 	;;
 esac
 taskset -c "$CORE" "$BENCH/turnload" "${SPACE_ARGUMENTS[@]}" --from $FROM --peer $PEER \
-	--core "$RELAY_CORE" "${PACE[@]}" "$@" "${TARGET[@]}"
+	--core "$RELAY_CORE" --lead 4 "${PACE[@]}" "$@" "${TARGET[@]}"

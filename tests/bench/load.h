@@ -36,6 +36,7 @@ struct load_config {
 	unsigned size_min, size_max;
 	double rate; /* packets a second, both ways together */
 	double seconds;
+	uint32_t n_lead;     /* packets of each flow and way before what is measured */
 	unsigned tick_us;    /* sleep that long between two looks; 0: never sleep */
 	int pid;             /* the server's, or 0 */
 	int core;            /* whose busy time is told, or -1 */
@@ -104,6 +105,8 @@ int setup_step_all(struct load *l, enum setup_step step, uint32_t first, uint32_
 
 /* ---- traffic.c ---- */
 
+/* Traffic that is not measured, if the configuration wants it: relays learn from it. */
+void traffic_lead(struct load *l);
 /* Sends at RATE for SECONDS, waits for the last ones, and fills l->run. */
 void traffic_run(struct load *l, double rate, double seconds);
 double run_loss_percent(const struct run_result *r);

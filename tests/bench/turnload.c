@@ -35,6 +35,7 @@ static const char USAGE[] =
 	"  --rate N             packets a second, both ways together (5000)\n"
 	"  --flow-rate N        the same as packets a second for each flow and way\n"
 	"  --seconds N          of traffic (5), at most 240; 0: allocations only\n"
+	"  --lead N             packets of each flow and way before what is measured (0)\n"
 	"  --tick N             sleep N us between looks; 0 never sleeps, for a core of its own "
 	"(0)\n"
 	"  --search             the highest rate, from --rate on, that loses at most\n"
@@ -64,6 +65,7 @@ enum option_id {
 	O_RATE,
 	O_FLOW_RATE,
 	O_SECONDS,
+	O_LEAD,
 	O_TICK,
 	O_SEARCH,
 	O_LOSS,
@@ -93,6 +95,7 @@ static const struct option OPTIONS[] = {
 	{"rate", required_argument, NULL, O_RATE},
 	{"flow-rate", required_argument, NULL, O_FLOW_RATE},
 	{"seconds", required_argument, NULL, O_SECONDS},
+	{"lead", required_argument, NULL, O_LEAD},
 	{"tick", required_argument, NULL, O_TICK},
 	{"search", no_argument, NULL, O_SEARCH},
 	{"loss", required_argument, NULL, O_LOSS},
@@ -205,6 +208,9 @@ static bool parse_count(int o, const char *text, struct load_config *c, double *
 	case O_PER_ADDRESS:
 		c->wires[UP].per_address = c->wires[DOWN].per_address = (uint32_t)v;
 		return v >= 1;
+	case O_LEAD:
+		c->n_lead = (uint32_t)v;
+		return true;
 	case O_TICK:
 		c->tick_us = (unsigned)v;
 		return true;
@@ -375,6 +381,8 @@ static int run(struct load *l)
 		rc = aim_peers(l);
 	if (rc != 0)
 		return rc;
+	if (c->is_search || c->seconds > 0)
+		traffic_lead(l);
 	if (c->is_search)
 		traffic_search(l);
 	else if (c->seconds > 0)

@@ -178,6 +178,104 @@ static void gate_does_not_learn_while_datagrams_wait(void **state)
 	assert_in_range(turns * 5, 3000, 4000);
 }
 
+/* ---- a lane that rests ---- */
+
+/* The worker's sockets are empty, SILENT_MS after the program has passed something. */
+static bool rest(struct fixture *f, uint64_t silent_ms)
+{
+	f->lane.passed_ns = (f->now_ms - silent_ms) * 1000000;
+	return kernel_gate_rest(&f->gate, &f->lane, f->now_ms);
+}
+
+static void lane_without_packets_opens(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	f.now_ms += 20;
+	(void)kernel_gate_rest(&f.gate, &f.lane, f.now_ms);
+
+	assert_true(packet_comes(&f));
+}
+
+/* What is on its way when the lane begins has not been counted. */
+static void lane_that_has_just_begun_does_not_rest(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 1);
+	f.now_ms += 5;
+	(void)kernel_gate_rest(&f.gate, &f.lane, f.now_ms);
+	assert_false(packet_comes(&f));
+
+	(void)turn(&f, 2);
+	f.now_ms += 20;
+	(void)rest(&f, 20);
+	assert_true(packet_comes(&f));
+}
+
+static void lane_rests_when_nothing_was_passed_for_a_while(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	f.now_ms += 100;
+	assert_false(packet_comes(&f));
+	(void)rest(&f, 1);
+	assert_int_equal(f.lane.done, UINT64_MAX);
+	(void)turn(&f, 1);
+	(void)rest(&f, 10);
+
+	assert_true(packet_comes(&f));
+}
+
+/* It is seen, but not sent yet. */
+static void lane_does_not_rest_while_something_waits_to_be_sent(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 1);
+	f.now_ms += 20;
+	f.gate.seen = 1;
+	(void)rest(&f, 20);
+
+	assert_false(packet_comes(&f));
+}
+
+static void loss_is_known_when_the_lane_rests(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	learn(&f);
+	f.lane.passed += 7;
+	assert_false(rest(&f, 9));
+	assert_true(rest(&f, 10));
+	assert_true(packet_comes(&f));
+	assert_false(rest(&f, 10));
+}
+
+/* Send indications may be before it. */
+static void first_channel_data_always_comes_up(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	f.lane.flags = KERNEL_UP;
+	f.now_ms += 20;
+	(void)rest(&f, 20);
+	assert_false(packet_comes(&f));
+
+	(void)turn(&f, 1);
+	assert_true(packet_comes(&f));
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -188,6 +286,12 @@ int main(void)
 		cmocka_unit_test(gate_opens_again_after_a_loss),
 		cmocka_unit_test(gate_shuts_when_what_was_not_counted_comes),
 		cmocka_unit_test(nothing_overtakes),
+		cmocka_unit_test(lane_without_packets_opens),
+		cmocka_unit_test(lane_that_has_just_begun_does_not_rest),
+		cmocka_unit_test(lane_rests_when_nothing_was_passed_for_a_while),
+		cmocka_unit_test(lane_does_not_rest_while_something_waits_to_be_sent),
+		cmocka_unit_test(loss_is_known_when_the_lane_rests),
+		cmocka_unit_test(first_channel_data_always_comes_up),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

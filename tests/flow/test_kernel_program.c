@@ -451,8 +451,8 @@ static void ipv4_that_is_not_plain_is_passed(void **state)
 	static const struct {
 		size_t at;
 		uint8_t value;
-	} odd[] = {{14, 0x46}, {14, 0x55}, {14 + 6, 0x20}, {14 + 7, 1}, {14 + 8, 0}, {14 + 9, 6},
-		{14 + 3, 20}, {12, 0x81}, {0, 0xff}};
+	} odd[] = {{14, 0x46}, {14, 0x55}, {14 + 7, 1}, {14 + 8, 0}, {14 + 9, 6}, {14 + 3, 20},
+		{12, 0x81}, {0, 0xff}};
 	begin_v4(state);
 
 	for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
@@ -481,6 +481,49 @@ static void ipv6_that_is_not_plain_is_passed(void **state)
 	assert_passed(f, FLOW_DOWN, false);
 	(void)make(f, FLOW_DOWN, 16, ABSENT); /* RFC 8200 §8.1 */
 	assert_passed(f, FLOW_DOWN, false);
+}
+
+/* Of a datagram in fragments user space gets one datagram, so one of them is counted. */
+static void first_fragment_of_ipv4_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	begin_v4(state);
+
+	(void)make(f, FLOW_UP, 16, RIGHT);
+	be16_put(f->in + 14 + 6, 0x2000);
+	be16_put(f->in + 14 + 20 + 4, 2000); /* what UDP says of the whole */
+	be16_put(f->in + 14 + 10, 0);
+	be16_put(f->in + 14 + 10, (uint16_t)~fold(sum(0, f->in + 14, 20)));
+	assert_passed(f, FLOW_UP, true);
+	lane_of(f, FLOW_UP)->shut_ns = 0;
+	be16_put(f->in + 14 + 6, 0x2010);
+	be16_put(f->in + 14 + 10, 0);
+	be16_put(f->in + 14 + 10, (uint16_t)~fold(sum(0, f->in + 14, 20)));
+	assert_passed(f, FLOW_UP, false);
+}
+
+static void first_fragment_of_ipv6_is_counted(void **state)
+{
+	struct fixture *f = *state;
+	begin(state, "[2001:db8::1]:40000", "[2001:db8::9]:3478", "[2001:db8:1::9]:50000",
+		"[2001:db8:1::7]:5000");
+	uint8_t *fragment = f->in + 14 + 40;
+
+	(void)make(f, FLOW_UP, 16, RIGHT);
+	memmove(fragment + 8, fragment, f->in_len - 14 - 40);
+	f->in_len += 8;
+	be16_put(f->in + 14 + 4, (uint16_t)(f->in_len - 14 - 40));
+	f->in[14 + 6] = 44;
+	memset(fragment, 0, 8);
+	fragment[0] = 17;
+	fragment[3] = 1; /* more come */
+	assert_passed(f, FLOW_UP, true);
+	lane_of(f, FLOW_UP)->shut_ns = 0;
+	fragment[3] = 9;
+	assert_passed(f, FLOW_UP, false);
+	fragment[3] = 1;
+	fragment[0] = 6;
+	assert_passed(f, FLOW_UP, false);
 }
 
 static void what_grows_over_the_mtu_is_passed(void **state)
@@ -794,6 +837,8 @@ int main(void)
 		cmocka_unit_test(channel_length_that_is_not_the_datagram_s_is_passed),
 		cmocka_unit_test(ipv4_that_is_not_plain_is_passed),
 		cmocka_unit_test(ipv6_that_is_not_plain_is_passed),
+		cmocka_unit_test(first_fragment_of_ipv4_is_counted),
+		cmocka_unit_test(first_fragment_of_ipv6_is_counted),
 		cmocka_unit_test(what_grows_over_the_mtu_is_passed),
 		cmocka_unit_test(without_a_path_it_is_passed),
 		cmocka_unit_test(shut_gate_passes_and_counts),

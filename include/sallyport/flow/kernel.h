@@ -24,6 +24,8 @@ enum flow_kernel_counter {
 	FLOW_KERNEL_C_LEFT_LIMITED, /* ... no room for its limits */
 	FLOW_KERNEL_C_LEFT_OTHER,   /* ... no path entry, no memory in the kernel */
 	FLOW_KERNEL_C_RELEARNT,     /* gates that were opened after a loss */
+	FLOW_KERNEL_C_DELAYED,
+	FLOW_KERNEL_C_HURRIED, /* of them */
 	FLOW_KERNEL_C_COUNT
 };
 extern const struct metrics_group flow_kernel_counters;

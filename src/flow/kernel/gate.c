@@ -11,6 +11,8 @@
 /* Looks count when nothing waits in our sockets. A worker that is behind for so long has no such
  * moments, and then all count: it needs the relief more than it needs the order of one packet. */
 #define PATIENCE_MS 3000
+/* What a program has passed up is in a socket long before that. */
+#define QUIET_MS 10
 
 static void look_afresh(struct kernel_gate *g, uint64_t now_ms)
 {
@@ -60,6 +62,14 @@ static bool learn(struct kernel_gate *g, int64_t now_over, uint64_t now_ms, bool
 	return is_relearnt;
 }
 
+/* The first ChannelData of a lane comes up in any case: before it in the same queue are the Send
+ * indications that the client sent before it had a channel. */
+static void publish(const struct kernel_gate *g, struct kernel_lane *lane)
+{
+	if (g->is_known && (g->sent > 0 || !(lane->flags & KERNEL_UP)))
+		__atomic_store_n(&lane->done, g->sent - (uint64_t)g->offset, __ATOMIC_RELEASE);
+}
+
 bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms, bool is_dry)
 {
 	int64_t now_over = over(g, lane);
@@ -72,7 +82,21 @@ bool kernel_gate_look(struct kernel_gate *g, struct kernel_lane *lane, uint64_t 
 		look_afresh(g, now_ms);
 	else
 		is_relearnt = learn(g, now_over, now_ms, is_dry);
-	if (g->is_known && g->sent > 0)
-		__atomic_store_n(&lane->done, g->sent - (uint64_t)g->offset, __ATOMIC_RELEASE);
+	publish(g, lane);
+	return is_relearnt;
+}
+
+bool kernel_gate_rest(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
+{
+	int64_t now_over = over(g, lane); /* before it is asked when the last one was passed */
+	uint64_t passed_ms = __atomic_load_n(&lane->passed_ns, __ATOMIC_RELAXED) / 1000000;
+
+	if (g->seen != g->sent || now_ms < passed_ms + QUIET_MS)
+		return false;
+	bool is_relearnt = g->is_known && now_over < g->offset;
+	g->offset = now_over;
+	g->is_known = true;
+	look_afresh(g, now_ms);
+	publish(g, lane);
 	return is_relearnt;
 }

@@ -7,6 +7,8 @@
  * limits.c    what its programs let pass of an allocation
  * offload.c   a flow becomes two lanes, and is a flow again
  * gate.c      when a lane may forward
+ * watch.c     what comes up of lanes, and what their gates learn of it
+ * delay.c     what came up right behind what a program has sent
  */
 #ifndef FLOW_KERNEL_PRIV_H
 #define FLOW_KERNEL_PRIV_H
@@ -17,6 +19,7 @@
 
 struct bpf_object;
 struct bpf_link;
+struct event;
 
 /* An interface that has one of our addresses. */
 struct kernel_port {
@@ -64,7 +67,8 @@ bool kernel_takes_redirects(uint32_t ifindex);
  * A lane's gate as its worker knows it. SEEN packets of the flow have come here. OFFSET of them had
  * not been counted by the program as passed up, because they were on their way when the lane began;
  * or, below zero, so many were lost. What SEEN exceeds the program's count by is never more than
- * the true offset, and equals it whenever nothing is under way: so the largest of many looks is it.
+ * the true offset, and equals it whenever nothing is under way: so the largest of many looks is it,
+ * and any that is taken while the lane rests.
  */
 struct kernel_gate {
 	uint64_t seen, sent; /* SENT: what was seen in turns that are over */
@@ -83,6 +87,15 @@ struct kernel_hold {
 	uint64_t freed_ms;
 };
 
+/* What came up of a lane and waits to be sent. Lives in its slot. */
+struct kernel_delay {
+	struct list link; /* in the worker's, by due_ms; empty: there is none */
+	struct kernel_flow *flow;
+	enum flow_direction direction;
+	uint64_t due_ms;
+	struct net_buf *first, **last; /* owned */
+};
+
 /* A slot. Lives in its worker's array. */
 struct kernel_flow {
 	struct flow_kernel_worker *worker; /* not owned */
@@ -90,11 +103,13 @@ struct kernel_flow {
 	struct list link;                  /* in the worker's list of free ones */
 	struct list warm_link; /* in that of those with packets in this turn or the last */
 	struct net_path_hold up_path, down_path;
+	struct list unsure_link; /* in that of those with a gate that has to learn */
+	struct kernel_delay delays[2];
 	struct kernel_gate gates[2];
 	struct kernel_key keys[2];
 	struct kernel_hold *hold;      /* NULL: the node's limit only */
 	bool is_in[2];                 /* is the key in the map? */
-	bool is_warm;                  /* in a list */
+	bool is_warm, is_unsure;       /* in a list */
 	uint64_t packets[2], bytes[2]; /* counted already */
 	uint64_t refused[2], refused_bytes[2];
 	uint64_t freed_ms;
@@ -119,15 +134,45 @@ struct flow_kernel_worker {
 	struct list due;        /* in the last one, so that they are sent */
 	struct loop_deferred publish;
 	int is_dry; /* of this turn's end: is nothing on its way to us? Below 0: not asked yet */
+	struct list unsure;
+	struct event *settle;
+	struct list delayed;
+	uint32_t n_delayed; /* datagrams */
+	struct event *release;
 	struct wheel_timer timer;
 	uint32_t cursor;
 };
+
+static inline uint64_t kernel_now_ms(const struct flow_kernel_worker *w)
+{
+	return loop_clock(w->loop)->mono_ms;
+}
 
 static inline struct kernel_lane *kernel_lane_of(
 	const struct flow_kernel_worker *w, const struct kernel_flow *f, enum flow_direction d)
 {
 	return &w->kernel->lanes[(w->first + (uint32_t)(f - w->all)) * 2 + d];
 }
+
+/* watch.c */
+int kernel_watch_start(struct flow_kernel_worker *w);
+void kernel_watch_stop(struct flow_kernel_worker *w);
+/* A datagram of the lane came up, and has been sent or dropped. */
+void kernel_watch_handled(
+	struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d);
+/* A lane's gate has begun. */
+void kernel_watch_begin(struct flow_kernel_worker *w, struct kernel_flow *f);
+void kernel_watch_end(struct flow_kernel_worker *w, struct kernel_flow *f);
+
+/* delay.c */
+int kernel_delay_start(struct flow_kernel_worker *w);
+void kernel_delay_stop(struct flow_kernel_worker *w);
+/* True: B is taken, and sent later. */
+bool kernel_delay_take(struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d,
+	struct net_buf *b);
+bool kernel_delay_has(const struct kernel_flow *f);
+/* What waits is sent now. */
+void kernel_delay_end(struct flow_kernel_worker *w, struct kernel_flow *f);
 
 /* lane.c */
 /* All but the path, the account and the gate. */
@@ -155,5 +200,11 @@ bool kernel_gate_is_sure(const struct kernel_gate *g, const struct kernel_lane *
  * sockets. True: after a loss it may again. */
 bool kernel_gate_look(
 	struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms, bool is_dry);
+/*
+ * Nothing waits in the worker's sockets. When the program has passed nothing up for a while either,
+ * all that ever will come of what it has passed, and of what was on its way when it began, is here:
+ * the offset is known. True: another one than it was.
+ */
+bool kernel_gate_rest(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms);
 
 #endif

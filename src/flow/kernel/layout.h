@@ -117,6 +117,7 @@ enum kernel_pass {
 	KERNEL_PASS_LENGTH, /* of ChannelData and of its datagram disagree, or it is padded */
 	KERNEL_PASS_CHECKSUM,
 	KERNEL_PASS_HEADROOM, /* the driver cannot move the packet's head */
+	KERNEL_PASS_FRAGMENT, /* the first of a datagram, which comes up as one */
 	KERNEL_PASS_COUNT
 };
 

@@ -28,13 +28,12 @@ static const struct metrics_row rows[FLOW_KERNEL_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[FLOW_KERNEL_C_RELEARNT] = {"sallyport_kernel_relearnt_total", NULL, METRICS_COUNTER,
 		"Channels that went on in the kernel after datagrams were lost on their way up."},
+	[FLOW_KERNEL_C_DELAYED] = {"sallyport_kernel_delayed_total", NULL, METRICS_COUNTER,
+		"Datagrams that user space kept for a moment so as not to overtake the kernel."},
+	[FLOW_KERNEL_C_HURRIED] = {"sallyport_kernel_hurried_total", NULL, METRICS_COUNTER,
+		"Those of them that were sent early, because too many waited."},
 };
 const struct metrics_group flow_kernel_counters = {rows, FLOW_KERNEL_C_COUNT};
-
-static uint64_t now_ms(const struct flow_kernel_worker *w)
-{
-	return loop_clock(w->loop)->mono_ms;
-}
 
 /* ---- counting ---- */
 
@@ -92,7 +91,7 @@ static void tick(struct wheel_timer *t, void *arg)
 		if (f->flow)
 			tend_flow(w, f);
 	}
-	wheel_set(loop_wheel(w->loop), &w->timer, now_ms(w) + TICK_MS);
+	wheel_set(loop_wheel(w->loop), &w->timer, kernel_now_ms(w) + TICK_MS);
 }
 
 /* ---- paths ---- */
@@ -110,7 +109,7 @@ static void write_path(struct flow_kernel_worker *w, const struct net_path *p)
 	__atomic_store_n(&to->mtu, 0, __ATOMIC_SEQ_CST);
 	memcpy(to->header, p->header, sizeof(to->header));
 	to->ifindex = p->ifindex;
-	to->since_ns = now_ms(w) * 1000000;
+	to->since_ns = kernel_now_ms(w) * 1000000;
 	__atomic_store_n(&to->mtu, mtu, __ATOMIC_RELEASE);
 }
 
@@ -159,8 +158,8 @@ static void fill_lanes(struct flow_kernel_worker *w, struct kernel_flow *f)
 	kernel_lane_fill(down, &f->keys[FLOW_DOWN], flow, FLOW_DOWN);
 	up->path = w->first_path + f->up_path.path->index;
 	down->path = w->first_path + f->down_path.path->index;
-	kernel_gate_begin(&f->gates[FLOW_UP], up, now_ms(w));
-	kernel_gate_begin(&f->gates[FLOW_DOWN], down, now_ms(w));
+	kernel_gate_begin(&f->gates[FLOW_UP], up, kernel_now_ms(w));
+	kernel_gate_begin(&f->gates[FLOW_DOWN], down, kernel_now_ms(w));
 }
 
 static int open_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d)
@@ -185,7 +184,7 @@ static struct kernel_flow *slot_take(struct flow_kernel_worker *w)
 {
 	if (!list_is_empty(&w->free)) {
 		struct kernel_flow *f = CONTAINER_OF(w->free.next, struct kernel_flow, link);
-		if (now_ms(w) - f->freed_ms >= KERNEL_REST_MS) {
+		if (kernel_now_ms(w) - f->freed_ms >= KERNEL_REST_MS) {
 			list_remove(&f->link);
 			count_rest(w, f);
 			return f;
@@ -197,7 +196,7 @@ static struct kernel_flow *slot_take(struct flow_kernel_worker *w)
 static void slot_put(struct flow_kernel_worker *w, struct kernel_flow *f)
 {
 	f->flow = NULL;
-	f->freed_ms = now_ms(w);
+	f->freed_ms = kernel_now_ms(w);
 	list_append(&w->free, &f->link);
 }
 
@@ -243,8 +242,9 @@ static void follow_permission(struct flow_kernel_worker *w, struct kernel_flow *
 		close_lane(w, f, FLOW_DOWN);
 		return;
 	}
-	kernel_gate_begin(&f->gates[FLOW_DOWN], kernel_lane_of(w, f, FLOW_DOWN), now_ms(w));
+	kernel_gate_begin(&f->gates[FLOW_DOWN], kernel_lane_of(w, f, FLOW_DOWN), kernel_now_ms(w));
 	(void)open_lane(w, f, FLOW_DOWN); /* without it user space forwards this direction */
+	kernel_watch_begin(w, f);
 }
 
 static void offer(void *arg, struct flow *flow)
@@ -273,6 +273,7 @@ static void offer(void *arg, struct flow *flow)
 		return;
 	}
 	flow->offload = f;
+	kernel_watch_begin(w, f);
 	metrics_add(w->cells, FLOW_KERNEL_C_FLOWS, 1);
 	follow_permission(w, f);
 }
@@ -287,9 +288,8 @@ static void withdraw(void *arg, struct flow *flow)
 	count_lane(w, f, FLOW_UP, flow->account);
 	count_lane(w, f, FLOW_DOWN, flow->account);
 	kernel_limits_leave(w, f);
-	if (f->is_warm)
-		list_remove(&f->warm_link);
-	f->is_warm = false;
+	kernel_delay_end(w, f);
+	kernel_watch_end(w, f);
 	net_path_release(w->paths, &f->up_path);
 	net_path_release(w->paths, &f->down_path);
 	slot_put(w, f);
@@ -299,69 +299,26 @@ static void withdraw(void *arg, struct flow *flow)
 
 static void handled(void *arg, struct flow *flow, enum flow_direction d)
 {
-	struct flow_kernel_worker *w = arg;
-	struct kernel_flow *f = flow->offload;
-
-	f->gates[d].seen++;
-	if (f->is_warm)
-		return;
-	f->is_warm = true;
-	list_append(&w->warm, &f->warm_link);
-	loop_deferred_run(w->loop, &w->publish);
+	kernel_watch_handled(arg, flow->offload, d);
 }
 
-static bool is_dry(struct flow_kernel_worker *w)
+static bool delay(void *arg, struct flow *flow, enum flow_direction d, struct net_buf *b)
 {
-	if (w->is_dry < 0)
-		w->is_dry = net_is_dry(w->net);
-	return w->is_dry > 0;
+	return kernel_delay_take(arg, flow->offload, d, b);
 }
 
-static void look(struct flow_kernel_worker *w, struct kernel_flow *f)
-{
-	for (enum flow_direction d = FLOW_UP; d <= FLOW_DOWN; d++) {
-		struct kernel_gate *g = &f->gates[d];
-		struct kernel_lane *lane = kernel_lane_of(w, f, d);
-		bool is_sure = kernel_gate_is_sure(g, lane);
-		if (kernel_gate_look(g, lane, now_ms(w), !is_sure && is_dry(w)))
-			metrics_add(w->cells, FLOW_KERNEL_C_RELEARNT, 1);
-	}
-}
-
-/*
- * At the end of each turn. What came in this one may be sent after us, by whoever was asked later;
- * so it counts as sent at the end of the next, which follows at once.
- */
-static void publish(void *arg)
-{
-	struct flow_kernel_worker *w = arg;
-
-	w->is_dry = -1;
-	while (!list_is_empty(&w->due)) {
-		struct kernel_flow *f = CONTAINER_OF(w->due.next, struct kernel_flow, warm_link);
-		list_remove(&f->warm_link);
-		f->is_warm = false;
-		look(w, f);
-		if (f->gates[FLOW_UP].seen != f->gates[FLOW_UP].sent ||
-			f->gates[FLOW_DOWN].seen != f->gates[FLOW_DOWN].sent) {
-			f->is_warm = true;
-			list_append(&w->warm, &f->warm_link);
-		}
-	}
-	while (!list_is_empty(&w->warm)) {
-		struct kernel_flow *f = CONTAINER_OF(w->warm.next, struct kernel_flow, warm_link);
-		list_remove(&f->warm_link);
-		list_append(&w->due, &f->warm_link);
-		f->gates[FLOW_UP].sent = f->gates[FLOW_UP].seen;
-		f->gates[FLOW_DOWN].sent = f->gates[FLOW_DOWN].seen;
-	}
-	if (!list_is_empty(&w->due))
-		loop_deferred_run(w->loop, &w->publish);
-}
-
-static const struct flow_offload_ops ops = {offer, withdraw, handled};
+static const struct flow_offload_ops ops = {offer, withdraw, handled, delay};
 
 /* ---- life ---- */
+
+static void destroy(struct flow_kernel_worker *w)
+{
+	kernel_delay_stop(w);
+	kernel_watch_stop(w);
+	free(w->holds);
+	free(w->all);
+	free(w);
+}
 
 int flow_kernel_worker_create(
 	const struct flow_kernel_worker_config *c, struct flow_kernel_worker **out)
@@ -382,20 +339,15 @@ int flow_kernel_worker_create(
 	assert(c->worker < c->kernel->n_workers);
 	list_init(&w->free);
 	list_init(&w->free_holds);
-	list_init(&w->warm);
-	list_init(&w->due);
-	loop_deferred_init(&w->publish, publish, w);
 	wheel_timer_init(&w->timer, tick);
 	w->all = calloc(w->n_all, sizeof(*w->all)); /* touched as they are used */
 	w->holds = calloc(w->n_all, sizeof(*w->holds));
-	if (!w->all || !w->holds) {
-		free(w->holds);
-		free(w->all);
-		free(w);
+	if (!w->all || !w->holds || kernel_watch_start(w) != 0 || kernel_delay_start(w) != 0) {
+		destroy(w);
 		return -ENOMEM;
 	}
 	flow_table_offload_set(w->flows, &ops, w);
-	wheel_set(loop_wheel(w->loop), &w->timer, now_ms(w) + TICK_MS);
+	wheel_set(loop_wheel(w->loop), &w->timer, kernel_now_ms(w) + TICK_MS);
 	*out = w;
 	return 0;
 }
@@ -411,8 +363,5 @@ void flow_kernel_worker_destroy(struct flow_kernel_worker *w)
 		kernel_limits_count(w, CONTAINER_OF(it, struct kernel_hold, link), &nobody);
 	flow_table_offload_set(w->flows, NULL, NULL);
 	wheel_cancel(loop_wheel(w->loop), &w->timer);
-	loop_deferred_cancel(&w->publish);
-	free(w->holds);
-	free(w->all);
-	free(w);
+	destroy(w);
 }

@@ -21,10 +21,11 @@
  * to see. */
 #define OPAQUE(x) __asm__ volatile("" : "+r"(x))
 
-#define CHANNEL_HEADER 4
-#define IPV4_FRAME     (ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr))
-#define IPV6_FRAME     (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct udphdr))
-#define TTL            64
+#define CHANNEL_HEADER  4
+#define FRAGMENT_HEADER 8 /* of IPv6 */
+#define IPV4_FRAME      (ETH_HLEN + sizeof(struct iphdr) + sizeof(struct udphdr))
+#define IPV6_FRAME      (ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct udphdr))
+#define TTL             64
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -140,6 +141,7 @@ struct packet {
 	__u16 channel_len; /* big endian */
 	__u8 tos;
 	bool is_ipv6;
+	bool is_fragment; /* the first one: it has the ports, so user space is told of it in time */
 };
 
 INLINE bool parse_udp(void *data, void *end, __u16 ip_payload, struct packet *p)
@@ -147,8 +149,9 @@ INLINE bool parse_udp(void *data, void *end, __u16 ip_payload, struct packet *p)
 	const struct udphdr *udp = data + p->udp;
 	const __u16 *channel = (const void *)(udp + 1);
 
-	if ((void *)(udp + 1) > end || ip_payload != bpf_ntohs(udp->len) ||
-		ip_payload < sizeof(*udp) || data + p->udp + ip_payload > end)
+	if ((void *)(udp + 1) > end || ip_payload < sizeof(*udp) ||
+		data + p->udp + ip_payload > end ||
+		(ip_payload != bpf_ntohs(udp->len) && !p->is_fragment))
 		return false;
 	p->key.sport = udp->source;
 	p->key.dport = udp->dest;
@@ -164,7 +167,21 @@ INLINE bool parse_udp(void *data, void *end, __u16 ip_payload, struct packet *p)
 	return true;
 }
 
-/* False: nothing for us. What the kernel would drop or would have to put together goes to it. */
+/* What stands behind the fragment header of a first fragment. */
+INLINE bool parse_fragment(void *data, void *end, __u16 ip_payload, struct packet *p)
+{
+	const __u8 *f = data + p->udp;
+
+	if ((const void *)(f + FRAGMENT_HEADER) > end || f[0] != IPPROTO_UDP ||
+		(*(const __u16 *)(f + 2) & bpf_htons(0xfff8)) || ip_payload < FRAGMENT_HEADER)
+		return false;
+	p->udp += FRAGMENT_HEADER;
+	p->is_fragment = true;
+	return parse_udp(data, end, ip_payload - FRAGMENT_HEADER, p);
+}
+
+/* False: nothing for us. What the kernel would drop, or would have to put together and does not
+ * begin with this frame, goes to it. */
 INLINE bool parse(void *data, void *end, struct packet *p)
 {
 	const struct ethhdr *eth = data;
@@ -174,7 +191,7 @@ INLINE bool parse(void *data, void *end, struct packet *p)
 	if (eth->h_proto == bpf_htons(ETH_P_IP)) {
 		const struct iphdr *ip = (const void *)(eth + 1);
 		if ((void *)(ip + 1) > end || *(const __u8 *)ip != 0x45 ||
-			ip->protocol != IPPROTO_UDP || (ip->frag_off & bpf_htons(0x3fff)) ||
+			ip->protocol != IPPROTO_UDP || (ip->frag_off & bpf_htons(0x1fff)) ||
 			ip->ttl == 0 || fold(sum_ipv4_header(ip)) != 0xffff ||
 			bpf_ntohs(ip->tot_len) < sizeof(*ip))
 			return false;
@@ -182,20 +199,23 @@ INLINE bool parse(void *data, void *end, struct packet *p)
 		p->key.src[3] = ip->saddr;
 		p->key.dst[3] = ip->daddr;
 		p->tos = ip->tos;
+		p->is_fragment = ip->frag_off & bpf_htons(0x2000);
 		p->udp = ETH_HLEN + sizeof(*ip);
 		return parse_udp(data, end, bpf_ntohs(ip->tot_len) - sizeof(*ip), p);
 	}
 	if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
 		const struct ipv6hdr *ip = (const void *)(eth + 1);
-		if ((void *)(ip + 1) > end || ip->version != 6 || ip->nexthdr != IPPROTO_UDP ||
-			ip->hop_limit == 0)
+		if ((void *)(ip + 1) > end || ip->version != 6 || ip->hop_limit == 0)
 			return false;
 		__builtin_memcpy(p->key.src, &ip->saddr, 16);
 		__builtin_memcpy(p->key.dst, &ip->daddr, 16);
 		p->tos = (__u8)(bpf_ntohs(*(const __u16 *)ip) >> 4);
 		p->udp = ETH_HLEN + sizeof(*ip);
 		p->is_ipv6 = true;
-		if (!parse_udp(data, end, bpf_ntohs(ip->payload_len), p))
+		if (ip->nexthdr == IPPROTO_FRAGMENT)
+			return parse_fragment(data, end, bpf_ntohs(ip->payload_len), p);
+		if (ip->nexthdr != IPPROTO_UDP ||
+			!parse_udp(data, end, bpf_ntohs(ip->payload_len), p))
 			return false;
 		return p->check != 0; /* RFC 8200 §8.1 */
 	}
@@ -279,6 +299,8 @@ struct plan {
 INLINE enum kernel_pass plan_of(const struct packet *p, struct kernel_lane *lane,
 	const struct kernel_path *path, struct plan *out)
 {
+	if (p->is_fragment)
+		return KERNEL_PASS_FRAGMENT;
 	out->is_up = lane->flags & KERNEL_UP;
 	out->is_ipv6 = lane->flags & KERNEL_IPV6;
 	out->head_in = p->udp + sizeof(struct udphdr);
