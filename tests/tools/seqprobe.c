@@ -37,6 +37,8 @@ static const char USAGE[] =
 #define PAYLOAD   172 /* 20 ms of G.711 and an RTP header */
 #define LINGER_MS 1000
 #define TICKET    64
+#define PORTS     8  /* tried before a 437 is believed */
+#define BURST     64 /* packets it may be behind, see pace() */
 
 struct client {
 	struct turnclient now;
@@ -144,10 +146,26 @@ static void keep_ticket(struct client *c)
 	c->ticket_len = a.len;
 }
 
+/*
+ * A client that ended without deleting its allocation leaves it on its port, which the kernel may
+ * give to us: 437 then, and the next port will do.
+ */
+static void allocate(struct probe *p, struct client *c)
+{
+	for (unsigned tries = PORTS; tries > 0; tries--) {
+		open_client(p, &c->now, p->has_local ? &p->local : NULL, p->is_tcp);
+		int rc = turnclient_request(&c->now, STUN_ALLOCATE, add_allocate, p);
+		if (rc == 0 && c->now.msg.class == STUN_SUCCESS)
+			return;
+		if (rc != 0 || turnclient_code(&c->now) != 437 || tries == 1)
+			fail("allocate", rc, &c->now);
+		turnclient_close(&c->now);
+	}
+}
+
 static void start_client(struct probe *p, struct client *c)
 {
-	open_client(p, &c->now, p->has_local ? &p->local : NULL, p->is_tcp);
-	ask(&c->now, STUN_ALLOCATE, add_allocate, p, "allocate");
+	allocate(p, c);
 	if (p->is_mobile)
 		keep_ticket(c);
 	ask(&c->now, p->uses_send ? STUN_CREATE_PERMISSION : STUN_CHANNEL_BIND, add_peer, p,
@@ -285,12 +303,28 @@ static void look_after(struct probe *p, uint64_t start, uint64_t now)
 	}
 }
 
+/*
+ * How many packets are due NOW. After a pause, of the host or of a request that waited for its
+ * answer, what is over BURST is not made up for, since a burst would overflow somebody's socket:
+ * the schedule begins that much later.
+ */
+static uint64_t pace(const struct probe *p, uint64_t *start, uint64_t now)
+{
+	uint64_t due = (now - *start) * p->rate / 1000;
+
+	if (due > p->n_sent + BURST && p->n_sent < p->n_max) {
+		*start += (due - p->n_sent - BURST) * 1000 / p->rate;
+		due = p->n_sent + BURST;
+	}
+	return due;
+}
+
 static void run(struct probe *p)
 {
 	uint64_t start = now_ms(), now;
 
 	while ((now = now_ms()) < start + 1000ull * p->seconds) {
-		uint64_t due = (now - start) * p->rate / 1000;
+		uint64_t due = pace(p, &start, now);
 		for (unsigned i = 0; i < 32 && p->n_sent < due && p->n_sent < p->n_max; i++)
 			send_one(p);
 		listen_ms(p, p->n_sent < due ? 0 : 1);
