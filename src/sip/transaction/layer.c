@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All transactions of a thread: which one a message belongs to, and what client and server share.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "transaction_priv.h"
+
+const struct transaction_timers transaction_timers_default = {
+	.t1_ms = 500, .t2_ms = 4000, .t4_ms = 5000, .d_ms = 32000, .trying_ms = 100};
+
+struct transactions *transactions_create(const struct transactions_config *c)
+{
+	struct transactions *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->config = *c;
+	hash_table_init(&l->servers);
+	hash_table_init(&l->clients);
+	hash_table_init(&l->flows);
+	return l;
+}
+
+static void free_server(struct hash_node *n, void *arg)
+{
+	struct server_transaction *s = CONTAINER_OF(n, struct server_transaction, t.node);
+
+	(void)arg;
+	transaction_unlink(&s->t, &s->t.layer->servers);
+	server_free(s);
+}
+
+static void free_client(struct hash_node *n, void *arg)
+{
+	struct client_transaction *c = CONTAINER_OF(n, struct client_transaction, t.node);
+
+	(void)arg;
+	transaction_unlink(&c->t, &c->t.layer->clients);
+	client_free(c);
+}
+
+void transactions_destroy(struct transactions *l)
+{
+	if (!l)
+		return;
+	hash_table_each(&l->servers, free_server, NULL);
+	hash_table_each(&l->clients, free_client, NULL);
+	hash_table_fini(&l->servers);
+	hash_table_fini(&l->clients);
+	hash_table_fini(&l->flows);
+	free(l);
+}
+
+/* ---- bytes ---- */
+
+void kept_drop(struct transactions *l, struct kept *k)
+{
+	l->bytes -= k->len;
+	metrics_sub(l->config.cells, TRANSACTION_C_BYTES, k->len);
+	free(k->data);
+	*k = (struct kept){NULL, 0};
+}
+
+int kept_set(struct transactions *l, struct kept *k, struct sip_str data)
+{
+	char *copy = malloc(data.len ? data.len : 1);
+
+	if (!copy)
+		return -ENOMEM;
+	if (data.len)
+		memcpy(copy, data.at, data.len);
+	kept_drop(l, k);
+	*k = (struct kept){copy, data.len};
+	l->bytes += data.len;
+	metrics_add(l->config.cells, TRANSACTION_C_BYTES, data.len);
+	return 0;
+}
+
+/* ---- what both kinds do ---- */
+
+void transaction_init(
+	struct transaction *t, struct transactions *l, wheel_fn repeat, wheel_fn timeout)
+{
+	t->layer = l;
+	wheel_timer_init(&t->repeat, repeat);
+	wheel_timer_init(&t->timeout, timeout);
+}
+
+void transaction_unlink(struct transaction *t, struct hash_table *table)
+{
+	hash_table_remove(table, &t->node);
+	wheel_cancel(t->layer->config.wheel, &t->repeat);
+	wheel_cancel(t->layer->config.wheel, &t->timeout);
+}
+
+struct transaction *transaction_find(
+	const struct hash_table *table, const struct transaction_key *key)
+{
+	struct hash_node *n = hash_table_first(table, key->a);
+
+	for (; n; n = hash_table_next(n)) {
+		struct transaction *t = CONTAINER_OF(n, struct transaction, node);
+		if (t->key.b == key->b)
+			return t;
+	}
+	return NULL;
+}
+
+void transaction_repeat_start(struct transaction *t, unsigned interval_ms)
+{
+	if (t->hop.is_reliable)
+		return;
+	t->interval_ms = interval_ms;
+	wheel_set(t->layer->config.wheel, &t->repeat, now_ms(t->layer) + interval_ms);
+}
+
+void transaction_repeat_again(struct transaction *t, unsigned interval_ms)
+{
+	t->interval_ms = interval_ms;
+	wheel_set(t->layer->config.wheel, &t->repeat, t->repeat.at_ms + interval_ms);
+}
+
+void transaction_timeout_in(struct transaction *t, unsigned ms)
+{
+	wheel_set(t->layer->config.wheel, &t->timeout, now_ms(t->layer) + ms);
+}
+
+void transaction_absorb(struct transaction *t, enum transaction_state state, unsigned ms)
+{
+	t->state = state;
+	wheel_cancel(t->layer->config.wheel, &t->repeat);
+	transaction_timeout_in(t, t->hop.is_reliable ? 0 : ms);
+}
+
+int transaction_carry(
+	const struct transactions *l, struct transaction_hop *to, struct sip_str message)
+{
+	return l->config.carrier.send(l->config.carrier.arg, to, sip_str_bytes(message));
+}
+
+int transaction_send(struct transaction *t)
+{
+	return transaction_carry(t->layer, &t->hop, kept_str(&t->sent));
+}
+
+/* ---- what has come ---- */
+
+static struct server_transaction *find_server(
+	const struct transactions *l, const struct transaction_key *key)
+{
+	struct transaction *t = transaction_find(&l->servers, key);
+
+	return t ? CONTAINER_OF(t, struct server_transaction, t) : NULL;
+}
+
+static void receive_request(
+	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from)
+{
+	struct transaction_key key;
+	struct server_transaction *s;
+
+	key_of_request(l, m, &key);
+	s = find_server(l, &key);
+	if (m->method == SIP_ACK) {
+		if (s)
+			server_ack(s, m, from);
+		else
+			l->config.user.ack(l->config.user.arg, m, from);
+	} else if (m->method == SIP_CANCEL) {
+		if (s) {
+			server_cancel(s, m, from);
+		} else {
+			count(l, TRANSACTION_C_CANCEL_UNMATCHED);
+			answer(l, m, from, 481, &key);
+		}
+	} else if (s) {
+		server_repeated(s);
+	} else {
+		server_open(l, &key, m, from);
+	}
+}
+
+static void receive_response(struct transactions *l, const struct sip_msg *m)
+{
+	struct transaction_key key;
+	struct transaction *t = NULL;
+	struct sip_via via;
+
+	if (sip_via_top(m, &via) == 0) {
+		key_of_branch(l, via.branch, m->method_name, &key);
+		t = transaction_find(&l->clients, &key);
+	}
+	if (t)
+		client_receive(CONTAINER_OF(t, struct client_transaction, t), m);
+	else
+		count(l, TRANSACTION_C_DROPPED_RESPONSE);
+}
+
+void transactions_receive(
+	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from)
+{
+	struct transaction_key key;
+
+	if (m->refusal == SIP_FINE && m->is_request) {
+		receive_request(l, m, from);
+	} else if (m->refusal == SIP_FINE) {
+		receive_response(l, m);
+	} else if (sip_msg_is_answerable(m)) {
+		count(l, TRANSACTION_C_REFUSED_MALFORMED);
+		key_of_request(l, m, &key);
+		answer(l, m, from, sip_refusal_status(m->refusal), &key);
+	} else {
+		count(l, TRANSACTION_C_DROPPED_MALFORMED);
+	}
+}
