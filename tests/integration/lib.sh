@@ -543,6 +543,16 @@ field() {
 	grep -oE "(^| )$1=[^ ]*" | tail -n 1 | cut -d= -f2-
 }
 
+# overflows SPACE...: how many datagrams have found a socket full there. In clients and peers it is the
+# crowd on the host that loses them.
+overflows() {
+	local space
+	for space in "$@"; do
+		in_space "$space" cat /proc/net/snmp /proc/net/snmp6
+	done | awk '/^Udp:/ && !h { for (i = 1; i <= NF; i++) if ($i == "RcvbufErrors") c = i; h = 1; next }
+		/^Udp:/ { n += $c; h = 0 } /^Udp6RcvbufErrors/ { n += $2 } END { print n + 0 }'
+}
+
 # talk_open NAME SPACE ARGUMENTS...: a stunprobe that stays, driven by talk; talk_close ends it.
 talk_open() {
 	local name=$1 where=$2

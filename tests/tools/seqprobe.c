@@ -29,8 +29,10 @@ static const char USAGE[] =
 	"  -D MS        with a ticket: refresh on the same socket when nothing has come for so "
 	"long\n"
 	"prints: \"ready\" when all clients send, and at the end\n"
-	"  sent=N received=N lost=N doubled=N gap_ms=N moves=N recovered=N\n"
-	"  gap_ms is the longest time that no packet came, of any client\n";
+	"  sent=N received=N lost=N doubled=N gap_ms=N moves=N recovered=N cut=N\n"
+	"  gap_ms is the longest time that no packet came, of any client; cut, how many were under "
+	"way\n"
+	"  when -b closed a socket\n";
 
 #define MOVES_MAX 16
 #define CHANNEL   0x4000
@@ -47,6 +49,7 @@ struct client {
 	uint8_t ticket[TICKET];
 	size_t ticket_len;
 	uint64_t heard_ms;
+	uint32_t n_sent, n_came, n_cut;
 };
 
 struct probe {
@@ -197,6 +200,7 @@ static void send_one(struct probe *p)
 	}
 	(void)turnclient_send(&c->now, buf, len); /* not sent is lost, and is seen */
 	p->n_sent++;
+	c->n_sent++;
 }
 
 static void heard(struct probe *p, struct client *c, const uint8_t *payload, size_t len)
@@ -206,6 +210,7 @@ static void heard(struct probe *p, struct client *c, const uint8_t *payload, siz
 	if (len != PAYLOAD || be32_get(payload) >= p->n_sent)
 		return;
 	uint8_t *seen = &p->seen[be32_get(payload)];
+	c->n_came += *seen == 0;
 	if ((*seen)++ > 0)
 		p->n_doubled++;
 	else
@@ -264,8 +269,10 @@ static void move(struct probe *p, struct client *c, unsigned i)
 {
 	struct turnclient old = c->now;
 
-	if (p->breaks)
+	if (p->breaks) {
 		turnclient_close(&old);
+		c->n_cut = c->n_sent - c->n_came;
+	}
 	open_client(
 		p, &c->now, p->moves[i].has_address ? &p->moves[i].at : NULL, p->moves[i].is_tcp);
 	ask(&c->now, STUN_REFRESH, add_ticket, c, "move");
@@ -425,10 +432,14 @@ int main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	run(&p);
-	printf("sent=%u received=%llu lost=%llu doubled=%llu gap_ms=%llu moves=%u recovered=%u\n",
+	unsigned cut = 0;
+	for (unsigned i = 0; i < p.n_clients; i++)
+		cut += p.clients[i].n_cut;
+	printf("sent=%u received=%llu lost=%llu doubled=%llu gap_ms=%llu moves=%u recovered=%u "
+	       "cut=%u\n",
 		p.n_sent, (unsigned long long)p.n_received,
 		(unsigned long long)(p.n_sent - p.n_received), (unsigned long long)p.n_doubled,
-		(unsigned long long)p.gap_ms, p.n_moved, p.n_recovered);
+		(unsigned long long)p.gap_ms, p.n_moved, p.n_recovered, cut);
 	for (unsigned i = 0; i < p.n_clients; i++) {
 		/* Best effort: the next probe may get the same port. */
 		(void)turnclient_request(&p.clients[i].now, STUN_REFRESH, add_end, NULL);
