@@ -608,5 +608,7 @@ uclient_clean() {
 	sent=$(grep -oE 'tot_send_msgs=[0-9]+' "$1" | tail -n 1 | cut -d= -f2)
 	received=$(grep -oE 'tot_recv_msgs=[0-9]+' "$1" | tail -n 1 | cut -d= -f2)
 	[ "${sent:-0}" -gt 0 ] && [ "$sent" = "$received" ] &&
-		grep -q 'Total lost packets 0 (0.000000%), total send dropped 0 (0.000000%)' "$1"
+		grep -q 'Total lost packets 0 (0.000000%), total send dropped 0 (0.000000%)' "$1" && return
+	tail -n 12 "$1"
+	return 1
 }

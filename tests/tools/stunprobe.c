@@ -43,12 +43,16 @@ static const char USAGE[] =
 #define WORDS_MAX   16
 #define PAYLOAD_MAX 65000
 #define HEX_SHOWN   64
+#define PORTS_MAX   10
 
 struct probe {
 	struct turnclient c;
 	bool once;
 	unsigned failures; /* steps without an answer */
 	char *login[2];    /* owned copies behind c.username and c.password after a login step */
+	const struct addr *local; /* not owned; NULL: any */
+	bool has_allocated;
+	unsigned moves; /* to other ports */
 };
 
 /* One step, cut into words in place. */
@@ -291,6 +295,24 @@ static void add_attributes(struct stun_writer *w, void *arg)
 		stun_write_u32(w, (uint16_t)n, 0);
 }
 
+/* RFC 8656 §7.4: a port the server knows from a client before us is a 437; then we take another. */
+static bool take_other_port(struct probe *p)
+{
+	struct turnclient other;
+	int fd = p->c.fd;
+
+	p->has_allocated |= p->c.msg.class == STUN_SUCCESS;
+	if (p->c.is_stream || p->has_allocated || (p->local && p->local->port != 0) ||
+		turnclient_code(&p->c) != STUN_ALLOCATION_MISMATCH || p->moves == PORTS_MAX ||
+		turnclient_open(&other, &p->c.server, p->local, false) != 0)
+		return false;
+	p->moves++;
+	p->c.fd = other.fd;
+	other.fd = fd;
+	turnclient_close(&other);
+	return true;
+}
+
 static void run_request(struct probe *p, const struct step *s, unsigned method)
 {
 	bool sign = method != STUN_BINDING && !step_text(s, "unsigned");
@@ -298,12 +320,16 @@ static void run_request(struct probe *p, const struct step *s, unsigned method)
 
 	if (step_text(s, "tid"))
 		p->c.has_tid = from_hex(step_text(s, "tid"), p->c.tid, STUN_TID_LEN) > 0;
-	for (unsigned attempt = 0; attempt < 2; attempt++) {
+	for (int attempt = 0; attempt < 2; attempt++) {
 		p->c.n_stray = 0;
 		rc = turnclient_try(&p->c, method, add_attributes, (void *)(uintptr_t)s, sign);
 		if (rc != 0) {
 			print_failure(p, s->words[0], p->c.request_len, rc);
 			return;
+		}
+		if (method == STUN_ALLOCATE && take_other_port(p)) {
+			attempt = -1;
+			continue;
 		}
 		print_message(p, s->words[0], p->c.request_len, p->c.reply_len);
 		if (p->once || !sign || !p->c.username || !turnclient_learn(&p->c))
@@ -591,6 +617,7 @@ static int open_probe(struct probe *p, const struct options *o, const char *wher
 	if (rc != 0)
 		return rc;
 	p->once = o->once;
+	p->local = o->has_local ? &o->local : NULL;
 	p->c.username = o->user;
 	p->c.password = o->password ? o->password : "";
 	p->c.sha256 = o->sha256;
