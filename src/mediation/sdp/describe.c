@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Our descriptions, offers and answers alike. */
+#include <stdio.h>
+#include "describe.h"
+#include "profile.h"
+
+/* "8 0 101" */
+static void list_payloads(const struct sdp_said *said, char *out, size_t cap)
+{
+	size_t len = 0;
+	out[0] = '\0';
+	for (unsigned i = 0; i < said->n_formats && len < cap; i++)
+		len += (size_t)snprintf(
+			out + len, cap - len, " %u", (unsigned)said->formats[i].receive);
+}
+
+static void write_formats(
+	const struct sdp_session *s, struct sdp_writer *w, const struct sdp_said *said)
+{
+	for (unsigned i = 0; i < said->n_formats; i++) {
+		const struct sdp_codec *c = &s->config.abilities->codecs[said->formats[i].codec];
+		unsigned payload = said->formats[i].receive;
+		if (c->channels > 1)
+			sdp_write_line(w, 'a', "rtpmap:%u %s/%u/%u", payload, c->name,
+				(unsigned)c->clock_hz, (unsigned)c->channels);
+		else
+			sdp_write_line(
+				w, 'a', "rtpmap:%u %s/%u", payload, c->name, (unsigned)c->clock_hz);
+		if (c->fmtp)
+			sdp_write_line(w, 'a', "fmtp:%u %s", payload, c->fmtp);
+	}
+}
+
+/* An answer has the one line that was taken, under its tag; an offer all of ours. */
+static void write_keys(
+	const struct sdp_session *s, struct sdp_writer *w, const struct sdp_said *said)
+{
+	const struct sdp_abilities *abilities = s->config.abilities;
+	if (said->answer) {
+		enum sdp_suite suite = said->answer->suite;
+		sdp_write_crypto(w, said->answer->crypto_tag, suite, s->config.keys[suite]);
+		return;
+	}
+	for (unsigned i = 0; i < abilities->n_suites; i++) {
+		enum sdp_suite suite = abilities->suites[i];
+		sdp_write_crypto(w, i + 1, suite, s->config.keys[suite]);
+	}
+}
+
+static void write_live(const struct sdp_session *s, struct sdp_writer *w,
+	const struct sdp_slot *slot, const struct sdp_said *said)
+{
+	const struct sdp_session_config *c = &s->config;
+	char payloads[SDP_CODECS_MAX * 4 + 1];
+	list_payloads(said, payloads, sizeof(payloads));
+	sdp_write_line(
+		w, 'm', "%s %u %s%s", slot->kind, (unsigned)c->rtp.port, slot->proto, payloads);
+	write_formats(s, w, said);
+	if (sdp_profile_has_sdes(sdp_profile_parse(bytes_str(slot->proto))))
+		write_keys(s, w, said);
+	if (c->abilities->ptime_ms)
+		sdp_write_line(w, 'a', "ptime:%u", (unsigned)c->abilities->ptime_ms);
+	if (c->abilities->maxptime_ms)
+		sdp_write_line(w, 'a', "maxptime:%u", (unsigned)c->abilities->maxptime_ms);
+	if (said->has_rtcp_mux)
+		sdp_write_line(w, 'a', "rtcp-mux");
+	/* In an offer it says where to without rtcp-mux (RFC 5761 §5.1.1). */
+	if (!(said->has_rtcp_mux && said->answer) && c->rtcp_port != 0 &&
+		c->rtcp_port != c->rtp.port + 1u)
+		sdp_write_line(w, 'a', "rtcp:%u", (unsigned)c->rtcp_port);
+	sdp_write_line(w, 'a', "%s", sdp_direction_name(said->direction));
+}
+
+static void write_all(const struct sdp_session *s, struct sdp_writer *w,
+	const struct sdp_slot *slots, unsigned n_slots, const struct sdp_said *said)
+{
+	sdp_write_line(w, 's', "-");
+	sdp_write_connection(w, &s->config.rtp);
+	sdp_write_line(w, 't', "0 0");
+	for (unsigned i = 0; i < n_slots; i++) {
+		if (slots[i].is_live)
+			write_live(s, w, &slots[i], said);
+		else
+			sdp_write_line(w, 'm', "%s 0 %s %s", slots[i].kind, slots[i].proto,
+				slots[i].format);
+	}
+}
+
+/* Not for keeping anything secret: only the session's own descriptions are compared. */
+static uint64_t digest_of(const char *text, size_t len)
+{
+	static const struct hash_key key = {0x5d1f, 0x3264};
+	uint64_t digest = hash_bytes(&key, text, len);
+	return digest ? digest : 1;
+}
+
+enum sdp_refusal sdp_describe(struct sdp_session *s, struct sdp_writer *w,
+	const struct sdp_slot *slots, unsigned n_slots, const struct sdp_said *said)
+{
+	struct sdp_writer start = *w;
+	uint64_t version = s->version;
+	for (;;) {
+		*w = start;
+		sdp_write_line(w, 'v', "0");
+		sdp_write_origin(w, s->config.id, version, &s->config.rtp);
+		size_t body = w->len;
+		write_all(s, w, slots, n_slots, said);
+		if (w->has_failed)
+			return SDP_NO_ROOM;
+		uint64_t digest = digest_of(w->buf + body, w->len - body);
+		if (s->written == 0 || digest == s->written || version != s->version) {
+			s->written = digest;
+			s->version = version;
+			return SDP_OK;
+		}
+		version++;
+	}
+}
