@@ -12,35 +12,26 @@ void gather_add(struct gather *g, size_t n)
 	g->n_turn += n;
 }
 
-/*
- * A window in which nothing is held back shows how many packets a turn finds by itself; what it
- * shows is good for the next GATHER_WINDOWS. After a silence the window has been long, so that its
- * rate is low.
- */
-static void end_window(struct gather *g, uint64_t passed_ms)
+/* After a silence the window has been long, so that its rate is low. */
+static uint32_t pause_at(size_t packets_ms)
 {
-	if (g->n_window < GATHER_RATE_MS * passed_ms) {
-		g->is_on = false;
-		g->n_left = 0;
-	} else if (g->n_left == 0) {
-		g->is_on = g->n_window < (size_t)GATHER_ENOUGH * g->n_turns;
-		g->n_left = GATHER_WINDOWS;
-	} else if (--g->n_left == 0) {
-		g->is_on = false;
-	}
-	g->n_window = g->n_turns = 0;
+	if (packets_ms < GATHER_RATE_MS)
+		return 0;
+	size_t ns = (size_t)GATHER_AIM * 1000000 / packets_ms;
+
+	return ns < GATHER_MAX_NS ? (uint32_t)ns : GATHER_MAX_NS;
 }
 
-bool gather_wants_pause(struct gather *g, uint64_t now_ms)
+uint32_t gather_pause(struct gather *g, uint64_t now_ms)
 {
 	size_t n = g->n_turn;
 
 	g->n_turn = 0;
 	g->n_window += n;
-	g->n_turns += n > 0;
 	if (now_ms != g->begun_ms) {
-		end_window(g, now_ms - g->begun_ms);
+		g->pause_ns = pause_at(g->n_window / (now_ms - g->begun_ms));
+		g->n_window = 0;
 		g->begun_ms = now_ms;
 	}
-	return g->is_on && n < GATHER_PLENTY;
+	return n < GATHER_PLENTY ? g->pause_ns : 0;
 }

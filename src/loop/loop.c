@@ -134,9 +134,9 @@ static void end_turn(struct loop *l)
 /* For what was put off until the next turn nobody waits. */
 static void let_gather(struct loop *l)
 {
-	static const struct timespec pause = {.tv_nsec = GATHER_NS};
+	struct timespec pause = {.tv_nsec = gather_pause(&l->gather, l->clock.mono_ms)};
 
-	if (gather_wants_pause(&l->gather, l->clock.mono_ms) && list_is_empty(&l->deferred))
+	if (pause.tv_nsec > 0 && list_is_empty(&l->deferred))
 		(void)nanosleep(&pause, NULL); /* a signal ends it early, which is as good */
 }
 

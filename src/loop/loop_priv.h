@@ -20,21 +20,17 @@ struct mailbox {
 
 /* Packets a millisecond from which on they are let gather. */
 #define GATHER_RATE_MS 32
+/* Until about so many are there, but not longer than this. The kernel adds its timer slack (50 us
+ * unless told otherwise, prctl(2)). */
+#define GATHER_AIM    24
+#define GATHER_MAX_NS 300000
 /* A turn with so many had no need of it. */
 #define GATHER_PLENTY 64
-/* How long. The kernel adds its timer slack (50 us unless told otherwise, prctl(2)). */
-#define GATHER_NS 50000
-
-/* Packets in an ordinary turn from which on a pause would bring nothing. */
-#define GATHER_ENOUGH 4
-/* So many windows, of a millisecond, until that is looked at again. */
-#define GATHER_WINDOWS 15
 
 struct gather {
-	uint64_t begun_ms;                /* of the window */
-	size_t n_window, n_turns, n_turn; /* packets of it; turns that had some; of this one */
-	unsigned n_left;                  /* windows that IS_ON is good for; 0: it is off */
-	bool is_on;
+	uint64_t begun_ms;       /* of the window, a millisecond */
+	size_t n_window, n_turn; /* packets of it, and of this turn */
+	uint32_t pause_ns;       /* by the rate of the last window */
 };
 
 struct loop {
@@ -53,8 +49,8 @@ struct loop {
 };
 
 void gather_add(struct gather *g, size_t n);
-/* At the end of each turn: is the loop to wait for GATHER_NS before it polls? */
-bool gather_wants_pause(struct gather *g, uint64_t now_ms);
+/* At the end of each turn: how long the loop is to wait before it polls. */
+uint32_t gather_pause(struct gather *g, uint64_t now_ms);
 
 int mailbox_init(struct mailbox *m, size_t max);
 void mailbox_fini(struct mailbox *m);
