@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "net_priv.h"
+#include "rx.h"
 
 static const struct metrics_row rows[NET_C_COUNT] = {
 	[NET_C_RX_PACKETS] = {"sallyport_net_packets_total", "direction=\"in\"", METRICS_COUNTER,

@@ -24,7 +24,7 @@ struct event;
 struct net_acceptor;
 struct net_conn;
 struct net_steer;
-struct net_rx; /* prepared receive batch: headers, vectors, control space */
+struct net_rx;
 struct net_tx; /* scratch for one sendmmsg */
 
 struct net_udp {
@@ -69,8 +69,6 @@ struct net {
 };
 
 void net_descriptors_init(struct net *n);
-struct net_rx *net_rx_create(void);
-void net_rx_destroy(struct net_rx *rx);
 struct net_tx *net_tx_create(void);
 void net_tx_destroy(struct net_tx *tx);
 

@@ -219,13 +219,12 @@ int net_steer_create(const struct net_steer_config *c, struct net_steer **out)
 	s->paths = c->paths;
 	s->handler = c->handler;
 	s->owner = (uint16_t)STEER_OWNER(c->steering->generation, c->worker);
-	s->rx = net_steer_rx_create();
 	s->tx = net_steer_tx_create(s);
 	/* Half a megabyte an address, of which only what is used is touched. */
 	void *ports = mmap(NULL, ports_size(s), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	s->ports = ports != MAP_FAILED ? ports : NULL;
-	if (!s->rx || !s->tx || !s->ports || watch_all(s) != 0) {
+	if (!s->tx || !s->ports || watch_all(s) != 0) {
 		net_steer_destroy(s);
 		return -ENOMEM;
 	}
@@ -248,7 +247,6 @@ void net_steer_destroy(struct net_steer *s)
 	}
 	if (s->ports)
 		munmap(s->ports, ports_size(s));
-	net_steer_rx_destroy(s->rx);
 	net_steer_tx_destroy(s->tx);
 	free(s);
 }

@@ -12,7 +12,6 @@
 #include "map.h"
 
 struct event;
-struct net_steer_rx;
 struct net_steer_tx;
 
 /* By family: the kernel keeps IPv4 and IPv6 apart. */
@@ -82,8 +81,10 @@ struct net_steer {
 	uint16_t owner;            /* what the map says of our ports */
 	struct steer_ports *ports; /* of each address; touched where ports are */
 	struct event *events[2 * STEER_FAMILIES];
-	struct net_steer_rx *rx;
 	struct net_steer_tx *tx;
+	/* What did not fit, as the kernel has told it and is counted already; and when. */
+	uint32_t overflows[STEER_FAMILIES];
+	uint64_t asked_ms[STEER_FAMILIES];
 };
 
 /* Where the port of ours at LOCAL stands, NULL in it: nobody has it. NULL: none of our addresses.
@@ -97,8 +98,6 @@ struct steer_port *net_steer_find(const struct net_steer *s, const struct addr *
 bool net_steer_is_reserved(const char *list, unsigned port);
 
 /* rx.c */
-struct net_steer_rx *net_steer_rx_create(void);
-void net_steer_rx_destroy(struct net_steer_rx *rx);
 /* One batch of FAMILY to the handler; how many datagrams it had. */
 unsigned net_steer_receive(struct net_steer *s, unsigned family);
 
