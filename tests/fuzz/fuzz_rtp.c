@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Anything as an RTP packet and as a compound RTCP packet: read in every way, written again and
- * compared; and as what arrives at a session of each suite, which must refuse it.
+ * compared; as what arrives at a session of each suite, which must refuse it; and as a row of
+ * packets through re-origination, each behind two bytes for the time that passes and its length.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sallyport/mediation/rtp.h>
+#include <sallyport/mediation/rtp/origin.h>
+#include <sallyport/mediation/rtp/report.h>
 #include <sallyport/mediation/rtp/srtp.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -112,12 +115,47 @@ static void run_session(enum srtp_suite suite, const uint8_t *data, size_t size)
 	free(copy);
 }
 
+static void sent(void *arg, const struct rtp_packet *p)
+{
+	must(p->ssrc == 1 && p->payload_type < 128);
+	touch(p->payload);
+}
+
+static void run_origin(const uint8_t *data, size_t size, uint8_t packet_ms)
+{
+	static const struct rtp_formats from = {
+		4, {{8, RTP_PCMA}, {0, RTP_PCMU}, {13, RTP_NOISE}, {101, RTP_EVENT}}};
+	static const struct rtp_formats to = {2, {{0, RTP_PCMU}, {96, RTP_EVENT}}};
+	struct rtp_origin_config c = {
+		.ssrc = 1, .clock_hz = 8000, .from = from, .to = to, .packet_ms = packet_ms};
+	struct rtp_reception in;
+	struct rtp_origin o;
+	struct rtp_packet p;
+	uint64_t now = 0;
+
+	rtp_origin_init(&o, &c, sent, NULL);
+	rtp_reception_init(&in, 8000);
+	while (size >= 2) {
+		size_t len = data[1] < size - 2 ? data[1] : size - 2;
+		now += data[0];
+		if (rtp_decode(data + 2, len, &p) == 0) {
+			rtp_reception_packet(&in, &p, now);
+			rtp_origin_packet(&o, &p, now);
+		}
+		rtp_origin_tick(&o, now);
+		data += 2 + len;
+		size -= 2 + len;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size > 65535)
 		return 0;
 	run_rtp(data, size);
 	run_rtcp(data, size);
+	run_origin(data, size, 0);
+	run_origin(data, size, 20);
 	run_session(SRTP_AES_CM_128_HMAC_SHA1_80, data, size);
 	run_session(SRTP_AES_CM_128_HMAC_SHA1_32, data, size);
 	run_session(SRTP_AEAD_AES_128_GCM, data, size);
