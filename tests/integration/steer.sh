@@ -143,13 +143,11 @@ fi
 
 # ---- the end, and what is not allowed ----
 
-programs() {
-	bpftool prog list | grep -c 'sk_lookup.*name steer'
-}
 if command -v bpftool >/dev/null; then
-	BEFORE=$(programs)
+	PROGRAM=$(grep -hs '^prog_id' "/proc/${PIDS[edge]}"/fdinfo/* | awk '{ print $2; exit }')
+	check "its program is in the kernel" bpftool prog show id "$PROGRAM"
 	stop edge KILL
-	gone() { [ "$(programs)" -lt "$BEFORE" ]; }
+	gone() { ! bpftool prog show id "$PROGRAM"; }
 	check "killed, it leaves no program in the kernel" within 5 gone
 else
 	stop edge KILL
@@ -174,4 +172,14 @@ falls_back() {
 	has "$WORK/poor.log" 'kind=socket.*CAP_'
 }
 check "auto goes on with sockets, and says why" falls_back
+no_port_is_left() {
+	sed -i 's/datapath: auto/datapath: steer/' "$WORK/poor.yaml"
+	in_space edge sysctl -qw net.ipv4.ip_local_port_range='50000 59999' \
+		net.ipv4.ip_local_reserved_ports=50000-59999
+	start poor edge "$SALLYPORTD" -f -c "$WORK/poor.yaml"
+	await poor 10
+	cat "$WORK/poor.log"
+	same "$STATUS" 1 && has "$WORK/poor.log" 'steer.*ip_local_port_range.*ip_local_reserved_ports'
+}
+check "where all ports are reserved it says so" no_port_is_left
 finish

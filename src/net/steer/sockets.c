@@ -181,6 +181,12 @@ int net_steer_sockets_open(struct net_steer_sockets *s, uint32_t rcvbuf_bytes, c
 		snprintf(why, 256,
 			"%s needs CAP_NET_RAW and CAP_NET_ADMIN; start as root or grant them",
 			what);
+	else if (rc == -EADDRINUSE) /* of a socket that asks for any port */
+		snprintf(why, 256,
+			"cannot make %s: no port is left that the kernel may pick; have "
+			"net.ipv4.ip_local_port_range reach beyond "
+			"net.ipv4.ip_local_reserved_ports",
+			what);
 	else if (rc != 0)
 		snprintf(why, 256, "cannot make %s: %s", what, err_text(rc));
 	return rc;
