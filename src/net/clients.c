@@ -5,8 +5,7 @@
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
-
-#include "clients.h"
+#include <sallyport/net/clients.h>
 
 void net_clients_init(struct net_clients *c)
 {

@@ -4,8 +4,8 @@
 #define NET_PRIV_H
 
 #include <sallyport/net.h>
+#include <sallyport/net/clients.h>
 
-#include "clients.h"
 #include "ready.h"
 
 /* Datagrams taken or given to the kernel in one call. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* How many connections a client has: an IPv4 address, or an IPv6 network of 64 bits. */
-#ifndef NET_CLIENTS_H
-#define NET_CLIENTS_H
+/*
+ * net/clients: how many connections a client has, for whoever accepts connections. A client is an
+ * IPv4 address or an IPv6 network of 64 bits. One table per owner, on its thread.
+ */
+#ifndef SALLYPORT_NET_CLIENTS_H
+#define SALLYPORT_NET_CLIENTS_H
 
 #include <sallyport/common.h>
 
