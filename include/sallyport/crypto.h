@@ -139,6 +139,18 @@ struct crypto_tls_config {
  */
 int crypto_tls_server_create(
 	const struct crypto_tls_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN]);
+/*
+ * A client context for TLS 1.2 and 1.3. The peer's certificate must chain to CA and its EKU allow
+ * server authentication; whether it is the right peer, the caller asks of crypto_tls_peer.
+ */
+struct crypto_tls_client_config {
+	const char *certificate; /* PEM chain, for servers that want one; NULL: none */
+	const char *private_key; /* PEM; NULL with CERTIFICATE */
+	const char *ca;          /* PEM bundle, each certificate in it an anchor of its own */
+	const char *crl; /* PEM, optional; a server whose issuer has no list in it is refused */
+};
+int crypto_tls_client_create(const struct crypto_tls_client_config *c, struct ssl_ctx_st **out,
+	char why[CRYPTO_WHY_LEN]);
 /* When the context's I-th certificate ends, Unix seconds: 0 the first, then those of MORE. 0 behind
  * the last one. */
 uint64_t crypto_tls_not_after(const struct ssl_ctx_st *ctx, size_t i);
@@ -155,7 +167,7 @@ enum crypto_name_match {
 enum crypto_name_match crypto_name_match(const char *pattern, const char *name);
 
 /*
- * A server's connection on a non-blocking descriptor, which stays the caller's. A write may take
+ * A connection on a non-blocking descriptor, which stays the caller's. A write may take
  * only part, and one that wants to wait is repeated with the same bytes, at any address, and
  * perhaps more behind them. A read with room for CRYPTO_TLS_RECORD_MAX leaves nothing behind that a
  * poll of the descriptor would not show.
@@ -169,6 +181,9 @@ enum crypto_tls_io {
 	CRYPTO_TLS_FAILED,
 };
 struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd); /* NULL: out of memory */
+/* The client's end. NAME goes into the hello, where it is a host name; a numeric address does not.
+ */
+struct ssl_st *crypto_tls_conn_dial(struct ssl_ctx_st *ctx, int fd, const char *name);
 /* The name the client asked for, whether or not a certificate bears it, and as it wrote it; NULL:
  * none. Good after the handshake, as long as SSL. */
 const char *crypto_tls_name(const struct ssl_st *ssl);
@@ -222,15 +237,18 @@ bool crypto_dtls_wake(struct ssl_st *ssl);
 /*
  * What a peer's verified certificate says. Names are dNSName and URI SANs as they stand in it, case
  * included. Left out: names with anything but printable ASCII in them (an embedded NUL, a space),
- * names that do not fit, and what comes behind the 16th.
+ * names that do not fit, and what comes behind the 16th. Addresses are iPAddress SANs, port 0.
  */
-#define CRYPTO_PEER_NAMES    16
-#define CRYPTO_PEER_NAME_LEN 256
+#define CRYPTO_PEER_NAMES     16
+#define CRYPTO_PEER_NAME_LEN  256
+#define CRYPTO_PEER_ADDRESSES 8
 struct crypto_peer {
 	bool has_certificate;
 	uint8_t spki_sha256[32];
 	size_t n_names;
 	char names[CRYPTO_PEER_NAMES][CRYPTO_PEER_NAME_LEN];
+	size_t n_addresses;
+	struct addr addresses[CRYPTO_PEER_ADDRESSES];
 };
 void crypto_tls_peer(struct ssl_st *ssl, struct crypto_peer *out);
 

@@ -18,9 +18,23 @@ static bool is_plain_name(const uint8_t *text, size_t len)
 	return len > 0 && len < CRYPTO_PEER_NAME_LEN;
 }
 
+static void add_address(struct crypto_peer *out, const ASN1_OCTET_STRING *ip)
+{
+	const uint8_t *data = ASN1_STRING_get0_data(ip);
+	int len = ASN1_STRING_length(ip);
+	if (out->n_addresses == CRYPTO_PEER_ADDRESSES || (len != 4 && len != 16))
+		return;
+	out->addresses[out->n_addresses++] =
+		len == 4 ? addr_ipv4(be32_get(data), 0) : addr_ipv6(data, 0);
+}
+
 static void add_name(struct crypto_peer *out, const GENERAL_NAME *name)
 {
 	const ASN1_IA5STRING *text;
+	if (name->type == GEN_IPADD) {
+		add_address(out, name->d.iPAddress);
+		return;
+	}
 	if (name->type == GEN_DNS)
 		text = name->d.dNSName;
 	else if (name->type == GEN_URI)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* TLS server contexts. Their certificates are in identity.c, what a peer's says in peer.c. */
+/* TLS contexts. Their certificates are in identity.c, what a peer's says in peer.c. */
 #include <stdio.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -82,6 +82,43 @@ static int set_client_ca(SSL_CTX *ctx, const struct crypto_tls_config *c, char *
 		mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
 	SSL_CTX_set_verify(ctx, mode, NULL);
 	return c->client_crl ? set_crl(ctx, c->client_crl, why) : 0;
+}
+
+/* As above, with the roles changed. */
+static int set_server_ca(SSL_CTX *ctx, const struct crypto_tls_client_config *c, char *why)
+{
+	if (SSL_CTX_load_verify_file(ctx, c->ca) != 1)
+		return tls_refuse(why, c->ca, "no CA certificate in PEM can be read from it");
+	if (X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN) != 1 ||
+		SSL_CTX_set_purpose(ctx, X509_PURPOSE_SSL_SERVER) != 1)
+		return tls_refuse(why, c->ca, "verification cannot be set up");
+	SSL_CTX_set_verify_depth(ctx, CHAIN_DEPTH);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+	return c->crl ? set_crl(ctx, c->crl, why) : 0;
+}
+
+int crypto_tls_client_create(
+	const struct crypto_tls_client_config *c, struct ssl_ctx_st **out, char why[CRYPTO_WHY_LEN])
+{
+	char unread[CRYPTO_WHY_LEN];
+	const struct crypto_tls_config own = {
+		.certificate = c->certificate, .private_key = c->private_key};
+	if (why == NULL)
+		why = unread;
+	ERR_clear_error();
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	if (ctx == NULL)
+		return tls_refuse(why, "TLS", "no context can be made");
+	int rc = set_protocol(ctx, false, why);
+	if (rc == 0 && c->certificate)
+		rc = tls_identities_set(ctx, &own, why);
+	if (rc == 0)
+		rc = set_server_ca(ctx, c, why);
+	if (rc < 0)
+		SSL_CTX_free(ctx);
+	else
+		*out = ctx;
+	return rc;
 }
 
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A TLS server's connection on a non-blocking descriptor. */
+/* A TLS connection on a non-blocking descriptor. */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <sallyport/crypto.h>
 
-struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd)
+static SSL *create(SSL_CTX *ctx, int fd)
 {
 	SSL *ssl = SSL_new(ctx);
 	if (ssl == NULL)
@@ -15,7 +15,31 @@ struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd)
 	}
 	/* What waits is copied by the caller, so it may move and go in parts. */
 	SSL_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+struct ssl_st *crypto_tls_conn_create(struct ssl_ctx_st *ctx, int fd)
+{
+	SSL *ssl = create(ctx, fd);
+	if (ssl != NULL)
+		SSL_set_accept_state(ssl);
+	return ssl;
+}
+
+struct ssl_st *crypto_tls_conn_dial(struct ssl_ctx_st *ctx, int fd, const char *name)
+{
+	struct addr numeric;
+	SSL *ssl = create(ctx, fd);
+	if (ssl == NULL)
+		return NULL;
+	SSL_set_connect_state(ssl);
+	/* SSL_set_tlsext_host_name is a macro that casts away const. */
+	if (addr_parse(name, 0, &numeric) != 0 &&
+		SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+			(void *)(uintptr_t)name) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
 	return ssl;
 }
 
