@@ -37,7 +37,9 @@ void sip_digest_secret(enum sip_digest_algorithm alg, struct sip_str username, s
 	struct sip_str password, char out[SIP_DIGEST_HEX])
 {
 	const struct sip_str parts[] = {username, realm, password};
-	hash_parts(alg, parts, ARRAY_LEN(parts), out);
+	out[0] = 0;
+	if (alg != SIP_DIGEST_OTHER)
+		hash_parts(alg, parts, ARRAY_LEN(parts), out);
 }
 
 /* H(A2): method and URI, with auth-int the hash of the body too. */
@@ -53,11 +55,18 @@ static void hash_request(const struct sip_digest *d, char out[SIP_DIGEST_HEX])
 	hash_parts(d->algorithm, parts, n, out);
 }
 
+static bool is_one_qop(unsigned qop)
+{
+	return qop == SIP_QOP_NONE || qop == SIP_QOP_AUTH || qop == SIP_QOP_AUTH_INT;
+}
+
 void sip_digest_response(const struct sip_digest *d, char out[SIP_DIGEST_HEX])
 {
 	char a1[SIP_DIGEST_HEX], a2[SIP_DIGEST_HEX];
 	struct sip_str secret = sip_str_c(d->secret);
-	assert(d->qop == SIP_QOP_NONE || d->qop == SIP_QOP_AUTH || d->qop == SIP_QOP_AUTH_INT);
+	out[0] = 0;
+	if (d->algorithm == SIP_DIGEST_OTHER || !is_one_qop(d->qop))
+		return;
 	if (is_session(d->algorithm)) {
 		const struct sip_str parts[] = {secret, d->nonce, d->cnonce};
 		hash_parts(d->algorithm, parts, ARRAY_LEN(parts), a1);
@@ -89,10 +98,9 @@ bool sip_digest_check(
 		.uri = a->uri,
 		.body = body};
 	char right[SIP_DIGEST_HEX], said[SIP_DIGEST_HEX];
-	bool is_one =
-		a->qop == SIP_QOP_NONE || a->qop == SIP_QOP_AUTH || a->qop == SIP_QOP_AUTH_INT;
-	if (!a->is_digest || a->algorithm == SIP_DIGEST_OTHER || !is_one || a->nonce.at == NULL ||
-		a->uri.at == NULL || a->response.len == 0 || a->response.len >= sizeof(said))
+	if (!a->is_digest || a->algorithm == SIP_DIGEST_OTHER || !is_one_qop(a->qop) ||
+		a->nonce.at == NULL || a->uri.at == NULL || a->response.len == 0 ||
+		a->response.len >= sizeof(said))
 		return false;
 	if (a->qop != SIP_QOP_NONE && (a->cnonce.len == 0 || a->nc.at == NULL))
 		return false;

@@ -39,16 +39,15 @@ static struct sip_str scan_to_space(struct sip_scan *c)
 	return s;
 }
 
-static enum sip_refusal check_request_uri(struct sip_str uri)
+/* Headers have no place in a Request-URI (RFC 3261 §19.1.1). */
+static enum sip_refusal check_request_uri(struct sip_str text)
 {
-	struct sip_scan c = sip_scan_of(uri);
-	struct sip_str run;
-	if (uri.len == 0)
+	struct sip_uri uri;
+	if (text.len == 0)
 		return SIP_BAD_START_LINE;
-	if (uri.len > SIP_URI_MAX)
+	if (text.len > SIP_URI_MAX)
 		return SIP_URI_TOO_LONG;
-	return sip_scan_run(&c, SIP_CHARS_URI, &run) && sip_scan_is_end(&c) ? SIP_FINE
-									    : SIP_BAD_URI;
+	return sip_uri_decode(text, &uri) == 0 && uri.headers.at == NULL ? SIP_FINE : SIP_BAD_URI;
 }
 
 static void decode_request_line(struct sip_msg *m, struct sip_scan *c)
@@ -310,9 +309,5 @@ enum sip_refusal sip_msg_decode(
 bool sip_msg_is_answerable(const struct sip_msg *m)
 {
 	struct sip_via via;
-	struct sip_cseq cseq;
-	return m->is_request && m->method != SIP_ACK && sip_via_top(m, &via) == 0 &&
-	       sip_header_first(m, SIP_HEADER_FROM) != NULL &&
-	       sip_header_first(m, SIP_HEADER_TO) != NULL && m->call_id.len > 0 &&
-	       sip_cseq_decode(sip_header_value(m, SIP_HEADER_CSEQ), &cseq) == 0;
+	return m->is_request && m->method != SIP_ACK && sip_via_top(m, &via) == 0;
 }

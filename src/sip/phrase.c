@@ -91,7 +91,7 @@ static const struct {
 } refusals[SIP_REFUSAL_COUNT] = {
 	[SIP_FINE] = {400, "nothing is wrong"},
 	[SIP_BAD_START_LINE] = {400, "the start line is neither of a request nor of a response"},
-	[SIP_BAD_URI] = {400, "the Request-URI has characters that no URI has"},
+	[SIP_BAD_URI] = {400, "the Request-URI is none"},
 	[SIP_URI_TOO_LONG] = {414, "the Request-URI is too long"},
 	[SIP_BAD_VERSION] = {505, "the version is not SIP/2.0"},
 	[SIP_BAD_HEADER] = {400, "a line is no header field"},

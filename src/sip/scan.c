@@ -134,7 +134,8 @@ static bool is_ipv6(struct sip_str s)
 	return addr_parse(text, 0, &a) == 0;
 }
 
-/* Four numbers up to 255; a name is never made of digits and dots alone. */
+/* Four numbers up to 255; zeros in front would be octal to some. No name is digits and dots alone.
+ */
 static bool is_ipv4(struct sip_str s)
 {
 	struct sip_scan c = sip_scan_of(s);
@@ -143,7 +144,7 @@ static bool is_ipv4(struct sip_str s)
 		if (i > 0 && (c.at == c.end || *c.at++ != '.'))
 			return false;
 		const char *from = c.at;
-		if (!sip_scan_number(&c, &n) || n > 255 || c.at - from > 3)
+		if (!sip_scan_number(&c, &n) || n > 255 || (c.at - from > 1 && *from == '0'))
 			return false;
 	}
 	return sip_scan_is_end(&c);

@@ -45,18 +45,19 @@ int sip_auth_info_decode(struct sip_str value, struct sip_auth *out); /* Authent
 
 /*
  * H(username ":" realm ":" password), what a server may store in place of a password. Of the -sess
- * ones the same as without. ALG is not OTHER.
+ * ones the same as without. Of an algorithm that we do not have: an empty text.
  */
 void sip_digest_secret(enum sip_digest_algorithm alg, struct sip_str username, struct sip_str realm,
 	struct sip_str password, char out[SIP_DIGEST_HEX]);
 
-/* What a response is made of (RFC 7616 §3.4). */
+/* What a response is made of (RFC 7616 §3.4). An algorithm or a qop that we do not have makes an
+ * empty one, which no check takes. */
 struct sip_digest {
-	enum sip_digest_algorithm algorithm; /* not OTHER */
-	const char *secret;                  /* of sip_digest_secret */
-	struct sip_str nonce, cnonce, nc;    /* the latter two not for SIP_QOP_NONE */
-	enum sip_qop qop;                    /* not OTHER */
-	struct sip_str method;               /* empty for rspauth (RFC 7616 §3.5) */
+	enum sip_digest_algorithm algorithm;
+	const char *secret;               /* of sip_digest_secret */
+	struct sip_str nonce, cnonce, nc; /* the latter two not for SIP_QOP_NONE */
+	enum sip_qop qop;
+	struct sip_str method; /* empty for rspauth (RFC 7616 §3.5) */
 	struct sip_str uri;
 	struct sip_str body; /* for SIP_QOP_AUTH_INT */
 };

@@ -30,7 +30,7 @@
 enum sip_refusal {
 	SIP_FINE = 0,
 	SIP_BAD_START_LINE,
-	SIP_BAD_URI, /* characters that no Request-URI has */
+	SIP_BAD_URI, /* the Request-URI is none, or has headers */
 	SIP_URI_TOO_LONG,
 	SIP_BAD_VERSION,
 	SIP_BAD_HEADER, /* no colon, no name, a fold of nothing */
@@ -82,7 +82,7 @@ struct sip_msg {
 	bool is_request;
 	enum sip_method method; /* of the request; in a response, that of CSeq */
 	struct sip_str method_name;
-	struct sip_str uri;    /* Request-URI */
+	struct sip_str uri;    /* Request-URI, found good by sip_uri_decode */
 	uint16_t status;       /* 100..699 in a response, else 0 */
 	struct sip_str reason; /* reason phrase */
 
@@ -116,9 +116,8 @@ enum sip_refusal sip_msg_decode(
 	const void *data, size_t len, enum sip_carrier carrier, struct sip_msg *out);
 
 /*
- * May and can this be answered? A request other than ACK whose first Via, From, To, Call-ID and
- * CSeq are there and of use. Of use for a refused message; for a good one it says whether it is a
- * request and not an ACK.
+ * May and can this be answered? A request other than ACK whose first Via can be read. What else a
+ * refused request lacks is not in its answer either (RFC 4475 §3.3.1).
  */
 bool sip_msg_is_answerable(const struct sip_msg *m);
 
