@@ -40,6 +40,7 @@ struct load_config {
 	unsigned tick_us;    /* sleep that long between two looks; 0: never sleep */
 	int pid;             /* the server's, or 0 */
 	int core;            /* whose busy time is told, or -1 */
+	int softirq_pid;     /* its ksoftirqd, or 0 */
 	bool is_soaking;     /* take all that is left of the core, and tell how much that was */
 	double loss_percent; /* search: the most that a rate may lose */
 	bool is_search, is_json;
@@ -55,6 +56,7 @@ struct flow {
 struct cpu_reading {
 	uint64_t time_ns;
 	uint64_t server_ns, self_ns;
+	uint64_t softirq_ns; /* of the core's thread for interrupts that are put off */
 	uint64_t core_busy_ns, core_steal_ns;
 	uint64_t rss_kb;
 };
@@ -117,6 +119,7 @@ void traffic_search(struct load *l);
 
 /* ---- reading.c ---- */
 
+int cpu_softirq_pid(int core);
 void cpu_read(const struct load_config *c, struct cpu_reading *out);
 
 /* ---- report.c ---- */

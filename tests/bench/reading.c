@@ -5,8 +5,10 @@
  * accounting for interrupts charge those to whoever they interrupt, so the time of a process alone
  * says little.
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,29 @@ static uint64_t process_ns(int pid)
 	if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &ts) != 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* 0: there is none, or it cannot be seen. */
+int cpu_softirq_pid(int core)
+{
+	char path[300], name[32], want[32];
+	DIR *dir = opendir("/proc");
+	struct dirent *entry;
+	int pid = 0;
+
+	snprintf(want, sizeof(want), "ksoftirqd/%d", core);
+	while (pid == 0 && dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "/proc/%.20s/comm", entry->d_name);
+		FILE *f = entry->d_name[0] >= '1' && entry->d_name[0] <= '9' ? fopen(path, "re")
+									     : NULL;
+		if (f && fscanf(f, "%31s", name) == 1 && strcmp(name, want) == 0)
+			pid = atoi(entry->d_name);
+		if (f)
+			fclose(f);
+	}
+	if (dir)
+		closedir(dir);
+	return pid;
 }
 
 static void read_core(int core, uint64_t *idle_ns, uint64_t *steal_ns)
@@ -85,6 +110,8 @@ void cpu_read(const struct load_config *c, struct cpu_reading *out)
 		out->server_ns = process_ns(c->pid);
 		out->rss_kb = rss_kb(c->pid);
 	}
+	if (c->softirq_pid > 0)
+		out->softirq_ns = process_ns(c->softirq_pid);
 	out->self_ns = own_ns();
 	out->time_ns = load_now_ns();
 	if (c->core >= 0) {

@@ -272,7 +272,9 @@ void traffic_run(struct load *l, double rate, double seconds)
 	l->run.core_us = (double)(to.core_busy_ns - from.core_busy_ns) / 1000;
 	if (l->config.is_soaking) {
 		l->run.self_us -= (double)r.idle_ns / 1000;
-		l->run.core_us = l->run.wall_s * 1e6 - (double)r.idle_ns / 1000;
+		/* Interrupts are charged to one of these; what else the host does is not. */
+		l->run.core_us = l->run.self_us + l->run.server_us +
+				 (double)(to.softirq_ns - from.softirq_ns) / 1000;
 	}
 	l->run.steal_us = (double)(to.core_steal_ns - from.core_steal_ns) / 1000;
 	for (enum way w = UP; w < WAYS; w++) {

@@ -304,6 +304,8 @@ static bool parse(int argc, char **argv, struct load_config *c)
 		return false;
 	for (enum way w = UP; w < WAYS; w++)
 		c->wires[w].n_flows = c->n_flows;
+	if (c->core >= 0)
+		c->softirq_pid = cpu_softirq_pid(c->core);
 	if (flow_rate > 0)
 		c->rate = flow_rate * WAYS * c->n_flows;
 	if (c->n_warm_up >= c->n_flows)
