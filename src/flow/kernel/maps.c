@@ -96,7 +96,8 @@ static struct flow_kernel *make(const struct flow_kernel_config *c)
 	if (!k)
 		return NULL;
 	k->n_workers = c->n_workers;
-	k->flows_per_worker = c->max_flows / c->n_workers + 1;
+	/* No more than asked for: the kernel rounds its table up to a power of two. */
+	k->flows_per_worker = (c->max_flows + c->n_workers - 1) / c->n_workers;
 	k->max_paths = c->max_paths;
 	k->no_xdp = c->no_xdp;
 	k->locals = calloc(c->n_locals + 1, sizeof(*k->locals));
