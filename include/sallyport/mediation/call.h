@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * mediation/call: the back-to-back user agent. A call has two sides, each a dialog of its own with
+ * its own Call-ID, tags, CSeq, Contact and Via; what one side says is said anew to the other.
+ *
+ * It decides nothing: where a call goes, what is in its bodies and what leads to an address are
+ * asked for. It uses transactions for everything on the wire, and the loop's wheel. One thread.
+ */
+#ifndef SALLYPORT_MEDIATION_CALL_H
+#define SALLYPORT_MEDIATION_CALL_H
+
+#include <sallyport/common.h>
+#include <sallyport/loop.h>
+#include <sallyport/metrics.h>
+#include <sallyport/sip.h>
+#include <sallyport/sip/transaction.h>
+
+enum call_counter {
+	CALL_C_OPEN, /* gauge: begun and not over */
+	CALL_C_KEPT, /* gauge: those and the ones whose transactions have not ended yet */
+	CALL_C_STARTED,
+	CALL_C_ANSWERED,
+	CALL_C_ENDED, /* + enum call_end */
+	CALL_C_REFUSED_FULL = CALL_C_ENDED + 6,
+	CALL_C_REFUSED_MEMORY,
+	CALL_C_REFUSED_HOPS,   /* Max-Forwards */
+	CALL_C_REFUSED_MERGED, /* the same request by another way (RFC 3261 §8.2.2.2) */
+	CALL_C_REFUSED_EXTENSION,
+	CALL_C_REFUSED_METHOD,
+	CALL_C_REFUSED_ROUTE,
+	CALL_C_REFUSED_NO_DIALOG,
+	CALL_C_NEXT_ROUTE, /* a further attempt to reach the callee */
+	CALL_C_GLARE,
+	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
+	CALL_C_COUNT
+};
+extern const struct metrics_group call_counters;
+
+enum call_side {
+	CALL_CALLER,
+	CALL_CALLEE,
+};
+
+enum call_end {
+	CALL_END_CALLER, /* BYE */
+	CALL_END_CALLEE,
+	CALL_END_CANCELLED, /* before an answer, by the caller */
+	CALL_END_FAILED,    /* not answered: refused, or nobody there */
+	CALL_END_TIMEOUT,   /* ringing, or an ACK that did not come */
+	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
+	CALL_END_COUNT
+};
+
+struct calls;
+struct call;
+
+/* Where an attempt to reach the callee goes. */
+struct call_route {
+	struct transaction_hop hop;
+	char uri[SIP_URI_MAX]; /* the Request-URI, and the To */
+	char host[256];        /* of our From: how the callee's side knows us */
+	bool passes_identity;  /* P-Asserted-Identity */
+	bool passes_history;   /* History-Info and Diversion */
+};
+
+struct call_user {
+	/*
+	 * Where does INVITE go? 0, or the status that refuses it. ATTEMPT counts from 0; a further
+	 * one is asked for when the last has failed in a way that another route may mend, and 0
+	 * routes left is any status.
+	 */
+	unsigned (*route)(void *arg, const struct sip_msg *invite,
+		const struct transaction_hop *from, unsigned attempt, struct call_route *out);
+	/* The URI of our Contact for messages that go to HOP, with a NUL. */
+	int (*contact)(void *arg, const struct transaction_hop *hop, char *out, size_t cap);
+	/* A request within a dialog goes to URI; HOP is where the last one went, and is changed to
+	 * where this one does. NULL: it stays. */
+	void (*next_hop)(void *arg, struct sip_str uri, struct transaction_hop *hop);
+	/*
+	 * The body of M is on its way from FROM to the other side: TYPE and CONTENT are what goes
+	 * on, a view that is good until the next call. NULL: bodies pass untouched. An error keeps
+	 * the message back: a request gets 488, a response becomes one.
+	 */
+	int (*body)(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
+		struct sip_str *type, struct sip_str *content);
+	/* The call is over. NULL: nobody asks. */
+	void (*ended)(void *arg, struct call *c, enum call_end why);
+	void *arg;
+};
+
+struct call_timers {
+	unsigned progress_ms; /* an attempt that hears nothing but 100 for so long is given up */
+	unsigned ring_ms;     /* a call that is not answered for so long is given up */
+};
+extern const struct call_timers call_timers_default;
+
+struct calls_config {
+	struct wheel *wheel;       /* not owned */
+	const struct clock *clock; /* not owned */
+	struct call_user user;
+	struct hash_key key; /* random */
+	metrics_cell *cells; /* CALL_C_COUNT of them; not owned */
+	struct call_timers timers;
+	size_t max_calls;   /* open ones; an INVITE over it gets 503 */
+	unsigned max_early; /* early dialogs that a caller is shown (RFC 3261 §13.2.2.4) */
+	unsigned retry_after_s;
+};
+
+struct calls *calls_create(const struct calls_config *c); /* NULL when out of memory */
+/* T's user is calls_transaction_user of L, so T is made after L. Not owned. */
+void calls_set_transactions(struct calls *l, struct transactions *t);
+/* After its transactions. Nobody is told. NULL is fine. */
+void calls_destroy(struct calls *l);
+
+/* What the transactions of L are made with. */
+struct transaction_user calls_transaction_user(struct calls *l);
+
+/* For bodies and records. The caller's Call-ID: what all of a call is known by in the log. */
+struct sip_str call_id(const struct call *c);
+void *call_media(const struct call *c); /* whoever has the body hook keeps his own here */
+void call_media_set(struct call *c, void *media);
+
+#endif

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * What the files of this folder share.
+ *
+ *   call ── pairs: one for each callee that has answered or may; of each side a dialog
+ *        └─ exchanges: requests on their way from one side to the other
+ *
+ * A call that is over stays until its exchanges are done, because a late 2xx wants ACK and BYE.
+ */
+#ifndef SALLYPORT_MEDIATION_CALL_PRIV_H
+#define SALLYPORT_MEDIATION_CALL_PRIV_H
+
+#include <sallyport/mediation/call.h>
+#include <sallyport/sip/dialog.h>
+
+#define TOKEN_LEN    33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
+#define ATTEMPTS_MAX 16 /* to reach the callee */
+#define CONTACT_MAX  512
+
+struct calls {
+	struct calls_config config;
+	struct transactions *transactions; /* not owned */
+	struct sip_dialogs dialogs;
+	struct hash_table callers; /* calls by the caller's Call-ID and tag */
+	struct list calls;
+	size_t n_open;
+	uint64_t n_tokens; /* made so far */
+	char fields[SIP_HEAD_MAX];
+};
+
+/* One side of a pair. */
+struct end {
+	struct sip_dialog dialog;
+	struct pair *pair; /* not owned */
+	enum call_side side;
+	struct transaction_hop hop; /* where its last request went */
+	bool wants_bye;             /* once it has sent the ACK we wait for */
+};
+
+/* Owned by the call. */
+struct pair {
+	struct list link;
+	struct call *call; /* not owned */
+	struct end ends[2];
+	bool is_given_up; /* ACK and BYE have been sent: somebody else has the call */
+};
+
+/*
+ * A request on its way: the half that came in, the half that went out. Those of the call's INVITE
+ * are two exchanges, because there may be several attempts: each names the other as its peer.
+ * Owned by the call until both halves have ended.
+ */
+struct exchange {
+	struct list link;
+	struct call *call;     /* not owned */
+	struct pair *pair;     /* not owned; NULL: not within a dialog, or not yet */
+	struct exchange *peer; /* not owned; itself within dialogs; NULL: an attempt not answered */
+	enum sip_method method;
+	enum call_side from;
+	struct server_transaction *server; /* NULL: none, or ended */
+	struct client_transaction *client; /* NULL: none, or ended */
+	uint32_t server_cseq, client_cseq;
+	bool is_replied;  /* finally, by us */
+	bool is_answered; /* finally, to us */
+	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
+	bool wants_ack, owes_ack;
+	struct wheel_timer repeat;
+	unsigned interval_ms;
+	uint64_t ack_number;
+	char *ack_body; /* type, then content; for repetitions */
+	size_t ack_type_len, ack_len;
+};
+
+/* Owned by the list of all calls. */
+struct call {
+	struct list link;
+	struct hash_node by_caller;
+	struct calls *calls; /* not owned */
+	char *caller;        /* Call-ID and From tag of the caller's */
+	uint32_t call_id_len, caller_tag_len;
+	char *invite; /* as it came, until it is answered */
+	size_t invite_len;
+	struct exchange *incoming; /* not owned */
+	struct exchange *attempt;  /* not owned; the newest; NULL: given up */
+	struct pair *pair;         /* not owned; the one that was answered */
+	struct list pairs, exchanges;
+	struct wheel_timer timer;
+	unsigned n_attempts, n_early;
+	bool is_ringing, is_over;
+	bool passes_identity, passes_history;
+	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
+	void *media;
+};
+
+static inline void count(struct calls *l, unsigned row)
+{
+	metrics_add(l->config.cells, row, 1);
+}
+
+static inline struct end *end_across(struct pair *p, enum call_side side)
+{
+	return &p->ends[side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER];
+}
+
+/* ---- invite.c: calls that begin ---- */
+
+void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
+void invite_response(struct exchange *x, const struct sip_msg *m);
+void invite_attempt_ended(struct exchange *x, enum transaction_end why);
+void invite_timer(struct wheel_timer *t, void *arg);
+
+/* ---- relay.c: requests within dialogs ---- */
+
+void relay_open(struct end *e, struct server_transaction *s, const struct sip_msg *m);
+void relay_response(struct exchange *x, const struct sip_msg *m);
+void relay_client_ended(struct exchange *x, enum transaction_end why);
+
+void options_reply(struct calls *l, struct server_transaction *s);
+
+/* ---- exchange.c ---- */
+
+extern const struct server_events exchange_server_events;
+extern const struct client_events exchange_client_events;
+
+struct exchange *exchange_open(struct call *c, enum sip_method method, enum call_side from);
+void exchange_free(struct exchange *x);
+bool exchange_is_done(const struct exchange *x);
+/* Says what M (may be NULL) says to whoever sent the request. STATUS is what he is told. */
+void exchange_reply(
+	struct exchange *x, unsigned status, const struct sip_msg *m, struct sip_str to_tag);
+/* The server half's 2xx is out: it is repeated until ACK. */
+void exchange_accepted(struct exchange *x);
+void exchange_ack_came(struct exchange *x, const struct sip_msg *m);
+/* Sends the ACK that the client half owes, without body if none has come; or sends it again. */
+void exchange_send_ack(struct exchange *x);
+
+/* ---- pair.c ---- */
+
+/* The pair of the callee that RESPONSE is from, made if need be and MAY_MAKE; or NULL. */
+struct pair *pair_of(
+	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make);
+void pair_free(struct pair *p);
+void pair_unfile(struct pair *p); /* no request finds it any more */
+/* Sends a request within the dialog of E; OUT and CSEQ may be NULL. */
+int end_request(struct end *e, struct transaction_request *r, const struct client_events *events,
+	void *arg, struct client_transaction **out, uint32_t *cseq);
+void end_bye(struct end *e);
+/* ACK and BYE for a callee who has answered too late. */
+void pair_give_up(struct pair *p, struct exchange *attempt);
+
+/* ---- over.c ---- */
+
+/* The end of a call, whatever ends it. QUIET, if not negative, is the side that needs no BYE. The
+ * call may be gone on return. */
+void call_over(struct call *c, enum call_end why, int quiet);
+/* Frees what of the call is done, and the call if it is over and nothing of it is left. */
+void call_settle(struct call *c);
+void call_free(struct call *c);
+
+/* ---- fields.c ---- */
+
+void fields_begin(struct calls *l, struct sip_writer *w);
+struct sip_str fields_done(const struct sip_writer *w); /* absent when it has failed */
+/* The header fields of M that are for the other side. */
+void fields_pass(struct sip_writer *w, const struct sip_msg *m, const struct call *c);
+void fields_contact(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
+void fields_allow(struct sip_writer *w);
+/* The body of M as the other side gets it. */
+int body_pass(struct call *c, enum call_side from, const struct sip_msg *m, struct sip_str *type,
+	struct sip_str *content);
+unsigned status_pass(unsigned status);
+
+/* ---- calls.c ---- */
+
+void token_make(struct calls *l, char out[TOKEN_LEN]);
+void refuse(struct calls *l, struct server_transaction *s, unsigned status, unsigned counter);
+
+#endif

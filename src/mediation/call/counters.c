@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The counters of calls, as the exposition names them. */
+#include "call_priv.h"
+
+#define ENDED(why, label, text)                                                                    \
+	[CALL_C_ENDED + (why)] = {                                                                 \
+		"sallyport_calls_ended_total", "reason=\"" label "\"", METRICS_COUNTER, text}
+#define REFUSED(row, label, text)                                                                  \
+	[row] = {"sallyport_call_requests_refused_total", "reason=\"" label "\"", METRICS_COUNTER, \
+		text}
+
+static const struct metrics_row rows[CALL_C_COUNT] = {
+	[CALL_C_OPEN] = {"sallyport_calls_open", NULL, METRICS_GAUGE,
+		"Calls that have begun and are not over."},
+	[CALL_C_KEPT] = {"sallyport_calls_kept", NULL, METRICS_GAUGE,
+		"Calls that are open, or over with messages yet to come."},
+	[CALL_C_STARTED] = {"sallyport_calls_started_total", NULL, METRICS_COUNTER, "Calls begun."},
+	[CALL_C_ANSWERED] = {"sallyport_calls_answered_total", NULL, METRICS_COUNTER,
+		"Calls that a callee has answered."},
+	ENDED(CALL_END_CALLER, "caller", "Calls ended, by what has ended them."),
+	ENDED(CALL_END_CALLEE, "callee", NULL),
+	ENDED(CALL_END_CANCELLED, "cancelled", NULL),
+	ENDED(CALL_END_FAILED, "failed", NULL),
+	ENDED(CALL_END_TIMEOUT, "timeout", NULL),
+	ENDED(CALL_END_LOST, "lost", NULL),
+	REFUSED(CALL_C_REFUSED_FULL, "full", "Requests of callers and within calls refused."),
+	REFUSED(CALL_C_REFUSED_MEMORY, "memory", NULL),
+	REFUSED(CALL_C_REFUSED_HOPS, "max_forwards", NULL),
+	REFUSED(CALL_C_REFUSED_MERGED, "merged", NULL),
+	REFUSED(CALL_C_REFUSED_EXTENSION, "extension", NULL),
+	REFUSED(CALL_C_REFUSED_METHOD, "method", NULL),
+	REFUSED(CALL_C_REFUSED_ROUTE, "no_route", NULL),
+	REFUSED(CALL_C_REFUSED_NO_DIALOG, "no_dialog", NULL),
+	[CALL_C_NEXT_ROUTE] = {"sallyport_call_next_routes_total", NULL, METRICS_COUNTER,
+		"Further attempts to reach a callee, because one had failed."},
+	[CALL_C_GLARE] = {"sallyport_call_glares_total", NULL, METRICS_COUNTER,
+		"INVITE requests within calls that met another one."},
+	[CALL_C_FORKS_ENDED] = {"sallyport_call_late_answers_total", NULL, METRICS_COUNTER,
+		"Callees who answered when another had, or nobody wanted to know any more."},
+};
+const struct metrics_group call_counters = {rows, CALL_C_COUNT};

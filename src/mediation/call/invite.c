@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A call that begins: the caller's INVITE, the attempts to reach a callee, and what they come to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "call_priv.h"
+
+const struct call_timers call_timers_default = {.progress_ms = 10000, .ring_ms = 180000};
+
+/* ---- an attempt ---- */
+
+static void write_from(
+	struct sip_writer *w, const struct sip_msg *invite, const char *host, const char *tag)
+{
+	struct sip_name_addr from = {.has_brackets = true};
+	struct sip_uri u = {.scheme = SIP_SCHEME_SIP, .scheme_name = sip_str_c("sip")};
+	struct sip_uri theirs;
+
+	sip_write_open(w, SIP_HEADER_FROM);
+	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0 &&
+		sip_uri_decode(from.uri, &theirs) == 0)
+		u.user = theirs.user;
+	if (from.display.len) {
+		if (from.is_display_quoted)
+			sip_write_c(w, "\"");
+		sip_write_str(w, from.display);
+		sip_write_c(w, from.is_display_quoted ? "\" " : " ");
+	}
+	u.host.text = sip_str_c(host);
+	sip_write_c(w, "<");
+	sip_write_uri(w, &u);
+	sip_write_c(w, ">");
+	sip_write_param(w, "tag", sip_str_c(tag));
+	sip_write_close(w);
+}
+
+static void write_invite(struct sip_writer *w, struct call *c, const struct sip_msg *invite,
+	const struct call_route *route)
+{
+	const struct sip_name_addr to = {.has_brackets = true, .uri = sip_str_c(route->uri)};
+	uint32_t hops = invite->max_forwards < 0 ? 70 : (uint32_t)invite->max_forwards - 1;
+	char tag[TOKEN_LEN], id[TOKEN_LEN];
+
+	token_make(c->calls, tag);
+	token_make(c->calls, id);
+	fields_begin(c->calls, w);
+	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, hops);
+	write_from(w, invite, route->host, tag);
+	sip_write_open(w, SIP_HEADER_TO);
+	sip_write_name_addr(w, &to);
+	sip_write_close(w);
+	sip_write_header_c(w, SIP_HEADER_CALL_ID, id);
+	sip_write_cseq(w, 1, sip_str_c("INVITE"));
+	fields_contact(c->calls, w, &route->hop);
+	fields_allow(w);
+	fields_pass(w, invite, c);
+}
+
+static int send_invite(
+	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
+{
+	struct call *c = x->call;
+	struct transaction_request r = {.method = SIP_INVITE, .uri = sip_str_c(route->uri)};
+	struct sip_writer w;
+	int err = body_pass(c, CALL_CALLER, invite, &r.content_type, &r.content);
+
+	if (err)
+		return err;
+	c->passes_identity = route->passes_identity;
+	c->passes_history = route->passes_history;
+	write_invite(&w, c, invite, route);
+	if (w.failed)
+		return ERR_TOO_LARGE;
+	r.fields = fields_done(&w);
+	x->client_cseq = 1;
+	return client_transaction_start(
+		c->calls->transactions, &r, &route->hop, &exchange_client_events, x, &x->client);
+}
+
+static void start_timer(struct call *c, unsigned ms)
+{
+	struct calls *l = c->calls;
+
+	wheel_set(l->config.wheel, &c->timer, l->config.clock->mono_ms + ms);
+}
+
+/* Tries routes until an INVITE is on its way. 0, or what the caller is to be told. */
+static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned status)
+{
+	const struct call_user *u = &c->calls->config.user;
+	const struct transaction_hop *from = server_transaction_hop(c->incoming->server);
+	struct call_route route;
+
+	while (c->n_attempts < ATTEMPTS_MAX) {
+		memset(&route, 0, sizeof(route));
+		unsigned refused = u->route(u->arg, invite, from, c->n_attempts, &route);
+		if (refused)
+			return c->n_attempts == 0 ? refused : status;
+		if (c->n_attempts++ > 0)
+			count(c->calls, CALL_C_NEXT_ROUTE);
+		struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
+		if (!x)
+			return 503;
+		c->attempt = x;
+		if (send_invite(x, invite, &route) == 0) {
+			start_timer(c, c->calls->config.timers.progress_ms);
+			return 0;
+		}
+		exchange_free(x);
+		status = 503;
+	}
+	return status;
+}
+
+/* ---- the beginning ---- */
+
+static bool asks_for_extensions(
+	struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct transaction_reply r = {.status = 420};
+	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
+	struct sip_writer w;
+
+	if (!h)
+		return false;
+	count(l, CALL_C_REFUSED_EXTENSION);
+	fields_begin(l, &w);
+	for (; h; h = sip_header_next(m, h))
+		sip_write_header(&w, SIP_HEADER_UNSUPPORTED, h->value);
+	r.fields = fields_done(&w);
+	if (server_transaction_reply(s, &r) != 0)
+		server_transaction_leave(s);
+	return true;
+}
+
+static uint64_t caller_hash(const struct calls *l, struct sip_str id, struct sip_str tag)
+{
+	return hash_bytes(&l->config.key, id.at, id.len) ^
+	       hash_bytes(&l->config.key, tag.at, tag.len);
+}
+
+/* Has the same INVITE come by another way? Its CSeq is not compared: it would be of the dialog. */
+static bool is_merged(const struct calls *l, const struct sip_msg *m)
+{
+	struct hash_node *n =
+		hash_table_first(&l->callers, caller_hash(l, m->call_id, m->from_tag));
+
+	for (; n; n = hash_table_next(n)) {
+		const struct call *c = CONTAINER_OF(n, struct call, by_caller);
+		if (!c->is_over && sip_str_equal(call_id(c), m->call_id) &&
+			sip_str_equal(sip_str_of(c->caller + c->call_id_len, c->caller_tag_len),
+				m->from_tag))
+			return true;
+	}
+	return false;
+}
+
+static int remember(struct call *c, const struct sip_msg *m)
+{
+	c->call_id_len = m->call_id.len;
+	c->caller_tag_len = m->from_tag.len;
+	c->caller = malloc((size_t)c->call_id_len + c->caller_tag_len + 1);
+	c->invite = malloc(m->bytes.len);
+	if (!c->caller || !c->invite)
+		return -ENOMEM;
+	memcpy(c->caller, m->call_id.at, c->call_id_len);
+	if (c->caller_tag_len)
+		memcpy(c->caller + c->call_id_len, m->from_tag.at, c->caller_tag_len);
+	memcpy(c->invite, m->bytes.at, m->bytes.len);
+	c->invite_len = m->bytes.len;
+	return 0;
+}
+
+static struct call *make(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->calls = l;
+	list_init(&c->pairs);
+	list_init(&c->exchanges);
+	wheel_timer_init(&c->timer, invite_timer);
+	list_append(&l->calls, &c->link);
+	metrics_add(l->config.cells, CALL_C_KEPT, 1);
+	c->incoming = exchange_open(c, SIP_INVITE, CALL_CALLER);
+	if (!c->incoming || remember(c, m) != 0 ||
+		hash_table_insert(
+			&l->callers, &c->by_caller, caller_hash(l, m->call_id, m->from_tag)) != 0) {
+		free(c->caller);
+		c->caller = NULL; /* not in the table */
+		call_free(c);
+		return NULL;
+	}
+	c->incoming->server = s;
+	c->incoming->server_cseq = m->cseq;
+	server_transaction_tag(s, c->local_tag);
+	server_transaction_take(s, &exchange_server_events, c->incoming);
+	return c;
+}
+
+static void fail(struct call *c, unsigned status, const struct sip_msg *m)
+{
+	exchange_reply(c->incoming, m ? status_pass(status) : status, m, SIP_NONE);
+	call_over(c, CALL_END_FAILED, -1);
+}
+
+void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c;
+	unsigned status;
+
+	if (m->max_forwards == 0) {
+		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
+	} else if (!sip_header_first(m, SIP_HEADER_CONTACT)) {
+		refuse(l, s, 400, CALL_C_REFUSED_ROUTE);
+	} else if (is_merged(l, m)) {
+		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
+	} else if (l->n_open >= l->config.max_calls) {
+		refuse(l, s, 503, CALL_C_REFUSED_FULL);
+	} else if (!asks_for_extensions(l, s, m)) {
+		c = make(l, s, m);
+		if (!c) {
+			refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
+			return;
+		}
+		l->n_open++;
+		metrics_add(l->config.cells, CALL_C_OPEN, 1);
+		count(l, CALL_C_STARTED);
+		status = attempt(c, m, 503);
+		if (status) {
+			count(l, CALL_C_REFUSED_ROUTE);
+			fail(c, status, NULL);
+		}
+	}
+}
+
+/* ---- what an attempt comes to ---- */
+
+/* Another route may do better, unless the caller has heard of a callee already. */
+static bool may_try_again(const struct call *c, unsigned status)
+{
+	return list_is_empty(&c->pairs) && !c->is_ringing &&
+	       (status == 408 || status == 503 || status == 504);
+}
+
+static void try_again_or_fail(struct call *c, unsigned status, const struct sip_msg *m)
+{
+	struct sip_msg invite;
+
+	c->attempt = NULL;
+	if (may_try_again(c, status) &&
+		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE &&
+		attempt(c, &invite, status) == 0)
+		return;
+	fail(c, status, m);
+}
+
+void invite_attempt_ended(struct exchange *x, enum transaction_end why)
+{
+	struct call *c = x->call;
+
+	x->is_answered = true;
+	if (c->attempt == x && !c->is_over && !c->pair)
+		try_again_or_fail(c, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL);
+}
+
+/* Nothing has come within the time for progress, or nobody has answered. */
+void invite_timer(struct wheel_timer *t, void *arg)
+{
+	struct call *c = CONTAINER_OF(t, struct call, timer);
+
+	(void)arg;
+	if (c->is_ringing) {
+		exchange_reply(c->incoming, 408, NULL, SIP_NONE);
+		call_over(c, CALL_END_TIMEOUT, -1);
+		return;
+	}
+	if (c->attempt && c->attempt->client)
+		(void)client_transaction_cancel(c->attempt->client, SIP_NONE); /* ends by time */
+	try_again_or_fail(c, 408, NULL);
+}
+
+static void on_provisional(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+	struct pair *p = NULL;
+
+	if (m->status == 100 || c->attempt != x || c->is_over || c->pair)
+		return;
+	if (!c->is_ringing) {
+		c->is_ringing = true;
+		start_timer(c, c->calls->config.timers.ring_ms);
+	}
+	if (m->to_tag.len)
+		p = pair_of(c, x, m, c->n_early < c->calls->config.max_early);
+	if (!p) { /* one more to ring, under the tag of the first */
+		exchange_reply(c->incoming, m->status, NULL, SIP_NONE);
+		return;
+	}
+	exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
+}
+
+/* Those callees that have not been the first are not to be heard of any more. */
+static void choose(struct call *c, struct exchange *x, struct pair *chosen)
+{
+	c->pair = x->pair = c->incoming->pair = chosen;
+	x->peer = c->incoming;
+	c->incoming->peer = x;
+	list_for_each (it, &c->pairs) {
+		struct pair *p = CONTAINER_OF(it, struct pair, link);
+		if (p != chosen)
+			pair_unfile(p);
+	}
+	wheel_cancel(c->calls->config.wheel, &c->timer);
+	free(c->invite);
+	c->invite = NULL;
+}
+
+static void on_accepted(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+	struct pair *p = pair_of(c, x, m, true);
+
+	x->is_answered = true;
+	if (!p) {
+		if (c->attempt == x && !c->is_over && !c->pair)
+			fail(c, 503, NULL);
+	} else if (c->pair == p) {
+		if (!x->owes_ack)
+			exchange_send_ack(x);
+	} else if (c->is_over || c->pair || c->attempt != x ||
+		   sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) != 0) {
+		pair_give_up(p, x);
+	} else {
+		choose(c, x, p);
+		x->owes_ack = true;
+		count(c->calls, CALL_C_ANSWERED);
+		exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
+		if (!c->incoming || !c->incoming->wants_ack)
+			call_over(c, CALL_END_FAILED, -1);
+	}
+}
+
+void invite_response(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+
+	if (m->status < 200) {
+		on_provisional(x, m);
+	} else if (m->status < 300) {
+		on_accepted(x, m);
+	} else {
+		x->is_answered = true;
+		if (c->attempt == x && !c->is_over && !c->pair)
+			try_again_or_fail(c, m->status, m);
+	}
+}

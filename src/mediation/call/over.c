@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The end of a call, and its memory. */
+#include <stdlib.h>
+
+#include "call_priv.h"
+
+void call_free(struct call *c)
+{
+	struct calls *l = c->calls;
+
+	wheel_cancel(l->config.wheel, &c->timer);
+	list_for_each_safe (x, &c->exchanges)
+		exchange_free(CONTAINER_OF(x, struct exchange, link));
+	list_for_each_safe (p, &c->pairs)
+		pair_free(CONTAINER_OF(p, struct pair, link));
+	if (c->caller)
+		hash_table_remove(&l->callers, &c->by_caller);
+	list_remove(&c->link);
+	metrics_sub(l->config.cells, CALL_C_KEPT, 1);
+	free(c->caller);
+	free(c->invite);
+	free(c);
+}
+
+void call_settle(struct call *c)
+{
+	list_for_each_safe (it, &c->exchanges) {
+		struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		if (exchange_is_done(x))
+			exchange_free(x);
+	}
+	if (c->is_over && list_is_empty(&c->exchanges))
+		call_free(c);
+}
+
+/* What is under way is ended on both sides of it. */
+static void end_exchange(struct exchange *x)
+{
+	if (x->owes_ack)
+		exchange_send_ack(x);
+	if (x->client && !x->is_answered && x->method == SIP_INVITE)
+		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
+	exchange_reply(x, 487, NULL, SIP_NONE);
+}
+
+/* Does an ACK of this side's come yet? Until then it gets no BYE (RFC 3261 §15). */
+static bool is_ack_coming(const struct call *c, enum call_side side)
+{
+	list_for_each (it, &c->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		if (x->wants_ack && x->from == side && x->server)
+			return true;
+	}
+	return false;
+}
+
+static void say_bye(struct call *c, enum call_side side)
+{
+	struct end *e = &c->pair->ends[side];
+
+	if (is_ack_coming(c, side))
+		e->wants_bye = true;
+	else
+		end_bye(e);
+}
+
+void call_over(struct call *c, enum call_end why, int quiet)
+{
+	struct calls *l = c->calls;
+
+	if (c->is_over)
+		return;
+	c->is_over = true;
+	l->n_open--;
+	metrics_sub(l->config.cells, CALL_C_OPEN, 1);
+	count(l, CALL_C_ENDED + why);
+	wheel_cancel(l->config.wheel, &c->timer);
+	list_for_each (it, &c->exchanges)
+		end_exchange(CONTAINER_OF(it, struct exchange, link));
+	for (int side = 0; c->pair && side < 2; side++) {
+		if (side != quiet)
+			say_bye(c, side);
+	}
+	if (l->config.user.ended)
+		l->config.user.ended(l->config.user.arg, c, why);
+	call_settle(c);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Requests within the dialogs of a call. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "call_priv.h"
+
+/* ---- from one side to the other ---- */
+
+static int send_on(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+	struct end *to = end_across(x->pair, x->from);
+	struct transaction_request r = {.method = x->method};
+	struct sip_writer w;
+	int err = body_pass(c, x->from, m, &r.content_type, &r.content);
+
+	if (err)
+		return ERR_DENIED;
+	fields_begin(c->calls, &w);
+	if (x->method == SIP_INVITE || x->method == SIP_UPDATE)
+		fields_contact(c->calls, &w, &to->hop);
+	if (x->method == SIP_INVITE)
+		fields_allow(&w);
+	fields_pass(&w, m, c);
+	if (w.failed)
+		return ERR_TOO_LARGE;
+	r.fields = fields_done(&w);
+	return end_request(to, &r, &exchange_client_events, x, &x->client, &x->client_cseq);
+}
+
+static void relay(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = e->pair->call;
+	struct exchange *x = exchange_open(c, m->method, e->side);
+	int err;
+
+	if (!x) {
+		refuse(c->calls, s, 503, CALL_C_REFUSED_MEMORY);
+		return;
+	}
+	x->pair = e->pair;
+	x->peer = x;
+	x->server = s;
+	x->server_cseq = m->cseq;
+	server_transaction_take(s, &exchange_server_events, x);
+	err = send_on(x, m);
+	if (err)
+		exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, SIP_NONE);
+}
+
+/* An INVITE of either side that is not done, its ACK included. */
+static const struct exchange *open_invite(const struct call *c)
+{
+	list_for_each (it, &c->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		bool is_waiting = x->server && (!x->is_replied || x->wants_ack);
+		if (x->method == SIP_INVITE && (is_waiting || x->owes_ack))
+			return x;
+	}
+	return NULL;
+}
+
+/* RFC 3261 §14.2. */
+static void on_invite(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = e->pair->call;
+	const struct exchange *other = open_invite(c);
+
+	if (!other && c->pair == e->pair) {
+		(void)sip_dialog_refresh(&e->dialog, m); /* the old target does as well */
+		relay(e, s, m);
+	} else {
+		refuse(c->calls, s, other && other->from == e->side ? 500 : 491, CALL_C_GLARE);
+	}
+}
+
+static void on_bye(struct end *e, struct server_transaction *s)
+{
+	static const struct transaction_reply ok = {.status = 200};
+	struct call *c = e->pair->call;
+	enum call_end why = e->side == CALL_CALLER ? CALL_END_CALLER : CALL_END_CALLEE;
+
+	if (server_transaction_reply(s, &ok) != 0)
+		server_transaction_leave(s);
+	if (!c->pair && e->side == CALL_CALLER)
+		why = CALL_END_CANCELLED;
+	call_over(c, why, (int)e->side);
+}
+
+void options_reply(struct calls *l, struct server_transaction *s)
+{
+	struct transaction_reply r = {.status = 200};
+	struct sip_writer w;
+
+	fields_begin(l, &w);
+	fields_allow(&w);
+	sip_write_header_c(&w, SIP_HEADER_ACCEPT, "application/sdp");
+	r.fields = fields_done(&w);
+	if (server_transaction_reply(s, &r) != 0)
+		server_transaction_leave(s);
+}
+
+void relay_open(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = e->pair->call;
+
+	if (!sip_dialog_take(&e->dialog, m)) {
+		refuse(c->calls, s, 500, CALL_C_REFUSED_NO_DIALOG);
+	} else if (c->is_over) {
+		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
+	} else if (sip_header_first(m, SIP_HEADER_REQUIRE)) {
+		refuse(c->calls, s, 420, CALL_C_REFUSED_EXTENSION);
+	} else if (m->method == SIP_BYE) {
+		on_bye(e, s);
+	} else if (m->method == SIP_INVITE) {
+		on_invite(e, s, m);
+	} else if (m->method == SIP_UPDATE || m->method == SIP_INFO) {
+		if (m->method == SIP_UPDATE)
+			(void)sip_dialog_refresh(&e->dialog, m);
+		relay(e, s, m);
+	} else if (m->method == SIP_OPTIONS) {
+		options_reply(c->calls, s);
+	} else {
+		refuse(c->calls, s, 405, CALL_C_REFUSED_METHOD);
+	}
+}
+
+/* ---- and back ---- */
+
+static void on_accepted(struct exchange *x, const struct sip_msg *m)
+{
+	if (x->is_answered) {
+		if (!x->owes_ack)
+			exchange_send_ack(x);
+		return;
+	}
+	x->is_answered = true;
+	x->owes_ack = true;
+	(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
+	exchange_reply(x, m->status, m, SIP_NONE);
+	if (!x->wants_ack)
+		exchange_send_ack(x); /* whoever asked is gone */
+}
+
+/* RFC 3261 §12.2.1.2: the other side does not know the dialog any more. */
+static void lose(struct exchange *x)
+{
+	enum call_side gone = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
+
+	call_over(x->call, CALL_END_LOST, (int)gone);
+}
+
+void relay_response(struct exchange *x, const struct sip_msg *m)
+{
+	if (m->status < 200) {
+		if (m->status > 100 && x->method == SIP_INVITE)
+			exchange_reply(x, m->status, m, SIP_NONE);
+		return;
+	}
+	if (x->method == SIP_INVITE && m->status < 300) {
+		on_accepted(x, m);
+		return;
+	}
+	x->is_answered = true;
+	if (x->method == SIP_UPDATE && m->status < 300)
+		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
+	exchange_reply(x, status_pass(m->status), m, SIP_NONE);
+	if (m->status == 481 || m->status == 408)
+		lose(x);
+}
+
+void relay_client_ended(struct exchange *x, enum transaction_end why)
+{
+	x->is_answered = true;
+	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, SIP_NONE);
+	lose(x);
+}

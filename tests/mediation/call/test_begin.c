@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* How calls begin: what the callee gets to see, provisional responses, forks, failures, routes. */
+#include "world.h"
+
+static const struct plan usual = {.ring_ms = 100, .answer_ms = 2000, .hang_up_caller_ms = 5000};
+
+static void call_has_two_dialogs_and_ends_on_both_sides(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a = party_dial(w, &usual), *b;
+
+	world_pass(w, 3000);
+	b = party_callee(w, a);
+
+	assert_true(a->is_up && b->is_up && b->is_acked);
+	assert_false(sip_str_equal(a->dialog.call_id, b->dialog.call_id));
+	assert_false(sip_str_equal(a->dialog.local_tag, b->dialog.remote_tag));
+	assert_string_equal(b->body, "offer 0");
+	assert_string_equal(a->body, "answer");
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	assert_int_equal(world_count(w, CALL_C_ANSWERED), 1);
+	world_settle(w);
+	assert_true(a->is_over && b->is_over);
+	assert_int_equal(w->n_calls_ended, 1);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+static void callee_gets_what_is_for_him_and_no_more(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = "Subject: hello\r\nPriority: urgent\r\nUser-Agent: secret\r\n"
+		      "P-Asserted-Identity: <sip:secret@caller.example>\r\nX-Own: secret\r\n"
+		      "Record-Route: <sip:secret.example;lr>\r\nSupported: 100rel\r\n"
+		      "Diversion: <sip:secret@x>\r\n";
+	a = party_dial(w, &plan);
+	world_pass(w, 1000);
+	b = party_callee(w, a);
+
+	assert_non_null(strstr(b->seen, "INVITE sip:0@callee.example SIP/2.0\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nSubject: hello\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nPriority: urgent\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nMax-Forwards: 9\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nFrom: \"Alice\" <sip:alice@b2bua.example>;tag="));
+	assert_non_null(strstr(b->seen, "\r\nContact: <sip:192.0.2.2:5060>\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nTo: <sip:0@callee.example>\r\n"));
+	assert_null(strstr(b->seen, "secret"));
+	assert_null(strstr(b->seen, "100rel"));
+	assert_null(strstr(b->seen, "caller"));
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void ringing_has_the_tag_that_the_answer_has(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a = party_dial(w, &usual);
+
+	world_pass(w, 3000);
+
+	assert_int_equal(a->n_ringing, 1);
+	assert_int_equal(a->n_tags, 1);
+	assert_non_null(strstr(a->seen, "\r\nContact: <sip:192.0.2.2:5060>\r\n"));
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void refusal_passes(void **state)
+{
+	static const struct {
+		unsigned said, heard;
+	} cases[] = {{486, 486}, {404, 404}, {603, 603}, {401, 403}, {407, 403}, {302, 480}};
+
+	for (unsigned i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_create();
+		struct plan plan = {.answer_ms = 500, .status = cases[i].said};
+		struct leg *a = party_dial(w, &plan);
+
+		world_settle(w);
+
+		assert_int_equal(a->status, cases[i].heard);
+		assert_int_equal(w->end, CALL_END_FAILED);
+		assert_int_equal(world_count(w, CALL_C_ENDED + CALL_END_FAILED), 1);
+		assert_int_equal(world_count(w, CALL_C_ANSWERED), 0);
+		world_destroy(w);
+	}
+}
+
+/* ---- refused before a callee hears of it ---- */
+
+static void assert_refused(struct world *w, const char *fields, unsigned status, unsigned row)
+{
+	struct plan plan = {.answer_ms = 1, .fields = fields};
+	struct leg *a = party_dial(w, &plan);
+
+	world_settle(w);
+	assert_int_equal(a->status, status);
+	assert_null(party_callee(w, a));
+	assert_int_equal(world_count(w, row), 1);
+	assert_int_equal(world_count(w, CALL_C_STARTED), 0);
+	world_destroy(w);
+}
+
+static void call_without_hops_left_gets_483(void **state)
+{
+	assert_refused(world_create(), "Max-Forwards: 0\r\n", 483, CALL_C_REFUSED_HOPS);
+}
+
+static void call_that_requires_extensions_gets_420(void **state)
+{
+	assert_refused(world_create(), "Require: 100rel\r\n", 420, CALL_C_REFUSED_EXTENSION);
+}
+
+static void call_over_the_limit_gets_503(void **state)
+{
+	assert_refused(world_create_limited(0, 20), "", 503, CALL_C_REFUSED_FULL);
+}
+
+/* RFC 3261 §8.2.2.2. */
+static void same_invite_by_another_way_gets_482(void **state)
+{
+	static const char twin[] =
+		"INVITE sip:0@b2bua.example SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKotherway\r\n"
+		"Max-Forwards: 9\r\nContact: <sip:a@192.0.2.1>\r\n"
+		"From: \"Alice\" <sip:alice@caller.example>;tag=a0\r\nTo: <sip:0@b2bua.example>\r\n"
+		"Call-ID: caller-0\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+	struct world *w = world_create();
+	struct leg *a = party_dial(w, &usual);
+
+	world_pass(w, 500);
+	world_put(w, NODE_CALLER, NODE_B2BUA, twin, strlen(twin));
+	world_settle(w);
+
+	assert_int_equal(world_count(w, CALL_C_REFUSED_MERGED), 1);
+	assert_int_equal(world_count(w, CALL_C_STARTED), 1);
+	assert_true(a->is_up);
+	world_destroy(w);
+}
+
+static void call_without_route_gets_what_the_route_says(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->n_routes = 0;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(a->status, 404);
+	assert_int_equal(world_count(w, CALL_C_REFUSED_ROUTE), 1);
+	world_destroy(w);
+}
+
+/* ---- several routes ---- */
+
+static void next_route_is_tried_after_503(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->n_routes = 3;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_true(a->is_up && party_callee(w, a)->is_up);
+	assert_int_equal(world_count(w, CALL_C_NEXT_ROUTE), 2);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+static void busy_callee_is_not_sought_elsewhere(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.answer_ms = 500, .status = 486};
+	struct leg *a = party_dial(w, &plan);
+
+	world_settle(w);
+
+	assert_int_equal(a->status, 486);
+	assert_int_equal(world_count(w, CALL_C_NEXT_ROUTE), 0);
+	world_destroy(w);
+}
+
+static void call_without_progress_fails_after_10_s(void **state)
+{
+	struct world *w = world_create();
+	struct plan silent = {.ring_ms = 0};
+	struct leg *a = party_dial(w, &silent);
+
+	world_pass(w, 9900);
+	assert_int_equal(a->status, 0);
+	world_pass(w, 300);
+
+	assert_int_equal(a->status, 408);
+	world_settle(w);
+	assert_true(party_callee(w, a)->is_over);
+	world_destroy(w);
+}
+
+static void call_that_rings_for_3_minutes_fails(void **state)
+{
+	struct world *w = world_create();
+	struct plan deaf = {.ring_ms = 100};
+	struct leg *a = party_dial(w, &deaf);
+
+	world_pass(w, 179000);
+	assert_int_equal(a->status, 0);
+	world_pass(w, 2000);
+
+	assert_int_equal(a->status, 408);
+	assert_true(party_callee(w, a)->is_over);
+	assert_int_equal(w->end, CALL_END_TIMEOUT);
+	world_settle(w);
+	world_destroy(w);
+}
+
+/* ---- forks ---- */
+
+static void each_callee_has_an_early_dialog_of_its_own(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.n_forks = 3;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_int_equal(a->n_ringing, 3);
+	assert_int_equal(a->n_tags, 3);
+	assert_true(sip_str_equal(a->dialog.remote_tag, sip_str_c(a->tags[0])));
+	assert_string_equal(a->body, "answer");
+	world_destroy(w);
+}
+
+static void callees_over_the_limit_ring_without_a_dialog(void **state)
+{
+	struct world *w = world_create_limited(10, 2);
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.n_forks = 5;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_int_equal(a->n_ringing, 5);
+	assert_int_equal(a->n_tags, 2);
+	assert_true(a->is_up);
+	world_destroy(w);
+}
+
+/* RFC 3261 §13.2.2.4. */
+static void second_callee_that_answers_gets_ack_and_bye(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.n_forks = 2;
+	plan.second_answers_too = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 4000);
+	b = party_callee(w, a);
+
+	assert_true(a->is_up && b->is_up && !a->is_over && !b->is_over);
+	assert_int_equal(b->n_late_acks, 1);
+	assert_int_equal(b->n_late_byes, 1);
+	assert_int_equal(world_count(w, CALL_C_FORKS_ENDED), 1);
+	world_settle(w);
+	world_destroy(w);
+}
+
+/* ---- bodies ---- */
+
+static void late_offer_is_answered_in_the_ack(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.is_late_offer = true;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_string_equal(a->body, "answer");
+	assert_string_equal(party_callee(w, a)->ack_body, "late answer");
+	world_destroy(w);
+}
+
+static void answer_that_cannot_be_passed_ends_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.ring_ms = 0;
+	w->body_error = 1;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_int_equal(a->status, 488);
+	assert_false(a->is_up);
+	assert_true(party_callee(w, a)->is_acked && party_callee(w, a)->is_over);
+	assert_int_equal(w->end, CALL_END_FAILED);
+	assert_int_equal(w->n_bodies, 2);
+	world_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(call_has_two_dialogs_and_ends_on_both_sides),
+		cmocka_unit_test(callee_gets_what_is_for_him_and_no_more),
+		cmocka_unit_test(ringing_has_the_tag_that_the_answer_has),
+		cmocka_unit_test(refusal_passes),
+		cmocka_unit_test(call_without_hops_left_gets_483),
+		cmocka_unit_test(call_that_requires_extensions_gets_420),
+		cmocka_unit_test(call_over_the_limit_gets_503),
+		cmocka_unit_test(same_invite_by_another_way_gets_482),
+		cmocka_unit_test(call_without_route_gets_what_the_route_says),
+		cmocka_unit_test(next_route_is_tried_after_503),
+		cmocka_unit_test(busy_callee_is_not_sought_elsewhere),
+		cmocka_unit_test(call_without_progress_fails_after_10_s),
+		cmocka_unit_test(call_that_rings_for_3_minutes_fails),
+		cmocka_unit_test(each_callee_has_an_early_dialog_of_its_own),
+		cmocka_unit_test(callees_over_the_limit_ring_without_a_dialog),
+		cmocka_unit_test(second_callee_that_answers_gets_ack_and_bye),
+		cmocka_unit_test(late_offer_is_answered_in_the_ack),
+		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
+	};
+
+	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+}

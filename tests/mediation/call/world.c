@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "world.h"
+
+unsigned world_draw(struct world *w, unsigned below)
+{
+	w->seed = w->seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(w->seed >> 33) % below;
+}
+
+struct transaction_hop world_hop(const struct world *w, enum node n)
+{
+	return (struct transaction_hop){.flow = 1u + n,
+		.remote = addr_ipv4(0xc0000201u + n, 5060),
+		.is_reliable = w->is_reliable};
+}
+
+/* ---- the wire ---- */
+
+void world_put(struct world *w, enum node from, enum node to, const void *data, size_t len)
+{
+	struct packet *k = malloc(sizeof(*k) + len);
+
+	assert_non_null(k);
+	assert_true(w->n_wire < WIRE_MAX);
+	k->at_ms = w->clock.mono_ms + 1 + world_draw(w, w->delay_max_ms);
+	k->to = to;
+	k->from = from;
+	k->len = len;
+	memcpy(k->data, data, len);
+	w->wire[w->n_wire++] = k;
+}
+
+static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
+{
+	struct party *p = arg;
+	struct world *w = p->world;
+	enum node n = to->remote.ip[15] - 1u;
+
+	assert_true(n < NODE_COUNT);
+	if (world_draw(w, 100) >= w->loss_percent)
+		world_put(w, p->node, n, message.data, message.len);
+	if (world_draw(w, 100) < w->doubled_percent)
+		world_put(w, p->node, n, message.data, message.len);
+	return 0;
+}
+
+static int on_via(void *arg, const struct transaction_hop *to, struct sip_via_own *out)
+{
+	static const char *const hosts[] = {"192.0.2.1", "192.0.2.2", "192.0.2.3"};
+	const struct party *p = arg;
+
+	out->transport = to->is_reliable ? "TCP" : "UDP";
+	out->host = (struct sip_host){sip_str_c(hosts[p->node]), SIP_HOST_IPV4};
+	out->port = 5060;
+	return 0;
+}
+
+static void arrive(struct world *w, struct packet *k)
+{
+	struct transaction_hop from = world_hop(w, k->from);
+	struct sip_msg m;
+
+	if (sip_msg_decode(k->data, k->len, SIP_DATAGRAM, &m) != SIP_FINE) {
+		print_error("%.*s\n", (int)k->len, k->data);
+		fail_msg("malformed: %s", sip_refusal_text(m.refusal));
+	}
+	transactions_receive(w->parties[k->to].l, &m, &from);
+	free(k);
+}
+
+void world_pass(struct world *w, unsigned ms)
+{
+	for (unsigned i = 0; i < ms; i += 10) {
+		w->clock.mono_ms += 10;
+		for (size_t j = 0; j < w->n_wire;) {
+			struct packet *k = w->wire[j];
+			if (k->at_ms > w->clock.mono_ms) {
+				j++;
+				continue;
+			}
+			memmove(&w->wire[j], &w->wire[j + 1],
+				(--w->n_wire - j) * sizeof(struct packet *));
+			arrive(w, k);
+		}
+		wheel_advance(&w->wheel, w->clock.mono_ms);
+	}
+}
+
+void world_settle(struct world *w)
+{
+	world_pass(w, 300000);
+}
+
+/* ---- the B2BUA ---- */
+
+/* The callee's number is the caller's: a plan's index. All routes but the last lead nowhere. */
+static unsigned on_route(void *arg, const struct sip_msg *invite,
+	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
+{
+	struct world *w = arg;
+	struct sip_uri u;
+
+	(void)from;
+	assert_int_equal(sip_uri_decode(invite->uri, &u), 0);
+	if (attempt >= w->n_routes)
+		return 404;
+	out->hop = world_hop(w, NODE_CALLEE);
+	(void)snprintf(out->uri, sizeof(out->uri), "sip:%.*s@callee.example%s", (int)u.user.len,
+		u.user.at, attempt + 1 < w->n_routes ? ";lost" : "");
+	(void)snprintf(out->host, sizeof(out->host), "b2bua.example");
+	return 0;
+}
+
+static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)
+{
+	(void)arg;
+	(void)snprintf(out, cap, "sip:192.0.2.2:5060%s", hop->is_reliable ? ";transport=tcp" : "");
+	return 0;
+}
+
+static int on_body(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
+	struct sip_str *type, struct sip_str *content)
+{
+	struct world *w = arg;
+
+	(void)c;
+	(void)m;
+	assert_true(content->len > 0 && type->len > 0);
+	w->n_bodies++;
+	return from == CALL_CALLEE && w->body_error ? ERR_MALFORMED : 0;
+}
+
+static void on_ended(void *arg, struct call *c, enum call_end why)
+{
+	struct world *w = arg;
+
+	assert_true(call_id(c).len > 0);
+	w->n_calls_ended++;
+	w->end = why;
+}
+
+static void open_transactions(struct party *p, struct transaction_user user)
+{
+	struct world *w = p->world;
+	struct transactions_config c = {
+		.wheel = &w->wheel,
+		.clock = &w->clock,
+		.carrier = {on_send, on_via, p},
+		.user = user,
+		.keys = {{11, p->node}, {p->node, 12}},
+		.cells = p->cells,
+		.timers = transaction_timers_default,
+		.max_server = 20000,
+		.max_client = 20000,
+		.max_bytes = 100000000,
+		.retry_after_s = 5,
+	};
+
+	p->l = transactions_create(&c);
+	assert_non_null(p->l);
+}
+
+struct world *world_create_limited(size_t max_calls, unsigned max_early)
+{
+	struct world *w = calloc(1, sizeof(*w));
+	struct party *b2bua = &w->parties[NODE_B2BUA];
+	struct calls_config c = {
+		.wheel = &w->wheel,
+		.clock = &w->clock,
+		.user = {on_route, on_contact, NULL, on_body, on_ended, w},
+		.key = {5, 6},
+		.cells = w->cells,
+		.timers = call_timers_default,
+		.max_calls = max_calls,
+		.max_early = max_early,
+		.retry_after_s = 9,
+	};
+
+	assert_non_null(w);
+	w->seed = 1;
+	w->delay_max_ms = 1;
+	w->n_routes = 1;
+	w->clock.mono_ms = 1000000;
+	wheel_init(&w->wheel, w->clock.mono_ms, NULL);
+	w->calls = calls_create(&c);
+	assert_non_null(w->calls);
+	b2bua->world = w;
+	b2bua->node = NODE_B2BUA;
+	open_transactions(b2bua, calls_transaction_user(w->calls));
+	calls_set_transactions(w->calls, b2bua->l);
+	party_open(&w->parties[NODE_CALLER], w, NODE_CALLER);
+	party_open(&w->parties[NODE_CALLEE], w, NODE_CALLEE);
+	open_transactions(&w->parties[NODE_CALLER], party_user(&w->parties[NODE_CALLER]));
+	open_transactions(&w->parties[NODE_CALLEE], party_user(&w->parties[NODE_CALLEE]));
+	return w;
+}
+
+struct world *world_create(void)
+{
+	return world_create_limited(1000, 20);
+}
+
+uint64_t world_count(const struct world *w, unsigned row)
+{
+	return metrics_get(w->cells, row);
+}
+
+void world_destroy(struct world *w)
+{
+	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
+	assert_int_equal(world_count(w, CALL_C_KEPT), 0);
+	for (unsigned i = 0; i < NODE_COUNT; i++) {
+		struct party *p = &w->parties[i];
+		assert_int_equal(metrics_get(p->cells, TRANSACTION_C_SERVER), 0);
+		assert_int_equal(metrics_get(p->cells, TRANSACTION_C_CLIENT), 0);
+		assert_int_equal(metrics_get(p->cells, TRANSACTION_C_BYTES), 0);
+		transactions_destroy(p->l);
+	}
+	party_close(&w->parties[NODE_CALLER]);
+	party_close(&w->parties[NODE_CALLEE]);
+	calls_destroy(w->calls);
+	assert_int_equal(w->wheel.count, 0);
+	assert_int_equal(w->n_wire, 0);
+	free(w);
+}

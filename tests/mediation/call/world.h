@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A caller's party and a callee's, with as many telephones as there are calls, and the B2BUA
+ * between them; all under one clock that the test moves, over wires that may lose, double and
+ * reorder.
+ */
+#ifndef TEST_MEDIATION_CALL_WORLD_H
+#define TEST_MEDIATION_CALL_WORLD_H
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sallyport/mediation/call.h>
+#include <sallyport/sip/dialog.h>
+
+#define LEGS_MAX 1024
+#define WIRE_MAX 16384
+
+enum node {
+	NODE_CALLER,
+	NODE_B2BUA,
+	NODE_CALLEE,
+	NODE_COUNT,
+};
+
+/* What the telephones of a call do; times from the INVITE, or from the answer; 0: not at all. */
+struct plan {
+	unsigned ring_ms;                              /* the callee says 180 */
+	unsigned answer_ms;                            /* the callee says STATUS */
+	unsigned status;                               /* 200 where 0 */
+	unsigned hang_up_caller_ms, hang_up_callee_ms; /* after the answer */
+	unsigned cancel_ms;
+	unsigned reinvite_caller_ms, reinvite_callee_ms; /* after the answer */
+	unsigned n_forks;        /* callees that ring, with tags of their own; the first answers */
+	bool second_answers_too; /* of them, in the same moment */
+	bool no_ack;             /* the caller sends none */
+	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
+	const char *fields;      /* of the INVITE, further ones */
+};
+
+/* A telephone in a call. */
+struct leg {
+	struct world *world;
+	enum node node;
+	unsigned index;
+	struct plan plan;
+	struct sip_dialog dialog;
+	struct server_transaction *server; /* of the last INVITE that came */
+	struct client_transaction *client; /* of the INVITE that began the call */
+	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
+	unsigned interval_ms;
+	char request[4096]; /* the INVITE that came */
+	size_t request_len;
+
+	/* What it knows. */
+	bool is_up, is_over, is_acked;
+	unsigned n_ringing, status;        /* final */
+	unsigned n_requests;               /* within the dialog, answered with 200 */
+	unsigned within_status;            /* of the last request of its own within the dialog */
+	unsigned n_late_acks, n_late_byes; /* to a second callee */
+	char tags[8][64];                  /* To tags it has seen */
+	unsigned n_tags;
+	char body[64], ack_body[64], within_body[64]; /* as they came */
+	char reason[64];
+	char seen[2048]; /* head of the INVITE or final response that came */
+};
+
+struct party {
+	struct world *world;
+	enum node node;
+	struct transactions *l;
+	metrics_cell cells[TRANSACTION_C_COUNT];
+	struct sip_dialogs dialogs;
+	struct leg *legs[LEGS_MAX];
+	unsigned n_legs;
+};
+
+struct packet {
+	uint64_t at_ms;
+	enum node to, from;
+	size_t len;
+	char data[];
+};
+
+struct world {
+	struct clock clock;
+	struct wheel wheel;
+	uint64_t seed;
+	unsigned loss_percent, doubled_percent, delay_max_ms;
+	bool is_reliable;
+	struct packet *wire[WIRE_MAX];
+	size_t n_wire;
+	struct party parties[NODE_COUNT]; /* the B2BUA's has the transactions only */
+	struct calls *calls;
+	metrics_cell cells[CALL_C_COUNT];
+	struct plan plans[LEGS_MAX];
+	unsigned n_routes; /* that there are; the last leads to the callee */
+	unsigned n_calls_ended;
+	enum call_end end;   /* of the last one */
+	unsigned body_error; /* of the hook, for messages of the callee's */
+	unsigned n_bodies;
+};
+
+struct world *world_create(void);
+struct world *world_create_limited(size_t max_calls, unsigned max_early);
+/* Asserts that nothing is left anywhere. */
+void world_destroy(struct world *w);
+void world_pass(struct world *w, unsigned ms);
+/* Enough for everything that begins to end. */
+void world_settle(struct world *w);
+uint64_t world_count(const struct world *w, unsigned row);
+unsigned world_draw(struct world *w, unsigned below);
+void world_put(struct world *w, enum node from, enum node to, const void *data, size_t len);
+struct transaction_hop world_hop(const struct world *w, enum node n);
+
+void party_open(struct party *p, struct world *w, enum node n);
+void party_close(struct party *p);
+struct transaction_user party_user(struct party *p);
+/* Calls, as PLAN has it. The callee's telephone, once it has rung, is the one with the same index.
+ */
+struct leg *party_dial(struct world *w, const struct plan *plan);
+struct leg *party_callee(struct world *w, const struct leg *caller);
+/* A request within the leg's dialog. */
+void leg_request(struct leg *g, enum sip_method method, const char *body);
+void leg_cancel(struct leg *g);
+void leg_hang_up(struct leg *g);
+
+#endif
