@@ -9,7 +9,8 @@
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
 
-#define TRIM_LOOK_MS 10000 /* at how many there are */
+#define TRIM_LOOK_MS 1000  /* at how many there are */
+#define TRIM_REST_MS 10000 /* between two */
 #define TRIM_FROM    1000  /* below, it is not worth the walk */
 
 struct trim; /* main thread */

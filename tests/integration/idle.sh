@@ -57,7 +57,7 @@ idle_cpu() {
 	IDLE=$((($(cpu_us) - before) / 5))
 	note "$1: $IDLE us of the processor in a second"
 }
-# The daemon looks every ten seconds whether much is to be given back.
+# The daemon looks every second whether much is to be given back, and does so every ten at most.
 gives_back() {
 	at_most "$(memory_kb edge Rss)" $((BEFORE + (AFTER - BEFORE) / 4 + 512))
 }
