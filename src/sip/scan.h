@@ -62,6 +62,8 @@ static inline bool sip_scan_is_end(struct sip_scan *c)
 {
 	return c->at == c->end;
 }
+/* Blanks with a fold among them: each CRLF has a blank behind it. */
+bool sip_scan_fold(struct sip_scan *c);
 /* CH with any blanks around it. */
 bool sip_scan_char(struct sip_scan *c, char ch);
 /* One or more of CHARS. */

@@ -17,15 +17,24 @@ bool sip_str_is(struct sip_str a, const char *word)
 	return sip_str_equal_nocase(a, sip_str_c(word));
 }
 
-/* Steps over blanks; true when a fold was among them. */
-static bool skip_fold(struct sip_scan *c)
+bool sip_scan_fold(struct sip_scan *c)
 {
-	struct sip_scan try = *c;
-	sip_scan_blanks(&try);
-	if (try.at == c->at || memchr(c->at, '\n', (size_t)(try.at - c->at)) == NULL)
-		return false;
-	*c = try;
-	return true;
+	const char *p = c->at;
+	bool has_fold = false;
+	while (p < c->end && sip_char_is_blank(*p)) {
+		if (*p == '\r') {
+			if (c->end - p < 3 || p[1] != '\n' || (p[2] != ' ' && p[2] != '\t'))
+				return false;
+			has_fold = true;
+			p += 2;
+		} else if (*p == '\n') {
+			return false;
+		}
+		p++;
+	}
+	if (has_fold)
+		c->at = p;
+	return has_fold;
 }
 
 int sip_str_text(struct sip_str s, bool is_quoted, char *out, size_t cap, size_t *len)
@@ -34,7 +43,7 @@ int sip_str_text(struct sip_str s, bool is_quoted, char *out, size_t cap, size_t
 	size_t n = 0;
 	while (c.at < c.end) {
 		char ch = ' ';
-		if (!skip_fold(&c)) {
+		if (!sip_scan_fold(&c)) {
 			if (is_quoted && *c.at == '\\' && c.at + 1 < c.end)
 				c.at++;
 			ch = *c.at++;

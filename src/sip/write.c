@@ -27,16 +27,12 @@ static bool is_plain(struct sip_str s)
 		       memchr(s.at, 0, s.len) == NULL);
 }
 
-/* A fold with the blanks around it is one space; other CR, LF, NUL fail. */
+/* A fold with the blanks around it is one space, as in sip_str_text; other CR, LF, NUL fail. */
 static void put_unfolded(struct sip_writer *w, struct sip_str s)
 {
 	struct sip_scan c = sip_scan_of(s);
 	while (c.at < c.end) {
-		if (c.end - c.at > 2 && c.at[0] == '\r' && c.at[1] == '\n' &&
-			(c.at[2] == ' ' || c.at[2] == '\t')) {
-			c.at += 2;
-			while (c.at < c.end && (*c.at == ' ' || *c.at == '\t'))
-				c.at++;
+		if (sip_scan_fold(&c)) {
 			sip_put(w, " ", 1);
 		} else if (*c.at == '\r' || *c.at == '\n' || *c.at == 0) {
 			w->failed = true;
