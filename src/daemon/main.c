@@ -16,6 +16,7 @@
 enum mode {
 	RUN,
 	CHECK,
+	ROUTE,
 	VERSION,
 	SAMPLE,
 	MDOC
@@ -27,6 +28,7 @@ static void usage(FILE *out)
 		"usage: sallyportd [-f] [-c FILE]   run (-f: in the foreground)\n"
 		"       sallyportd --take-over [-f] [-c FILE]   the same, from the one that runs\n"
 		"       sallyportd -t [-c FILE]     check the configuration and what it names\n"
+		"       sallyportd -r [CALLER:]NUMBER [-c FILE]   say where a call would go\n"
 		"       sallyportd -s               print a sample configuration\n"
 		"       sallyportd -V               print the version\n"
 		"FILE is " DEFAULT_PATH " unless given. See sallyportd(8), sallyport.yaml(5).\n");
@@ -47,6 +49,19 @@ static int check(const char *path)
 	settings_destroy(s);
 	printf("%s is right\n", path);
 	return 0;
+}
+
+static int route(const char *path, const char *what)
+{
+	struct settings *s;
+
+	if (settings_load(path, NULL, say, NULL, &s) != 0)
+		return 1;
+	if (!s->dial_plan)
+		say(NULL, false, "the configuration has no section \"mediation\"");
+	int rc = s->dial_plan ? dial_plan_show(s->dial_plan, what, stdout) : ERR_NOT_FOUND;
+	settings_destroy(s);
+	return rc == 0 ? 0 : 1;
 }
 
 static int run(const char *path, bool is_foreground, bool takes_over)
@@ -81,14 +96,14 @@ static int run(const char *path, bool is_foreground, bool takes_over)
 
 int main(int argc, char **argv)
 {
-	const char *path = DEFAULT_PATH;
+	const char *path = DEFAULT_PATH, *what = NULL;
 	enum mode mode = RUN;
 	static const struct option long_options[] = {
 		{"take-over", no_argument, NULL, TAKE_OVER}, {NULL, 0, NULL, 0}};
 	bool is_foreground = false, takes_over = false;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "c:fhmstV", long_options, NULL)) != -1) {
+	while ((o = getopt_long(argc, argv, "c:fhmr:stV", long_options, NULL)) != -1) {
 		switch (o) {
 		case 'c':
 			path = optarg;
@@ -101,6 +116,10 @@ int main(int argc, char **argv)
 			break;
 		case 't':
 			mode = CHECK;
+			break;
+		case 'r':
+			mode = ROUTE;
+			what = optarg;
 			break;
 		case 's':
 			mode = SAMPLE;
@@ -126,6 +145,8 @@ int main(int argc, char **argv)
 	switch (mode) {
 	case CHECK:
 		return check(path);
+	case ROUTE:
+		return route(path, what);
 	case SAMPLE:
 		conf_print_sample(options_table, stdout);
 		return 0;

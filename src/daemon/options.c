@@ -147,6 +147,16 @@ const struct conf_option options_table[] = {
 			"describe. A client belongs to the tenant its face names, else to the one "
 			"with the host name it asks for by TLS, else to the one with its "
 			"credential's key. A tenant that is taken out loses its allocations."},
+	{.name = "mediation",
+		.type = CONF_SECTION,
+		AT(options, mediation),
+		.children = options_mediation_table,
+		.flags = CONF_OPTIONAL_SECTION | CONF_RELOAD,
+		.present_offset = offsetof(struct options, has_mediation),
+		.check = options_check_mediation,
+		.text = "Gateways and trunks, and which number leaves by which. No call is taken "
+			"yet: the section is checked, and sallyportd -r says where a number would "
+			"go, but no address of it is bound."},
 	{.name = "admin",
 		.type = CONF_SECTION,
 		AT(options, admin),

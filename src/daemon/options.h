@@ -8,6 +8,8 @@
 
 #include <sallyport/conf.h>
 
+#include "options_mediation.h"
+
 struct options_log {
 	int level; /* enum log_level */
 	const char *file;
@@ -187,6 +189,8 @@ struct options {
 	struct options_edge edge;
 	struct options_mras mras;
 	struct conf_list tenants; /* struct options_tenant */
+	bool has_mediation;
+	struct options_mediation mediation;
 	struct options_admin admin;
 };
 

@@ -456,6 +456,8 @@ static int build(struct settings *s, const struct settings *old)
 		rc = make_mras(s);
 	if (rc == 0)
 		rc = make_turn(s, &s->turn);
+	if (rc == 0 && s->options->has_mediation)
+		rc = dial_plan_create(&s->options->mediation, &s->dial_plan);
 	return rc != 0 ? rc : tls_rc;
 }
 
@@ -525,6 +527,7 @@ void settings_destroy(struct settings *s)
 {
 	if (!s)
 		return;
+	dial_plan_destroy(s->dial_plan);
 	turn_snapshot_put(s->turn);
 	settings_tenants_fini(s);
 	auth_snapshot_put(s->auth);

@@ -12,6 +12,7 @@
 #include <sallyport/relay.h>
 #include <sallyport/turn.h>
 
+#include "dial_plan.h"
 #include "options.h"
 
 /* One beside the default tenant. */
@@ -50,8 +51,9 @@ struct settings {
 		const struct options_certificate **more;
 		size_t n;
 	} certificates[RELAY_FACES_MAX];
-	struct relay_tls faces_tls; /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
-	struct list arena;          /* blocks that live as long as this */
+	struct relay_tls faces_tls;  /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
+	struct dial_plan *dial_plan; /* NULL without "mediation" */
+	struct list arena;           /* blocks that live as long as this */
 };
 
 /* Gets each error and warning as a line for people, no newline. */

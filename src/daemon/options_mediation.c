@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The option table of the section "mediation", of its pools and gateways. */
+#include <stdlib.h>
+
+#include "options_mediation.h"
+#include "options_rows.h"
+
+static const struct conf_option gateway_table[] = {
+	{.name = "name",
+		.type = CONF_STRING,
+		AT(options_gateway, name),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = 64,
+		.example = "gw1",
+		.text = "Name by which trunks name it."},
+	{.name = "host",
+		.type = CONF_STRING,
+		AT(options_gateway, host),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = 253,
+		.example = "gw1.example.net",
+		.text = "Host name or address. With TLS it is a name: that of its certificate."},
+	{.name = NULL},
+};
+
+static const struct conf_option trunk_listen_table[] = {
+	{.name = "tls",
+		.type = CONF_PORTS,
+		AT(options_trunk_listen, tls),
+		.fallback = "5067-5079",
+		.flags = CONF_RELOAD,
+		.text = "Ports that trunks may name for SIP over TLS."},
+	{.name = "tcp",
+		.type = CONF_PORTS,
+		AT(options_trunk_listen, tcp),
+		.flags = CONF_RELOAD,
+		.example = "5068",
+		.text = "For SIP over TCP, which is not encrypted. Without it no trunk has TCP."},
+	{.name = "udp",
+		.type = CONF_PORTS,
+		AT(options_trunk_listen, udp),
+		.flags = CONF_RELOAD,
+		.example = "5060",
+		.text = "For SIP over UDP, which is not encrypted. Without it no trunk has UDP."},
+	{.name = NULL},
+};
+
+static const struct conf_option pool_table[] = {
+	{.name = "name",
+		.type = CONF_STRING,
+		AT(options_pool, name),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = 64,
+		.example = "med",
+		.text = "Name by which trunks name it."},
+	{.name = "nodes",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_pool, nodes),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = OPTIONS_NODES_MAX,
+		.example = "[ms1.example.net, ms2.example.net]",
+		.text = "Host names of its nodes; at most 12 with \"colocated\"."},
+	{.name = "colocated",
+		.type = CONF_BOOL,
+		AT(options_pool, colocated),
+		.fallback = "true",
+		.flags = CONF_RELOAD,
+		.text = "The nodes are the registrar's hosts too. Then there is one address for "
+			"both sides."},
+	{.name = "client_port",
+		.type = CONF_UINT,
+		AT(options_pool, client_port),
+		.min = 1,
+		.max = 65535,
+		.fallback = "5070",
+		.flags = CONF_RELOAD,
+		.text = "Port of the one listener for the inside, SIP over mutual TLS, at the "
+			"primary address. No trunk may have it there."},
+	{.name = "trunk_listen",
+		.type = CONF_SECTION,
+		AT(options_pool, trunk_listen),
+		.children = trunk_listen_table,
+		.text = "Ports for gateways, at the PSTN address."},
+	{.name = "primary_address",
+		.type = CONF_STRING,
+		AT(options_pool, primary_address),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = 64,
+		.example = "auto/10.10.0.0/24",
+		.text = "Address for the inside, or auto/NETWORK: the one that a node has in that "
+			"network, so that all nodes may have the same file."},
+	{.name = "pstn_address",
+		.type = CONF_STRING,
+		AT(options_pool, pstn_address),
+		.flags = CONF_RELOAD,
+		.min = 1,
+		.max = 64,
+		.example = "auto/10.99.0.0/24",
+		.text = "Address for gateways, on a second interface. Without it the primary one."},
+	{.name = "default_trunk",
+		.type = CONF_STRING,
+		AT(options_pool, default_trunk),
+		.flags = CONF_RELOAD,
+		.min = 1,
+		.max = 64,
+		.example = "gw1-root",
+		.text = "Trunk of this pool that a number goes to for which there is no route."},
+	{.name = NULL},
+};
+
+const struct conf_option options_mediation_table[] = {
+	{.name = "gateways",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, gateways),
+		.children = gateway_table,
+		.item_size = sizeof(struct options_gateway),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = OPTIONS_GATEWAYS_MAX,
+		.text = "PSTN gateways, IP-PBXs, and session border controllers of providers."},
+	{.name = "pools",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, pools),
+		.children = pool_table,
+		.item_size = sizeof(struct options_pool),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = OPTIONS_POOLS_MAX,
+		.text = "Sets of nodes that do the same work."},
+	{.name = "trunks",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, trunks),
+		.children = options_trunk_table,
+		.item_size = sizeof(struct options_trunk),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = OPTIONS_TRUNKS_MAX,
+		.text = "Ways between a pool and a gateway: a pair of ports."},
+	{.name = "trunk_settings",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, trunk_settings),
+		.children = options_trunk_settings_table,
+		.item_size = sizeof(struct options_trunk_settings),
+		.flags = CONF_RELOAD,
+		.max = OPTIONS_TRUNKS_MAX,
+		.text = "What holds for trunks. For each the set with the most specific scope "
+			"counts, whole: nothing is taken from a wider one. Without any, the "
+			"defaults hold."},
+	{.name = "usages",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_mediation, usages),
+		.flags = CONF_REQUIRED | CONF_RELOAD,
+		.min = 1,
+		.max = OPTIONS_USAGES_MAX,
+		.example = "[local, long_distance]",
+		.text = "What calls are for. All routes of the first are tried before those of "
+			"the second."},
+	{.name = "routes",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, routes),
+		.children = options_route_table,
+		.item_size = sizeof(struct options_route),
+		.flags = CONF_RELOAD,
+		.max = OPTIONS_ROUTES_MAX,
+		.text = "Which numbers leave by which trunks."},
+	{.name = "dial_rules",
+		.type = CONF_LIST,
+		.item = CONF_SECTION,
+		AT(options_mediation, dial_rules),
+		.children = options_rule_table,
+		.item_size = sizeof(struct options_rule),
+		.flags = CONF_RELOAD,
+		.max = OPTIONS_RULES_MAX,
+		.text = "Rules that make what somebody dials a number as routes have it, such as "
+			"+14255550123. The first that matches counts."},
+	{.name = NULL},
+};
+
+/* ---- reading values ---- */
+
+static bool is_same(const char *name, struct bytes b)
+{
+	return bytes_equal(bytes_str(name), b);
+}
+
+const struct options_gateway *options_gateway_find(
+	const struct options_mediation *m, struct bytes name)
+{
+	const struct options_gateway *g = m->gateways.items;
+
+	for (size_t i = 0; i < m->gateways.n; i++) {
+		if (is_same(g[i].name, name))
+			return &g[i];
+	}
+	return NULL;
+}
+
+const struct options_pool *options_pool_find(const struct options_mediation *m, struct bytes name)
+{
+	const struct options_pool *p = m->pools.items;
+
+	for (size_t i = 0; i < m->pools.n; i++) {
+		if (is_same(p[i].name, name))
+			return &p[i];
+	}
+	return NULL;
+}
+
+const struct options_trunk *options_trunk_find(const struct options_mediation *m, const char *name)
+{
+	const struct options_trunk *t = m->trunks.items;
+
+	for (size_t i = 0; i < m->trunks.n; i++) {
+		if (strcmp(t[i].name, name) == 0)
+			return &t[i];
+	}
+	return NULL;
+}
+
+const struct options_trunk_settings *options_trunk_settings_of(
+	const struct options_mediation *m, const struct options_trunk *t)
+{
+	const struct options_trunk_settings *s = m->trunk_settings.items;
+	const char *scopes[OPTIONS_TRUNKS_MAX] = {NULL};
+	size_t n = m->trunk_settings.n;
+
+	for (size_t i = 0; i < n; i++)
+		scopes[i] = s[i].scope;
+	size_t best = policy_scope_choose(scopes, n, t->name, t->site);
+	return best < n ? &s[best] : NULL;
+}
+
+static int read_port(const char *text, size_t len, uint16_t *out)
+{
+	unsigned port = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9' || port > 6553)
+			return ERR_MALFORMED;
+		port = port * 10 + (unsigned)(text[i] - '0');
+	}
+	if (port == 0 || port > 65535)
+		return ERR_MALFORMED;
+	*out = (uint16_t)port;
+	return 0;
+}
+
+static const char *const transport_names[] = {"tls", "tcp", "udp"};
+
+const char *options_sip_transport_name(enum options_sip_transport t)
+{
+	return transport_names[t];
+}
+
+int options_trunk_mediation(const struct options_trunk *t, struct options_trunk_end *out)
+{
+	const char *colon = strchr(t->mediation, ':');
+	const char *slash = colon ? strchr(colon, '/') : NULL;
+
+	if (!slash || colon == t->mediation ||
+		read_port(colon + 1, (size_t)(slash - colon - 1), &out->port) != 0)
+		return ERR_MALFORMED;
+	out->name = bytes_of(t->mediation, (size_t)(colon - t->mediation));
+	for (unsigned i = 0; i < ARRAY_LEN(transport_names); i++) {
+		if (strcmp(slash + 1, transport_names[i]) == 0) {
+			out->transport = (enum options_sip_transport)i;
+			return 0;
+		}
+	}
+	return ERR_MALFORMED;
+}
+
+int options_trunk_gateway(const struct options_trunk *t, struct options_trunk_end *out)
+{
+	const char *colon = strchr(t->gateway, ':');
+
+	if (!colon || colon == t->gateway)
+		return ERR_MALFORMED;
+	out->name = bytes_of(t->gateway, (size_t)(colon - t->gateway));
+	return read_port(colon + 1, strlen(colon + 1), &out->port);
+}
+
+int options_q850(const char *text, int16_t *out)
+{
+	char *end;
+
+	if (strcmp(text, "any") == 0) {
+		*out = -1;
+		return 0;
+	}
+	long v = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || v > 127)
+		return ERR_MALFORMED;
+	*out = (int16_t)v;
+	return 0;
+}
+
+int options_own_address(const char *text, struct addr *address, struct prefix *network)
+{
+	static const char automatic[] = "auto/";
+	size_t n = strlen(automatic);
+
+	*address = (struct addr){.family = ADDR_NONE};
+	if (strncmp(text, automatic, n) == 0)
+		return prefix_parse(text + n, network);
+	int err = addr_parse(text, 0, address);
+	return err == 0 && (address->port != 0 || addr_is_unspecified(address)) ? ERR_MALFORMED
+										: err;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The section "mediation" as C structs: gateways, trunks to them, and which call leaves by which.
+ */
+#ifndef DAEMON_OPTIONS_MEDIATION_H
+#define DAEMON_OPTIONS_MEDIATION_H
+
+#include <sallyport/conf.h>
+#include <sallyport/mediation/policy.h>
+
+#define OPTIONS_TRUNKS_MAX   256
+#define OPTIONS_ROUTES_MAX   1024
+#define OPTIONS_USAGES_MAX   64
+#define OPTIONS_RULES_MAX    64 /* of one list */
+#define OPTIONS_GATEWAYS_MAX 256
+#define OPTIONS_POOLS_MAX    32
+#define OPTIONS_NODES_MAX    64
+
+enum options_sip_transport {
+	OPTIONS_SIP_TLS,
+	OPTIONS_SIP_TCP,
+	OPTIONS_SIP_UDP,
+};
+
+struct options_gateway {
+	const char *name;
+	const char *host; /* name or address */
+};
+
+struct options_trunk_listen {
+	struct conf_ports tls, tcp, udp; /* first 0: none */
+};
+
+struct options_pool {
+	const char *name;
+	struct conf_list nodes; /* const char * */
+	bool colocated;
+	uint64_t client_port;
+	struct options_trunk_listen trunk_listen;
+	const char *primary_address; /* an address, or "auto/PREFIX" */
+	const char *pstn_address;    /* NULL: as primary */
+	const char *default_trunk;
+};
+
+enum options_connection {
+	OPTIONS_LAN,
+	OPTIONS_MPLS,
+	OPTIONS_PRIVATE,
+	OPTIONS_INTERNET,
+	OPTIONS_VPN,
+};
+
+struct options_trunk {
+	const char *name;
+	bool root;
+	const char *mediation; /* "POOL:PORT/TRANSPORT" */
+	const char *gateway;   /* "GATEWAY:PORT" */
+	const char *site;
+	int connection; /* enum options_connection */
+	bool enabled;
+};
+
+struct options_rule {
+	const char *match;
+	const char *replace;
+};
+
+struct options_response {
+	uint64_t sip; /* 0: any */
+	const char *q850;
+	uint64_t to;
+};
+
+struct options_trunk_settings {
+	const char *scope;
+	int srtp; /* index: 0 none, 1 optional, 2 required, as enum policy_srtp */
+	uint64_t fast_failover_s;
+	struct conf_list failover_codes; /* uint64_t */
+	struct conf_list response_map;   /* struct options_response */
+	bool remove_plus;
+	struct conf_list called_rules;  /* struct options_rule */
+	struct conf_list calling_rules; /* struct options_rule */
+};
+
+struct options_route {
+	const char *name;
+	const char *match;
+	uint64_t priority;
+	struct conf_list usages; /* const char * */
+	struct conf_list trunks; /* const char * */
+	int spread;              /* enum policy_spread */
+	bool suppress_caller_id;
+	const char *alternate_caller_id;
+};
+
+struct options_mediation {
+	struct conf_list gateways;       /* struct options_gateway */
+	struct conf_list pools;          /* struct options_pool */
+	struct conf_list trunks;         /* struct options_trunk */
+	struct conf_list trunk_settings; /* struct options_trunk_settings */
+	struct conf_list usages;         /* const char *: in the order they are tried */
+	struct conf_list routes;         /* struct options_route */
+	struct conf_list dial_rules;     /* struct options_rule */
+};
+
+extern const struct conf_option options_mediation_table[];
+extern const struct conf_option options_trunk_table[];
+extern const struct conf_option options_trunk_settings_table[];
+extern const struct conf_option options_route_table[];
+extern const struct conf_option options_rule_table[];
+
+/* The check of the section as a whole. */
+void options_check_mediation(struct conf_doc *doc, void *section);
+
+/*
+ * What a trunk's ends are made of; slices of its options. ERR_MALFORMED. After the check both are
+ * right and the names are of a pool and a gateway.
+ */
+struct options_trunk_end {
+	struct bytes name;
+	uint16_t port;
+	enum options_sip_transport transport; /* of the pool's end */
+};
+int options_trunk_mediation(const struct options_trunk *t, struct options_trunk_end *out);
+int options_trunk_gateway(const struct options_trunk *t, struct options_trunk_end *out);
+const char *options_sip_transport_name(enum options_sip_transport t); /* "tls" */
+
+const struct options_gateway *options_gateway_find(
+	const struct options_mediation *m, struct bytes name);
+const struct options_pool *options_pool_find(const struct options_mediation *m, struct bytes name);
+const struct options_trunk *options_trunk_find(const struct options_mediation *m, const char *name);
+/* The set that counts for T; NULL when the file has none for it. */
+const struct options_trunk_settings *options_trunk_settings_of(
+	const struct options_mediation *m, const struct options_trunk *t);
+
+/* "any" is -1, else 0..127. ERR_MALFORMED. */
+int options_q850(const char *text, int16_t *out);
+/* "192.0.2.1" or "auto/192.0.2.0/24": the one address of the node in that network. ERR_MALFORMED.
+ */
+int options_own_address(const char *text, struct addr *address, struct prefix *network);
+
+#endif
