@@ -200,6 +200,11 @@ void origin_noise(struct rtp_origin *o, struct origin_step *s)
 	}
 }
 
+bool rtp_origin_has_due(const struct rtp_origin *o)
+{
+	return o->is_silent || o->held > 0;
+}
+
 void rtp_origin_tick(struct rtp_origin *o, uint64_t now_ms)
 {
 	if (o->is_silent)

@@ -45,8 +45,8 @@ struct rtp_origin_config {
 #define RTP_FRAME_MAX     (8 * RTP_PACKET_MS_MAX)
 
 enum rtp_origin_count {
+	RTP_ORIGIN_OCTETS, /* of payload sent */
 	RTP_ORIGIN_SENT,
-	RTP_ORIGIN_OCTETS,      /* of payload */
 	RTP_ORIGIN_SILENCE,     /* of those sent: made here, in place of noise that TO has not */
 	RTP_ORIGIN_SOURCES,     /* that have begun */
 	RTP_ORIGIN_REBASED,     /* jumps of a source's clock that did not go on */
@@ -101,6 +101,8 @@ void rtp_origin_formats_set(struct rtp_origin *o, const struct rtp_formats *from
 void rtp_origin_packet(struct rtp_origin *o, const struct rtp_packet *p, uint64_t now_ms);
 /* About every 100 ms: silence that is due, samples that nothing follows. */
 void rtp_origin_tick(struct rtp_origin *o, uint64_t now_ms);
+/* Is there anything for it? */
+bool rtp_origin_has_due(const struct rtp_origin *o);
 /* Where the stream's clock stands. */
 uint32_t rtp_origin_timestamp(const struct rtp_origin *o, uint64_t now_ms);
 
