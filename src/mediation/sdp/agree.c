@@ -30,25 +30,33 @@ static bool is_as_offered(const struct sdp_abilities *abilities, const struct sd
 }
 
 /* The first line that we can take: an offer has its best first. */
+static bool find_key(const struct sdp_abilities *abilities, const struct sdp_media *m,
+	bool is_answer, struct sdp_crypto *out)
+{
+	struct sdp_attr a;
+	size_t offset = 0;
+	while (sdp_attr_seek(m->lines, &offset, SDP_ATTR_CRYPTO, &a)) {
+		if (sdp_crypto_decode(a.value, out) == 0 && !out->is_plain && out->mki_len == 0 &&
+			has_suite(abilities, out->suite) &&
+			(!is_answer || is_as_offered(abilities, out)))
+			return true;
+	}
+	return false;
+}
+
 static bool agree_key(const struct sdp_abilities *abilities, const struct sdp_media *m,
 	bool is_answer, struct sdp_agreed *out)
 {
-	struct sdp_attr a;
-	struct sdp_crypto c;
-	size_t offset = 0;
-	while (sdp_attr_seek(m->lines, &offset, SDP_ATTR_CRYPTO, &a)) {
-		if (sdp_crypto_decode(a.value, &c) != 0 || c.is_plain || c.mki_len != 0 ||
-			!has_suite(abilities, c.suite) ||
-			(is_answer && !is_as_offered(abilities, &c)))
-			continue;
-		out->has_srtp = true;
+	struct sdp_crypto c = {.mki_len = 0};
+	out->has_srtp = find_key(abilities, m, is_answer, &c);
+	if (out->has_srtp) {
 		out->crypto_tag = c.tag;
 		out->suite = c.suite;
 		out->remote_lifetime = c.lifetime;
 		memcpy(out->remote_key, c.key, sizeof(out->remote_key));
-		return true;
 	}
-	return false;
+	explicit_bzero(&c, sizeof(c));
+	return out->has_srtp;
 }
 
 static bool has_audio(const struct sdp_abilities *abilities, const struct sdp_agreed *a)

@@ -147,10 +147,10 @@ int sdp_crypto_decode(struct bytes value, struct sdp_crypto *out)
 	int err = read_key(word, &c);
 	while (err == 0 && sdp_word_next(value, &offset, &word))
 		err = read_parameter(word, &c);
-	if (err != 0)
-		return err;
-	*out = c;
-	return 0;
+	if (err == 0)
+		*out = c;
+	explicit_bzero(&c, sizeof(c));
+	return err;
 }
 
 void sdp_write_crypto(
@@ -159,4 +159,5 @@ void sdp_write_crypto(
 	char text[BASE64_LEN(SDP_KEY_MAX) + 1];
 	(void)base64_encode(key, suites[suite].key_len, text);
 	sdp_write_line(w, 'a', "crypto:%u %s inline:%s", (unsigned)tag, suites[suite].name, text);
+	explicit_bzero(text, sizeof(text));
 }

@@ -95,7 +95,8 @@ static enum sdp_refusal take_answered(
 	if (!scan_is_nocase(m->kind, slot->kind) || !scan_is_nocase(m->proto, slot->proto))
 		return SDP_ANSWER_MISMATCH;
 	enum sdp_refusal r = sdp_agree(s, m, true, out);
-	out->slot = i;
+	if (r == SDP_OK)
+		out->slot = i;
 	return r;
 }
 

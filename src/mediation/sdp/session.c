@@ -17,6 +17,11 @@ void sdp_session_init(struct sdp_session *s, const struct sdp_session_config *c)
 		s->payloads[i] = c->abilities->codecs[i].payload;
 }
 
+void sdp_session_fini(struct sdp_session *s)
+{
+	explicit_bzero(s, sizeof(*s));
+}
+
 void sdp_session_move(struct sdp_session *s, const struct addr *rtp, uint16_t rtcp_port)
 {
 	s->config.rtp = *rtp;

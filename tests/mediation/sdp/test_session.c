@@ -666,6 +666,17 @@ static void two_sessions_agree(void **state)
 	}
 }
 
+static void a_session_that_is_over_has_no_keys(void **state)
+{
+	static const struct sdp_session wiped;
+	struct leg l;
+	leg_init(&l, SDP_SRTP_REQUIRED);
+	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/SAVP 8\r\n" CRYPTO), SDP_OK);
+	write_answer(&l);
+	sdp_session_fini(&l.s);
+	assert_memory_equal(&l.s, &wiped, sizeof(wiped));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest t[] = {
@@ -690,6 +701,7 @@ int main(void)
 		cmocka_unit_test(a_buffer_too_small_changes_nothing),
 		cmocka_unit_test(more_lines_than_a_session_keeps_are_refused),
 		cmocka_unit_test(two_sessions_agree),
+		cmocka_unit_test(a_session_that_is_over_has_no_keys),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

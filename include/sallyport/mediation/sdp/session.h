@@ -116,6 +116,8 @@ struct sdp_session {
 };
 
 void sdp_session_init(struct sdp_session *s, const struct sdp_session_config *c);
+/* Wipes it, for it has keys; so is every copy of it to be. */
+void sdp_session_fini(struct sdp_session *s);
 /* Where we receive has changed: said with the next offer or answer. */
 void sdp_session_move(struct sdp_session *s, const struct addr *rtp, uint16_t rtcp_port);
 
