@@ -42,6 +42,23 @@ else
 	result $? the_configuration_of_the_readme_is_right
 fi
 
+# What docs/routing.md shows of a call is what the daemon says with the section on that page.
+routing_is_as_shown()
+{
+	sed -n '/^```yaml/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >>"$dir/sallyport.yaml"
+	"$daemon" -t -c "$dir/sallyport.yaml" || return 1
+	sed -n '/^```console/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >"$dir/shown"
+	sed -n 's/^\$ sallyportd -r //p' "$dir/shown" | while read -r number; do
+		echo "\$ sallyportd -r $number"
+		"$daemon" -r "$number" -c "$dir/sallyport.yaml" 2>"$dir/log"
+	done >"$dir/said"
+	[ -s "$dir/said" ] && diff -u "$dir/shown" "$dir/said"
+}
+if [ -s "$dir/sallyport.yaml" ]; then
+	routing_is_as_shown
+	result $? calls_are_routed_as_the_page_shows
+fi
+
 links_lead_somewhere()
 {
 	grep -oE '\]\([^)#: ]+' README.md ARCHITECTURE.md HACKING.md SECURITY.md docs/*.md \
