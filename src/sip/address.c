@@ -116,7 +116,10 @@ static bool read_via_params(struct sip_via *v)
 	struct sip_param p;
 	uint32_t at = 0, port;
 	while (sip_param_next(v->params, &at, &p)) {
-		if (sip_str_is(p.name, "branch") && v->branch.at == NULL) {
+		if (sip_str_is(p.name, "branch")) {
+			/* Two of them, or one that says nothing: others might match another one. */
+			if (v->branch.at != NULL || p.value.len == 0)
+				return false;
 			v->branch = p.value;
 		} else if (sip_str_is(p.name, "received")) {
 			v->received = p.value;

@@ -206,19 +206,33 @@ static const struct sip_header *one(struct sip_msg *m, enum sip_header_id id, en
 	return h;
 }
 
+/* Its tag, or none. False: it stands twice, or without a value; others might read another one. */
+static bool find_tag(struct sip_str params, struct sip_str *tag)
+{
+	struct sip_param p;
+	uint32_t at = 0;
+	*tag = SIP_NONE;
+	while (sip_param_next(params, &at, &p)) {
+		if (!sip_str_is(p.name, "tag"))
+			continue;
+		if (tag->at != NULL || p.value.len == 0)
+			return false;
+		*tag = p.value;
+	}
+	return true;
+}
+
 static void decode_tag(
 	struct sip_msg *m, const struct sip_header *h, enum sip_refusal bad, struct sip_str *tag)
 {
 	struct sip_name_addr a;
+	struct sip_str found;
 	if (h == NULL)
 		return;
-	if (sip_name_addr_decode(h->value, &a) != 0 || a.is_star) {
+	if (sip_name_addr_decode(h->value, &a) != 0 || a.is_star || !find_tag(a.params, &found))
 		refuse(m, bad);
-		return;
-	}
-	struct sip_str value = sip_param_value(a.params, "tag");
-	if (value.len > 0)
-		*tag = value;
+	else
+		*tag = found;
 }
 
 static void decode_call_id(struct sip_msg *m)
@@ -279,6 +293,9 @@ static void decode_common(struct sip_msg *m)
 	decode_call_id(m);
 	decode_cseq(m);
 	decode_max_forwards(m);
+	const struct sip_header *type = sip_header_first(m, SIP_HEADER_CONTENT_TYPE);
+	if (type != NULL && sip_header_next(m, type) != NULL)
+		refuse(m, SIP_DUPLICATE);
 }
 
 enum sip_refusal sip_msg_decode(

@@ -99,6 +99,20 @@ static bool headers_match(struct sip_str a, struct sip_str b)
 	return true;
 }
 
+/* Comparing takes time by their product: a stranger chooses how many there are. */
+static bool has_many(const struct sip_uri *u)
+{
+	struct sip_param p;
+	uint32_t at = 0;
+	unsigned n = 0;
+	while (sip_param_next(u->params, &at, &p))
+		n++;
+	at = 0;
+	while (sip_uri_header_next(u->headers, &at, &p))
+		n++;
+	return n > SIP_URI_PARAMS_MAX;
+}
+
 static bool is_separator(char c)
 {
 	return c == '-' || c == '.' || c == '(' || c == ')';
@@ -123,7 +137,7 @@ bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b)
 {
 	if (a->scheme != b->scheme)
 		return false;
-	if (a->scheme == SIP_SCHEME_OTHER)
+	if (a->scheme == SIP_SCHEME_OTHER || has_many(a) || has_many(b))
 		return sip_str_equal(a->whole, b->whole);
 	bool is_tel = a->scheme == SIP_SCHEME_TEL;
 	if (!params_match(a->params, b->params, is_tel) ||

@@ -157,6 +157,24 @@ static void equal_uris_are_those_of_the_rfc(void **state)
 	}
 }
 
+/* The time a comparison takes is bounded. */
+static void uris_with_many_parameters_are_equal_by_their_bytes(void **state)
+{
+	static char a[1024] = "sip:h", b[1024] = "sip:H";
+	for (unsigned i = 0; i < SIP_URI_PARAMS_MAX; i++) {
+		strcat(a, ";p=1");
+		strcat(b, ";p=1");
+	}
+	struct sip_uri x = decode(a), y = decode(b);
+	assert_true(sip_uri_equal(&x, &y));
+	strcat(a, "?h=1");
+	strcat(b, "?h=1");
+	x = decode(a);
+	y = decode(b);
+	assert_false(sip_uri_equal(&x, &y));
+	assert_true(sip_uri_equal(&x, &x));
+}
+
 static void params_are_walked_and_found(void **state)
 {
 	struct sip_uri u = decode("sip:h;a=1;LR;b[x]=y:z;a=2");
@@ -212,6 +230,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_uri_is_malformed),
 		cmocka_unit_test(uri_has_a_bound),
 		cmocka_unit_test(equal_uris_are_those_of_the_rfc),
+		cmocka_unit_test(uris_with_many_parameters_are_equal_by_their_bytes),
 		cmocka_unit_test(params_are_walked_and_found),
 		cmocka_unit_test(address_of_a_host_is_none_for_a_name),
 		cmocka_unit_test(escapes_are_undone_within_the_room),

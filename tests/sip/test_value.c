@@ -156,7 +156,8 @@ static void via_is_taken_apart(void **state)
 	static const char *const bad[] = {"", "SIP/2.0/UDP", "SIP/2.0 h", "SIP/2.0/UDP h;",
 		"SIP/2.0/UDP h;;a", "SIP/2.0/UDP h:0", "SIP/2.0/UDP h:65536",
 		"SIP/2.0/UDP h;rport=x", "SIP/2.0/UDP h;rport=65536", "SIP/2.0/UDP h i",
-		"SIP/2.0/UDPh", "SIP/2.0/UDP h;branch="};
+		"SIP/2.0/UDPh", "SIP/2.0/UDP h;branch=", "SIP/2.0/UDP h;branch=a;branch=b",
+		"SIP/2.0/UDP h;branch;branch=b"};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		print_message("%s\n", bad[i]);
 		assert_int_equal(sip_via_decode(sip_str_c(bad[i]), &v), ERR_MALFORMED);

@@ -106,7 +106,8 @@ enum sip_carrier {
 /*
  * Decodes one message: grammar of start line and header fields, bounds, Content-Length, and the
  * header fields that each message must have: Via (the first), From, To, Call-ID, CSeq; Max-Forwards
- * if it is there. Values of others are not looked at. Header fields stand in OUT in their order.
+ * if it is there; that none of these nor Content-Type stands twice. Values of others are not looked
+ * at. Header fields stand in OUT in their order.
  *
  * Returns out->refusal. When that is not SIP_FINE, OUT has what could be decoded all the same, so
  * that a request may be answered: see sip_msg_is_answerable. Copying OUT is fine while the bytes

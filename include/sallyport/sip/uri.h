@@ -47,7 +47,11 @@ struct sip_uri {
 /* ERR_MALFORMED, ERR_TOO_LARGE over SIP_URI_MAX. All of TEXT is the URI. */
 int sip_uri_decode(struct sip_str text, struct sip_uri *out);
 
-/* Do two URIs name the same (RFC 3261 §19.1.4, RFC 3966 §4)? Of other schemes: the same bytes? */
+/*
+ * Do two URIs name the same (RFC 3261 §19.1.4, RFC 3966 §4)? Of other schemes, and when one has
+ * more than SIP_URI_PARAMS_MAX parameters and headers: are they the same bytes?
+ */
+#define SIP_URI_PARAMS_MAX 48
 bool sip_uri_equal(const struct sip_uri *a, const struct sip_uri *b);
 
 /* One ";name=value" of a URI or of a header field. */
