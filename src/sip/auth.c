@@ -43,7 +43,8 @@ static bool take_nc(struct sip_auth *a, struct sip_str value)
 	return true;
 }
 
-/* False: it stands there a second time, or its value is none. */
+/* False: it stands there a second time, or its value is none. A fold within is none either: the
+ * digest would be over bytes that nobody writes again. */
 static bool take_param(struct sip_auth *a, const struct sip_param *p)
 {
 	const struct {
@@ -56,7 +57,7 @@ static bool take_param(struct sip_auth *a, const struct sip_param *p)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		if (!sip_str_is(p->name, texts[i].name))
 			continue;
-		if (texts[i].to->at != NULL)
+		if (texts[i].to->at != NULL || memchr(p->value.at, '\n', p->value.len) != NULL)
 			return false;
 		*texts[i].to = p->value;
 		return true;

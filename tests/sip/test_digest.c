@@ -89,7 +89,8 @@ static void challenge_is_taken_apart(void **state)
 	static const char *const bad[] = {"", "Digest", "Digest ", "Digest realm",
 		"Digest realm=", "Digest realm=\"a", "Digest realm=\"a\",",
 		"Digest realm=\"a\" nonce=\"b\"", "Digest nc=1", "Digest nc=0000000g",
-		"Digest realm=\"a\",realm=\"b\"", "Digest nonce=a,,x=y"};
+		"Digest realm=\"a\",realm=\"b\"", "Digest nonce=a,,x=y",
+		"Digest nonce=\"a\r\n b\""};
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(sip_auth_decode(sip_str_c(bad[i]), &a), ERR_MALFORMED);
 	assert_int_equal(sip_auth_info_decode(sip_str_c("nextnonce=\"n\", qop=auth"), &a), 0);
