@@ -27,6 +27,9 @@ async def main():
         RTCIceServer(urls=s["urls"], username=s["username"], credential=s["credential"])
         for s in agent.ice_servers
     ]
+    if not agent.has_relay:
+        host, port, _, _ = agent.server()
+        servers = [RTCIceServer(urls=f"stun:{host}:{port}")]
     connection = RTCPeerConnection(RTCConfiguration(iceServers=servers))
     heard = {"frames": 0, "samples": 0}
     opened = asyncio.Event()

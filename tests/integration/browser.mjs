@@ -8,6 +8,8 @@
 // MODE gather: one page gathers candidates. Options: OPTIONS. CHROMIUM is the browser to start, and
 // CHROMIUM_B another one for page B. This file and node_modules stand in one folder.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium } from 'playwright-core';
 
 const OPTIONS = {
@@ -17,6 +19,7 @@ const OPTIONS = {
 	until: '', // gather ends when the server of this URL has failed, without waiting for the others
 	credential: '', // another CREDENTIAL.json for page B
 	hosts: '', // NAME=ADDRESS,... in place of the DNS
+	admin: '', // the operator's socket of the daemon, which says when the allocations have gone
 };
 const MESSAGES = 1000;
 const AUDIO_PACKETS = 100;
@@ -159,7 +162,6 @@ async function finish({ audioPackets, videoFrames, seconds }) {
 async function close() {
 	window.side.channel.onclose = null;
 	window.side.connection.close();
-	await new Promise((resolve) => setTimeout(resolve, 500));
 }
 
 /** What a peer connection gathers, and what refused it. */
@@ -222,6 +224,24 @@ async function page_of(browser) {
 	return page;
 }
 
+/** The daemon's counters, as text. */
+function metrics() {
+	return new Promise((resolve, reject) => {
+		request({ socketPath: options.admin, path: '/metrics' }, async (response) => {
+			resolve((await response.toArray()).join(''));
+		}).on('error', reject).end();
+	});
+}
+
+/** A browser that ends has no time for that. Some are not deleted when a firewall is in the way. */
+async function allocations_gone() {
+	for (let i = 0; i < 50; i++) {
+		await sleep(100);
+		if (options.admin && /^sallyport_turn_allocations 0$/m.test(await metrics()))
+			break;
+	}
+}
+
 async function call() {
 	const pages = await Promise.all([browsers[0], browsers.at(-1)].map(page_of));
 	const [a, b] = pages;
@@ -238,6 +258,8 @@ async function call() {
 		audioPackets: AUDIO_PACKETS, videoFrames: VIDEO_FRAMES, seconds: Number(options.seconds),
 	})));
 	await Promise.all(pages.map((page) => page.evaluate(close)));
+	stage = 'waiting for the allocations to go';
+	await allocations_gone();
 	return found;
 }
 

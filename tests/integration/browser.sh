@@ -129,4 +129,19 @@ check "the daemon says why" metric_at_least edge sallyport_turn_auth_failures_to
 	'reason="wrong_location"' 1
 check "... and granted nothing" metric_is edge sallyport_turn_requests_total 'method="allocate"' \
 	"$granted"
+
+# ---- over the other data paths ----
+
+cp "$WORK/outside.json" "$WORK/credential.json"
+# A page inside and one outside, of which one takes its own address and the other a relayed one: what
+# goes from relayed address to relayed address stays in user space.
+calls_over() {
+	check "$1: a page inside and one outside" browse ext,hq call policy=all bundle=no \
+		credential="$WORK/inside.json" hosts=av.example.com=$OUT,av.int.example.com=10.200.2.1
+	check "$1: messages, sound and pictures came, both ways" found 'all(.[];
+		.received == 1000 and .audio.totalAudioEnergy > 0 and .video.framesDecoded >= 15)'
+	check "$1: through the edge, past its sockets" within 3 by_path_at_least "$1" 1000
+	note "$1: $(by_path "$1") past the sockets"
+}
+over_each calls_over
 finish

@@ -116,4 +116,25 @@ for example in $PION; do
 		"$(grep -cE "bytes from from $EDGE:[0-9]+ time=" "$WORK/pion-$example.log")" 10
 done
 check "all gave their allocations back" within 10 metric_is edge sallyport_turn_allocations "" 0
+
+# ---- over the other data paths ----
+
+# agent_over LIBRARY PATH: two agents that need one relay, and what they send goes that way. Not two
+# relays: what goes from relayed address to relayed address stays in user space.
+agent_over() {
+	local library=$1 path=$2 before
+	before=$(by_path "$path")
+	check "$path, $library: two agents connect" meet "$library" relay=A || return
+	check "$path, $library: all they sent came" saw "$ALL_CAME"
+	check "$path, $library: through the edge" at_least "$RELAYED" 600
+	check "$path, $library: past its sockets" within 3 by_path_at_least "$path" $((before + 300))
+}
+agents_over() {
+	! agent_has aiortc || agent_over aiortc "$1"
+	! agent_has aioice || agent_over aioice "$1"
+	! ldconfig -p | grep -q 'libnice\.so\.10' || agent_over libnice "$1"
+}
+nat natB 192.168.12.2 port
+in_space natA ip link set to-natB down
+over_each agents_over
 finish

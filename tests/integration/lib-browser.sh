@@ -49,7 +49,7 @@ browse() {
 	[ "$spaces" = "${spaces%,*}" ] || b=$(browser_in "${spaces#*,}")
 	echo null >"$WORK/browser.json"
 	env HOME="$WORK" TMPDIR="$WORK" CHROMIUM="$a" CHROMIUM_B="$b" node "$WORK/browser.mjs" "$1" \
-		"$WORK/credential.json" "$WORK/browser.json" "${@:2}" >"$WORK/browser.log" 2>&1 &
+		"$WORK/credential.json" "$WORK/browser.json" admin="$WORK/edge.sock" "${@:2}" >"$WORK/browser.log" 2>&1 &
 	PIDS[browser]=$!
 	await browser "${BROWSE_SECONDS:-75}"
 	# Chromium's own children end a moment after it, all of them when it was killed.

@@ -513,6 +513,38 @@ metric_at_least() {
 	at_least "$(metric "$1" "$2" "$3")" "$4"
 }
 
+# ---- the data paths beside sockets ----
+
+# over_each COMMAND...: "edge" anew on each of them, a credential as the last one, and the command with
+# the path's name behind its words. It fails no check where there can be none.
+over_each() {
+	local path
+	if ! grep -q '^#define HAVE_BPF 1' "$SALLYPORT_BUILD/config.h"; then
+		skip "other data paths" "built without BPF: clang or libbpf is missing"
+		return
+	fi
+	for path in steer kernel; do
+		stop edge
+		sed -i -e '/^  datapath:/d' -e "s/^edge:/&\n  datapath: $path/" "$WORK/edge.yaml"
+		edge_start edge
+		"$@" "$path"
+	done
+}
+
+# by_path PATH: how many datagrams have gone that way, past the sockets.
+by_path() {
+	case $1 in
+	steer) metric edge sallyport_net_steer_sent_total 'by="frame"' ;;
+	kernel)
+		echo $(($(metric edge sallyport_kernel_packets_total 'direction="to_peer"') +
+			$(metric edge sallyport_kernel_packets_total 'direction="to_client"')))
+		;;
+	esac
+}
+by_path_at_least() {
+	at_least "$(by_path "$1")" "$2"
+}
+
 # ---- clients ----
 
 # probe SPACE ARGUMENTS...: stunprobe
