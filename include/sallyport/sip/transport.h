@@ -40,6 +40,16 @@ static inline bool sip_flow_equal(struct sip_flow a, struct sip_flow b)
 	return a.index == b.index && a.generation == b.generation;
 }
 
+/* In one number, for those who keep flows as such; 0 is no flow. */
+static inline uint64_t sip_flow_pack(struct sip_flow f)
+{
+	return (uint64_t)f.generation << 32 | f.index;
+}
+static inline struct sip_flow sip_flow_unpack(uint64_t n)
+{
+	return (struct sip_flow){(uint32_t)n, (uint32_t)(n >> 32)};
+}
+
 /* Where a request goes: what RFC 3263 finds. */
 #define SIP_NAME_LEN 256
 struct sip_target {
@@ -233,6 +243,8 @@ enum sip_transport_counter {
 	SIP_TRANSPORT_C_FAILED, /* messages taken and not sent */
 	SIP_TRANSPORT_C_FULL,   /* messages not taken */
 	SIP_TRANSPORT_C_ICMP,
+	SIP_TRANSPORT_C_LOCATED, /* next hops whose targets were found, and not */
+	SIP_TRANSPORT_C_NOT_LOCATED,
 	SIP_TRANSPORT_C_COUNT,
 };
 extern const struct metrics_group sip_transport_counters;

@@ -76,5 +76,9 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 		METRICS_COUNTER, NULL},
 	[SIP_TRANSPORT_C_ICMP] = {"sallyport_sip_icmp_errors_total", NULL, METRICS_COUNTER,
 		"ICMP errors that messages sent by UDP have met."},
+	[SIP_TRANSPORT_C_LOCATED] = {"sallyport_sip_lookups_total", "result=\"found\"",
+		METRICS_COUNTER, "Next hops looked for by RFC 3263."},
+	[SIP_TRANSPORT_C_NOT_LOCATED] = {"sallyport_sip_lookups_total", "result=\"not_found\"",
+		METRICS_COUNTER, NULL},
 };
 const struct metrics_group sip_transport_counters = {rows, SIP_TRANSPORT_C_COUNT};

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the answers mean: NAPTR to services, SRV to hosts, addresses to targets (RFC 3263 §4). */
+#include <string.h>
+#include <strings.h>
+
+#include "locate_priv.h"
+
+#define SERVICE_PREFIX 16 /* room for "_sips._tcp." */
+
+/* ---- transports ---- */
+
+bool locate_can_send_by(const struct sip_location *at, enum sip_transport t)
+{
+	const struct sip_locator_config *c = &at->locator->config;
+
+	if (at->hop.is_sips && t != SIP_TLS)
+		return false;
+	return (t == SIP_UDP && c->has_udp) || (t == SIP_TCP && c->has_tcp) ||
+	       (t == SIP_TLS && c->has_tls);
+}
+
+enum sip_transport locate_default_transport(const struct sip_location *at)
+{
+	if (at->hop.transport != SIP_TRANSPORT_OTHER)
+		return at->hop.transport;
+	return at->hop.is_sips ? SIP_TLS : SIP_UDP;
+}
+
+static void add_service(
+	struct sip_location *at, enum sip_transport t, const char *prefix, const char *name)
+{
+	size_t room = prefix[0] ? SERVICE_PREFIX : 0;
+
+	if (at->n_services == LOCATE_SERVICES_MAX || strlen(name) + room >= DNS_NAME_LEN)
+		return;
+	struct locate_service *s = &at->services[at->n_services++];
+	s->transport = t;
+	strcpy(s->name, prefix);
+	strcat(s->name, name);
+}
+
+void locate_add_service(struct sip_location *at, enum sip_transport t)
+{
+	static const char *const prefix[] = {
+		[SIP_UDP] = "_sip._udp.", [SIP_TCP] = "_sip._tcp.", [SIP_TLS] = "_sips._tcp."};
+
+	if (locate_can_send_by(at, t))
+		add_service(at, t, prefix[t], at->hop.host);
+}
+
+/* ---- NAPTR ---- */
+
+static enum sip_transport transport_of(const struct dns_record *r)
+{
+	if (strcasecmp(r->flags, "s") != 0 || r->has_regexp || r->name[0] == '\0')
+		return SIP_TRANSPORT_OTHER;
+	if (strcasecmp(r->service, "SIP+D2U") == 0)
+		return SIP_UDP;
+	if (strcasecmp(r->service, "SIP+D2T") == 0)
+		return SIP_TCP;
+	if (strcasecmp(r->service, "SIPS+D2T") == 0)
+		return SIP_TLS;
+	return SIP_TRANSPORT_OTHER;
+}
+
+/*
+ * The one behind LAST by order, then by preference, then as they came, of those that can be used;
+ * N: there is none.
+ */
+static size_t next_naptr(
+	const struct sip_location *at, const struct dns_record *records, size_t n, uint64_t *last)
+{
+	uint64_t best = UINT64_MAX;
+	size_t found = n;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t rank = (uint64_t)records[i].priority << 32 |
+				(uint64_t)records[i].weight << 16 | (i + 1);
+		if (rank > *last && rank < best &&
+			locate_can_send_by(at, transport_of(&records[i]))) {
+			best = rank;
+			found = i;
+		}
+	}
+	*last = best;
+	return found;
+}
+
+/* RFC 3403 §4.1: beyond the lowest order nothing is looked at. */
+void locate_take_naptr(struct sip_location *at, const struct dns_record *records, size_t n)
+{
+	uint64_t last = 0;
+	size_t first = next_naptr(at, records, n, &last);
+
+	for (size_t i = first; i < n && records[i].priority == records[first].priority;
+		i = next_naptr(at, records, n, &last))
+		add_service(at, transport_of(&records[i]), "", records[i].name);
+}
+
+/* ---- SRV ---- */
+
+void locate_add_host(struct sip_location *at, enum sip_transport t, const char *name, uint16_t port)
+{
+	size_t len = strlen(name);
+
+	if (at->n_hosts == LOCATE_HOSTS_MAX || len >= DNS_NAME_LEN)
+		return;
+	struct locate_host *h = &at->hosts[at->n_hosts++];
+	h->transport = t;
+	h->port = port;
+	memcpy(h->name, name, len + 1);
+}
+
+static void take_srv(struct sip_location *at, struct locate_service *s)
+{
+	sip_srv_order(s->records, s->n, at->locator->config.random_below);
+	for (size_t i = 0; i < s->n; i++) {
+		/* RFC 2782: the root for a target says that there is no such service. */
+		if (s->records[i].name[0] != '\0' && s->records[i].port != 0)
+			locate_add_host(at, s->transport, s->records[i].name, s->records[i].port);
+	}
+}
+
+void locate_take_services(struct sip_location *at)
+{
+	enum sip_transport t = locate_default_transport(at);
+	bool has_records = false, is_known = at->n_services == 0;
+
+	for (size_t i = 0; i < at->n_services; i++) {
+		struct locate_service *s = &at->services[i];
+		has_records |= s->n > 0;
+		is_known |= s->rc == 0 || s->rc == ERR_NOT_FOUND;
+		take_srv(at, s);
+	}
+	if (has_records || !is_known)
+		return;
+	if (locate_can_send_by(at, t))
+		locate_add_host(at, t, at->hop.host, sip_transport_port(t));
+	else
+		at->rc = ERR_UNSUPPORTED;
+}
+
+/* ---- addresses ---- */
+
+void locate_take_addresses(struct locate_host *h, const struct dns_record *records, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct addr *a = &records[i].addr;
+		if (a->family == ADDR_IPV6 && h->n_ipv6 < LOCATE_ADDRESSES_MAX)
+			h->ipv6[h->n_ipv6++] = *a;
+		if (a->family == ADDR_IPV4 && h->n_ipv4 < LOCATE_ADDRESSES_MAX)
+			h->ipv4[h->n_ipv4++] = *a;
+	}
+}
+
+void locate_add_target(
+	struct sip_location *at, enum sip_transport t, const struct addr *a, uint16_t port)
+{
+	if (at->n_targets == SIP_TARGETS_MAX)
+		return;
+	struct sip_target *target = &at->targets[at->n_targets++];
+	target->transport = t;
+	target->addr = *a;
+	target->addr.port = port;
+	target->local = at->hop.local;
+	if (t == SIP_TLS)
+		memcpy(target->name, at->hop.domain, sizeof(target->name));
+}
+
+void locate_take_hosts(struct sip_location *at)
+{
+	for (size_t i = 0; i < at->n_hosts; i++) {
+		const struct locate_host *h = &at->hosts[i];
+		for (size_t k = 0; k < h->n_ipv6; k++)
+			locate_add_target(at, h->transport, &h->ipv6[k], h->port);
+		for (size_t k = 0; k < h->n_ipv4; k++)
+			locate_add_target(at, h->transport, &h->ipv4[k], h->port);
+	}
+}
