@@ -10,38 +10,6 @@
 #define TEXT_BYTES     762 /* 127 characters of up to six bytes, as RFC 2279 had them */
 #define TEXT_CHARS     127
 
-/* Length of the UTF-8 sequence at P (RFC 3629: no surrogate, no overlong form), or 0. */
-static size_t utf8_sequence(const uint8_t *p, size_t left)
-{
-	uint8_t low = 0x80;
-	uint8_t high = 0xbf;
-	size_t n;
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (left < n || p[1] < low || p[1] > high)
-		return 0;
-	for (size_t i = 2; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 static bool is_text(struct bytes s, size_t max_bytes, size_t max_chars)
 {
 	size_t chars = 0;
