@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "transport_priv.h"
+#include "websocket.h"
 
 /* ---- a flow's number ---- */
 
@@ -79,6 +80,7 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 static void free_conn(struct sip_conn *c)
 {
 	crypto_tls_conn_destroy(c->tls);
+	ws_destroy(c->ws);
 	sip_rest_free(c->t, &c->rest);
 	net_client_put(&c->t->clients, c->client);
 	free(c->name);
@@ -149,12 +151,22 @@ static struct ssl_st *tls_of(struct sip_conn *c)
 	return c->tls;
 }
 
+static bool end_handshake(struct sip_conn *c)
+{
+	if (c->transport != SIP_WSS)
+		return sip_conn_open(c);
+	c->stage = SIP_STAGE_UPGRADE;
+	c->stage_ms = sip_now(c->t);
+	sip_conn_arm(c);
+	return true;
+}
+
 /* True: done, C is there and may be read. */
 static bool shake_hands(struct sip_conn *c)
 {
 	switch (tls_of(c) ? crypto_tls_handshake(c->tls) : CRYPTO_TLS_FAILED) {
 	case CRYPTO_TLS_DONE:
-		return learn_peer(c) && sip_conn_open(c);
+		return learn_peer(c) && end_handshake(c);
 	case CRYPTO_TLS_WANT_READ:
 		return false;
 	case CRYPTO_TLS_WANT_WRITE:
@@ -267,7 +279,7 @@ bool sip_conn_begin(struct sip_conn *c, enum sip_stage stage)
 	c->stage = stage;
 	c->stage_ms = c->active_ms = c->heard_ms = sip_now(t);
 	c->partial_ms = sip_conn_is_dialled(c) ? 0 : c->stage_ms;
-	c->is_unready = stage == SIP_STAGE_HANDSHAKE && !sip_conn_is_dialled(c);
+	c->is_unready = stage != SIP_STAGE_OPEN && !sip_conn_is_dialled(c);
 	if (c->is_unready)
 		t->n_unready++;
 	(void)sip_socket_name(c->fd, &c->local); /* none is known as long as it cannot be had */

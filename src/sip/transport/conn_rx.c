@@ -192,7 +192,12 @@ void sip_conn_receive(struct sip_conn *c)
 	case CRYPTO_TLS_DONE:
 		c->heard_ms = c->active_ms = sip_now(c->t);
 		c->ping_ms = 0;
-		cut(c, bytes_of(c->t->scratch, n));
+		if (c->stage == SIP_STAGE_UPGRADE)
+			sip_conn_upgrade(c, bytes_of(c->t->scratch, n));
+		else if (c->ws)
+			sip_conn_read_frames(c, bytes_of(c->t->scratch, n));
+		else
+			cut(c, bytes_of(c->t->scratch, n));
 		break;
 	case CRYPTO_TLS_WANT_WRITE:
 		/* TLS wants to answer something of its own; the next readable event goes on. */

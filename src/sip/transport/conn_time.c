@@ -44,7 +44,7 @@ static struct due next_due(const struct sip_conn *c)
 		consider(&d, c->stage_ms + l->connect_ms, SIP_TRANSPORT_C_END_CONNECT, -ETIMEDOUT);
 		return d;
 	}
-	if (c->stage == SIP_STAGE_HANDSHAKE) {
+	if (c->stage != SIP_STAGE_OPEN) {
 		consider(&d, c->stage_ms + l->handshake_ms, SIP_TRANSPORT_C_END_SLOW, -ETIMEDOUT);
 		return d;
 	}

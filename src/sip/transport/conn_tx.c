@@ -107,9 +107,20 @@ static int send_bytes(struct sip_conn *c, struct bytes m, uint64_t token)
 	return rc;
 }
 
+static int send_frame(struct sip_conn *c, struct bytes m, uint64_t token)
+{
+	struct bytes frame;
+
+	if (sip_conn_frame(m, &frame) != 0)
+		return ERR_FULL;
+	int rc = send_bytes(c, frame, token);
+	free((void *)(uintptr_t)frame.data);
+	return rc;
+}
+
 int sip_conn_send(struct sip_conn *c, struct bytes m, uint64_t token)
 {
-	int rc = send_bytes(c, m, token);
+	int rc = c->ws ? send_frame(c, m, token) : send_bytes(c, m, token);
 
 	if (rc == 0)
 		sip_count_message(c->t, SIP_TRANSPORT_C_TX_UDP, c->transport);

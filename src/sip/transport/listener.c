@@ -65,9 +65,11 @@ static void on_pause_end(struct wheel_timer *timer, void *arg)
 		wheel_set(c->wheel, &l->pause, c->clock->mono_ms + PAUSE_MS);
 }
 
-static bool has_handshake(const struct sip_listener *l)
+static enum sip_stage first_stage(const struct sip_listener *l)
 {
-	return l->transport != SIP_TCP;
+	if (sip_transport_is_secure(l->transport))
+		return SIP_STAGE_HANDSHAKE;
+	return l->transport == SIP_WS ? SIP_STAGE_UPGRADE : SIP_STAGE_OPEN;
 }
 
 /* The limits of all; that of a client is asked where it is counted. */
@@ -79,7 +81,7 @@ static bool has_room(const struct sip_listener *l)
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_LIMIT);
 		return false;
 	}
-	if (has_handshake(l) && t->n_unready >= t->config.limits.unready) {
+	if (first_stage(l) != SIP_STAGE_OPEN && t->n_unready >= t->config.limits.unready) {
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_UNREADY);
 		return false;
 	}
@@ -111,7 +113,7 @@ static void admit(struct sip_listener *l, int fd, const struct addr *peer)
 	}
 	c->client = client;
 	sip_count(t, SIP_TRANSPORT_C_ACCEPTED);
-	if (!sip_conn_begin(c, has_handshake(l) ? SIP_STAGE_HANDSHAKE : SIP_STAGE_OPEN))
+	if (!sip_conn_begin(c, first_stage(l)))
 		sip_conn_drop(c);
 }
 

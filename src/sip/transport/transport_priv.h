@@ -6,6 +6,7 @@
  *   listener.c   listening sockets, accepting        dial.c      making one
  *   udp.c        datagrams                           identity.c  what a certificate says
  *   conn.c       a connection: stages, events, end   conn_time.c its times
+ *   conn_ws.c    the same over WebSocket
  *   conn_rx.c    bytes to messages                   conn_tx.c   messages to bytes
  */
 #ifndef SIP_TRANSPORT_PRIV_H
@@ -22,6 +23,7 @@
 #define SIP_SCRATCH 65536
 
 struct sip_conn;
+struct ws;
 
 struct sip_listener {
 	struct sip_transport_layer *t; /* not owned */
@@ -66,6 +68,7 @@ struct sip_transport_layer {
 enum sip_stage {
 	SIP_STAGE_DIALLING,
 	SIP_STAGE_HANDSHAKE,
+	SIP_STAGE_UPGRADE, /* of WebSocket */
 	SIP_STAGE_OPEN,
 };
 
@@ -105,6 +108,7 @@ struct sip_conn {
 	char *name;               /* what was dialled over TLS; owned, else NULL */
 	struct crypto_peer *peer; /* owned; NULL: has shown no certificate */
 	struct net_client *client;
+	struct ws *ws; /* owned; NULL: no WebSocket, or not yet */
 	struct sip_known_as known, alias;
 	bool is_unready; /* counted as such */
 	bool is_broken;  /* nothing is sent or read any more; WHY says why */
@@ -198,6 +202,12 @@ bool sip_conn_deliver(struct sip_conn *c, struct bytes message, bool is_refused)
 /* Bytes behind those that wait. False: no room; R is as it was. */
 bool sip_rest_put(struct sip_transport_layer *t, struct sip_rest *r, struct bytes in);
 void sip_rest_free(struct sip_transport_layer *t, struct sip_rest *r);
+
+/* WebSocket: the request that begins it; then frames. C may be gone. */
+void sip_conn_upgrade(struct sip_conn *c, struct bytes in);
+void sip_conn_read_frames(struct sip_conn *c, struct bytes in);
+/* M as a frame, MALLOCED; -ENOMEM. */
+int sip_conn_frame(struct bytes m, struct bytes *out);
 
 /* Sends M or queues it. 0, ERR_FULL, -EPIPE. */
 int sip_conn_send(struct sip_conn *c, struct bytes m, uint64_t token);
