@@ -192,6 +192,8 @@ enum crypto_tls_io crypto_tls_end(struct ssl_st *ssl);
 /* Says good-bye if that can be done at once. NULL is fine. */
 void crypto_tls_conn_destroy(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);
+/* What was wrong with the peer's certificate, for people; NULL: nothing, or it has shown none. */
+const char *crypto_tls_problem(const struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n);
 enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n);
 

@@ -58,6 +58,7 @@ static const char *const area_text[LOG_AREA_COUNT] = {
 	[LOG_MRAS] = "mras",
 	[LOG_API] = "api",
 	[LOG_TLS] = "tls",
+	[LOG_SIP] = "sip",
 };
 
 void log_level_set(enum log_level level)

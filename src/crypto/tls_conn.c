@@ -92,6 +92,13 @@ enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl)
 	return result(ssl, SSL_do_handshake(ssl));
 }
 
+const char *crypto_tls_problem(const struct ssl_st *ssl)
+{
+	long result = SSL_get_verify_result(ssl);
+
+	return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
+}
+
 enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n)
 {
 	*n = 0;

@@ -36,6 +36,7 @@ enum log_area {
 	LOG_MRAS,
 	LOG_API,
 	LOG_TLS,
+	LOG_SIP,
 	LOG_AREA_COUNT,
 };
 

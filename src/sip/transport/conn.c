@@ -89,11 +89,42 @@ static void free_conn(struct sip_conn *c)
 	free(c);
 }
 
+#define LINES_PER_SECOND 5
+
+/*
+ * A connection that we could not make or keep is a matter for the operator, one that somebody else
+ * has made is that for whoever looks closer. The reason is the counter's label.
+ */
+static void log_end(struct sip_conn *c, enum sip_transport_counter counter)
+{
+	struct sip_transport_layer *t = c->t;
+	bool is_ours = sip_conn_is_dialled(c);
+	bool is_usual = counter == SIP_TRANSPORT_C_END_PEER || counter == SIP_TRANSPORT_C_END_IDLE;
+	enum log_level level = is_usual  ? LOG_LEVEL_DEBUG
+			       : is_ours ? LOG_LEVEL_WARNING
+					 : LOG_LEVEL_INFO;
+	const char *problem = c->tls ? crypto_tls_problem(c->tls) : NULL;
+	char peer[ADDR_TEXT_LEN], name[LOG_NAME_LEN] = "-";
+	uint32_t held;
+
+	if (level > log_level_get() || !log_limit_ok(is_ours ? &t->log_dialled : &t->log_accepted,
+					       sip_now(t), LINES_PER_SECOND, &held))
+		return;
+	if (c->name)
+		(void)log_name(c->name, strlen(c->name), name);
+	log_at(level, LOG_SIP, "connection ended",
+		"peer=%s transport=%s dialled=%s name=%s %s certificate=\"%s\" held=%u",
+		log_addr(&c->remote, peer), sip_transport_name(c->transport),
+		is_ours ? "yes" : "no", name, sip_transport_counters.rows[counter].labels,
+		problem ? problem : "", held);
+}
+
 void sip_conn_end(struct sip_conn *c, enum sip_transport_counter counter, int why)
 {
 	const struct sip_transport_user *u = &c->t->config.user;
 
 	sip_count(c->t, counter);
+	log_end(c, counter);
 	take_out(c);
 	fail_queue(c, true, why);
 	if (u->closed)
