@@ -217,6 +217,18 @@ static int set_servers(struct ub_ctx *ub, const struct dns_config *c, char *why)
 	return ERR_CONFIG;
 }
 
+/* libunbound would answer for "test." itself (RFC 6761 §6.2). Whether there are such names is for
+ * the resolver to say that was named to us. This is the last setting: it starts the context. */
+static int open_zones(struct ub_ctx *ub, char *why)
+{
+	int rc = ub_ctx_zone_add(ub, "test.", "transparent");
+
+	if (rc == 0)
+		return 0;
+	snprintf(why, DNS_WHY_LEN, "DNS cannot be set up: %s", ub_strerror(rc));
+	return ERR_CONFIG;
+}
+
 static int start(struct dns *d, const struct dns_config *c, char *why)
 {
 	d->ub = ub_ctx_create_event(loop_base(c->loop));
@@ -224,7 +236,8 @@ static int start(struct dns *d, const struct dns_config *c, char *why)
 		snprintf(why, DNS_WHY_LEN, "libunbound cannot be set up on our event loop");
 		return ERR_CONFIG;
 	}
-	return set_servers(d->ub, c, why);
+	int rc = set_servers(d->ub, c, why);
+	return rc == 0 ? open_zones(d->ub, why) : rc;
 }
 
 int dns_create(const struct dns_config *c, struct dns **out, char why[DNS_WHY_LEN])
