@@ -9,7 +9,10 @@
 #include <sallyport/api.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/mediation/call.h>
 #include <sallyport/net/path.h>
+#include <sallyport/sip/transaction.h>
+#include <sallyport/sip/transport.h>
 
 #include "control_priv.h"
 #include "counters.h"
@@ -34,7 +37,8 @@
 
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
 	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
-	&api_counters, &daemon_counters};
+	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
+	&call_counters};
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -165,7 +169,8 @@ static void on_handed_over(void *arg, int pid)
 	wheel_set(loop_wheel(c->loop), &c->leaving, c->left_ms + LEAVING_LOOK_MS);
 }
 
-/* It works without: then there is no upgrade, and a restart for that. */
+/* It works without: then there is no upgrade, and a restart for that. Calls cannot be handed over.
+ */
 static void open_door(struct control *c)
 {
 	struct upgrade_config u = {
@@ -181,6 +186,8 @@ static void open_door(struct control *c)
 	int fd = c->takeover ? takeover_door(c->takeover) : -1;
 	char why[256];
 
+	if (c->call_thread)
+		return;
 	if (upgrade_open(&u, fd, c->settings->options->user, &c->upgrade, why) != 0)
 		log_warning(LOG_DAEMON, "no upgrade",
 			"reason=\"%s\" hint=\"a restart is needed for one\"", why);
@@ -326,7 +333,8 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		return rc;
 	c->n_workers = options_workers(c->settings->options);
 	c->loop = loop_create("main", MAILBOX_LEN);
-	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 1);
+	/* A block for each worker, for this thread, for that of calls. */
+	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 2);
 	c->status = status_create();
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
@@ -340,6 +348,9 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		rc = workers_create(c->loop, c->settings, c->datapath,
 			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,
 			c->n_workers, &c->workers, why);
+	if (rc == 0 && c->settings->options->has_mediation)
+		rc = call_thread_create(
+			c->path, c->metrics, c->n_workers + 1, &c->call_thread, why);
 	if (rc == 0)
 		rc = make_operator(c);
 	if (rc == 0)
@@ -411,6 +422,8 @@ static void log_start(const struct control *c)
 	const struct addr *api = s->options->mras.listen.items;
 	for (size_t i = 0; i < s->options->mras.listen.n; i++)
 		log_notice(LOG_DAEMON, "listening", "api=mras address=%s", addr_format(&api[i], a));
+	if (c->call_thread)
+		call_thread_log(c->call_thread);
 	log_notice(LOG_DAEMON, "ready", "version=%s workers=%u realm=%s", PACKAGE_VERSION,
 		c->n_workers, s->options->edge.realm);
 }
@@ -422,6 +435,8 @@ static int start(struct control *c)
 
 	if (rc == 0)
 		rc = workers_start(c->workers);
+	if (rc == 0 && c->call_thread)
+		rc = call_thread_start(c->call_thread);
 	if (rc == 0 && c->takeover) {
 		rc = takeover_confirm(c->takeover, why);
 		if (rc == 0)
@@ -472,6 +487,7 @@ void control_destroy(struct control *c)
 	if (c->takeover) /* that has failed: what was lent goes on without us */
 		leave_servers(c);
 	takeover_destroy(c->takeover);
+	call_thread_destroy(c->call_thread);
 	workers_destroy(c->workers);
 	datapath_destroy(c->datapath);
 	inspect_destroy(c->inspect);

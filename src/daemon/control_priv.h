@@ -7,6 +7,7 @@
 
 #include <sallyport/api.h>
 
+#include "call_thread.h"
 #include "control.h"
 #include "datapath.h"
 #include "workers.h"
@@ -19,6 +20,7 @@ struct control {
 	unsigned n_workers;
 	struct datapath *datapath;
 	struct workers *workers;
+	struct call_thread *call_thread; /* NULL: no mediation */
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */
 	struct ssl_ctx_st *api_tls;     /* what it uses; owned here */

@@ -151,12 +151,14 @@ const struct conf_option options_table[] = {
 		.type = CONF_SECTION,
 		AT(options, mediation),
 		.children = options_mediation_table,
-		.flags = CONF_OPTIONAL_SECTION | CONF_RELOAD,
+		.flags = CONF_OPTIONAL_SECTION,
 		.present_offset = offsetof(struct options, has_mediation),
 		.check = options_check_mediation,
-		.text = "Gateways and trunks, and which number leaves by which. No call is taken "
-			"yet: the section is checked, and sallyportd -r says where a number would "
-			"go, but no address of it is bound."},
+		.text = "Calls between gateways and trunks: which number leaves by which. Calls "
+			"are "
+			"taken over UDP and TCP from gateways that are named by an address; their "
+			"session descriptions pass as they are, and media goes past this node. "
+			"With it a new version is had by a restart, not by an upgrade."},
 	{.name = "admin",
 		.type = CONF_SECTION,
 		AT(options, admin),

@@ -162,6 +162,27 @@ static bool is_address(const char *host)
 	return addr_parse(host, 0, &a) == 0;
 }
 
+/* What is right and cannot be done yet. */
+static void check_reach(struct conf_doc *doc, const struct options_mediation *m,
+	const struct options_trunk *t, enum options_sip_transport transport)
+{
+	struct options_trunk_end end;
+	const struct options_gateway *g =
+		options_trunk_gateway(t, &end) == 0 ? options_gateway_find(m, end.name) : NULL;
+	struct addr a;
+
+	if (transport == OPTIONS_SIP_TLS)
+		conf_warn(doc, &t->mediation,
+			"calls over trunk \"%s\" are not taken yet, as it has TLS; sallyportd -r "
+			"says which would go there",
+			t->name);
+	else if (g && addr_parse(g->host, 0, &a) != 0)
+		conf_warn(doc, &t->gateway,
+			"calls over trunk \"%s\" are not taken yet, as its gateway has no "
+			"address but a name",
+			t->name);
+}
+
 /* Whether media and signalling on T stay between the two. */
 static void check_secrecy(struct conf_doc *doc, const struct options_mediation *m,
 	const struct options_trunk *t, enum options_sip_transport transport)
@@ -250,6 +271,7 @@ static void check_trunk(
 		}
 	}
 	check_secrecy(doc, m, t, end.transport);
+	check_reach(doc, m, t, end.transport);
 }
 
 /* Each gateway has one root trunk. */
@@ -389,9 +411,6 @@ void options_check_mediation(struct conf_doc *doc, void *section)
 	const struct options_trunk_settings *s = m->trunk_settings.items;
 	const struct options_route *r = m->routes.items;
 
-	conf_warn(doc, m,
-		"calls are not taken yet: \"mediation\" is checked, and sallyportd -r says where a "
-		"number would go, but no address of it is bound");
 	check_names(doc, &m->gateways, sizeof(struct options_gateway), "gateway");
 	check_names(doc, &m->pools, sizeof(struct options_pool), "pool");
 	check_names(doc, &m->trunks, sizeof(struct options_trunk), "trunk");

@@ -58,7 +58,9 @@ struct call;
 struct call_route {
 	struct transaction_hop hop;
 	char uri[SIP_URI_MAX]; /* the Request-URI, and the To */
-	char host[256];        /* of our From: how the callee's side knows us */
+	char host[256];        /* of our From, IPv6 in brackets: how the callee's side knows us */
+	char calling[132];     /* user of our From; empty: the caller's */
+	bool is_anonymous;     /* From says nothing about who calls */
 	bool passes_identity;  /* P-Asserted-Identity */
 	bool passes_history;   /* History-Info and Diversion */
 };
@@ -67,10 +69,12 @@ struct call_user {
 	/*
 	 * Where does INVITE go? 0, or the status that refuses it. ATTEMPT counts from 0; a further
 	 * one is asked for when the last has failed in a way that another route may mend, and 0
-	 * routes left is any status.
+	 * routes left is any status. OUT is zeroed. *OWN is NULL at first and the user's to set;
+	 * when the call is gone, FORGET gets what it holds then.
 	 */
-	unsigned (*route)(void *arg, const struct sip_msg *invite,
+	unsigned (*route)(void *arg, void **own, const struct sip_msg *invite,
 		const struct transaction_hop *from, unsigned attempt, struct call_route *out);
+	void (*forget)(void *arg, void *own); /* NULL: there is nothing to forget */
 	/* The URI of our Contact for messages that go to HOP, with a NUL. */
 	int (*contact)(void *arg, const struct transaction_hop *hop, char *out, size_t cap);
 	/* A request within a dialog goes to URI; HOP is where the last one went, and is changed to

@@ -90,6 +90,7 @@ struct call {
 	bool passes_identity, passes_history;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	void *media;
+	void *own; /* of whoever says the route */
 };
 
 static inline void count(struct calls *l, unsigned row)

@@ -10,27 +10,44 @@ const struct call_timers call_timers_default = {.progress_ms = 10000, .ring_ms =
 
 /* ---- an attempt ---- */
 
-static void write_from(
-	struct sip_writer *w, const struct sip_msg *invite, const char *host, const char *tag)
+static void write_display(struct sip_writer *w, const struct sip_name_addr *a)
 {
-	struct sip_name_addr from = {.has_brackets = true};
-	struct sip_uri u = {.scheme = SIP_SCHEME_SIP, .scheme_name = sip_str_c("sip")};
-	struct sip_uri theirs;
+	if (!a->display.len)
+		return;
+	if (a->is_display_quoted)
+		sip_write_c(w, "\"");
+	sip_write_str(w, a->display);
+	sip_write_c(w, a->is_display_quoted ? "\" " : " ");
+}
 
-	sip_write_open(w, SIP_HEADER_FROM);
-	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0 &&
-		sip_uri_decode(from.uri, &theirs) == 0)
-		u.user = theirs.user;
-	if (from.display.len) {
-		if (from.is_display_quoted)
-			sip_write_c(w, "\"");
-		sip_write_str(w, from.display);
-		sip_write_c(w, from.is_display_quoted ? "\" " : " ");
-	}
-	u.host.text = sip_str_c(host);
-	sip_write_c(w, "<");
-	sip_write_uri(w, &u);
+/* Who calls, as the route has it or the caller, at our host. */
+static void write_caller(
+	struct sip_writer *w, const struct sip_msg *invite, const struct call_route *route)
+{
+	struct sip_name_addr theirs;
+	struct sip_uri uri = {.user = SIP_NONE};
+
+	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &theirs) == 0 &&
+		sip_uri_decode(theirs.uri, &uri) == 0 && route->calling[0] == '\0')
+		write_display(w, &theirs);
+	sip_write_c(w, "<sip:");
+	if (route->calling[0])
+		sip_write_user(w, sip_str_c(route->calling));
+	else if (uri.user.len)
+		sip_write_str(w, uri.user);
+	sip_write_c(w, route->calling[0] || uri.user.len ? "@" : "");
+	sip_write_c(w, route->host);
 	sip_write_c(w, ">");
+}
+
+static void write_from(struct sip_writer *w, const struct sip_msg *invite,
+	const struct call_route *route, const char *tag)
+{
+	sip_write_open(w, SIP_HEADER_FROM);
+	if (route->is_anonymous)
+		sip_write_c(w, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
+	else
+		write_caller(w, invite, route);
 	sip_write_param(w, "tag", sip_str_c(tag));
 	sip_write_close(w);
 }
@@ -46,7 +63,7 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 	token_make(c->calls, id);
 	fields_begin(c->calls, w);
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, hops);
-	write_from(w, invite, route->host, tag);
+	write_from(w, invite, route, tag);
 	sip_write_open(w, SIP_HEADER_TO);
 	sip_write_name_addr(w, &to);
 	sip_write_close(w);
@@ -94,7 +111,7 @@ static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned s
 
 	while (c->n_attempts < ATTEMPTS_MAX) {
 		memset(&route, 0, sizeof(route));
-		unsigned refused = u->route(u->arg, invite, from, c->n_attempts, &route);
+		unsigned refused = u->route(u->arg, &c->own, invite, from, c->n_attempts, &route);
 		if (refused)
 			return c->n_attempts == 0 ? refused : status;
 		if (c->n_attempts++ > 0)

@@ -17,6 +17,8 @@ void call_free(struct call *c)
 		hash_table_remove(&l->callers, &c->by_caller);
 	list_remove(&c->link);
 	metrics_sub(l->config.cells, CALL_C_KEPT, 1);
+	if (c->own && l->config.user.forget)
+		l->config.user.forget(l->config.user.arg, c->own);
 	free(c->caller);
 	free(c->invite);
 	free(c);

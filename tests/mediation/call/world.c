@@ -94,13 +94,16 @@ void world_settle(struct world *w)
 /* ---- the B2BUA ---- */
 
 /* The callee's number is the caller's: a plan's index. All routes but the last lead nowhere. */
-static unsigned on_route(void *arg, const struct sip_msg *invite,
+static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
 {
 	struct world *w = arg;
 	struct sip_uri u;
 
 	(void)from;
+	assert_true((*own == NULL) == (attempt == 0));
+	if (!*own)
+		*own = malloc(1);
 	assert_int_equal(sip_uri_decode(invite->uri, &u), 0);
 	if (attempt >= w->n_routes)
 		return 404;
@@ -109,6 +112,12 @@ static unsigned on_route(void *arg, const struct sip_msg *invite,
 		u.user.at, attempt + 1 < w->n_routes ? ";lost" : "");
 	(void)snprintf(out->host, sizeof(out->host), "b2bua.example");
 	return 0;
+}
+
+static void on_forget(void *arg, void *own)
+{
+	(void)arg;
+	free(own);
 }
 
 static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)
@@ -167,7 +176,7 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 	struct calls_config c = {
 		.wheel = &w->wheel,
 		.clock = &w->clock,
-		.user = {on_route, on_contact, NULL, on_body, on_ended, w},
+		.user = {on_route, on_forget, on_contact, NULL, on_body, on_ended, w},
 		.key = {5, 6},
 		.cells = w->cells,
 		.timers = call_timers_default,

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Making, starting and ending the thread of calls. */
+#include <errno.h>
+#include <ifaddrs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sallyport/crypto.h>
+#include <sallyport/net.h>
+
+#include "call_thread_priv.h"
+
+#define MAILBOX_LEN   256
+#define MAX_CALLS     5000 /* at once; more get 503 */
+#define RETRY_AFTER_S 10
+#define EARLY_MAX     20
+/* Each call has a transaction on each side, another for what goes on within it, and those that only
+ * absorb repetitions for half a minute. */
+#define TRANSACTIONS_PER_CALL 16
+#define BYTES_PER_CALL        32768
+
+/* ---- what is listened on ---- */
+
+/* The node's one address in NETWORK. */
+static int address_in(const struct prefix *network, struct addr *out)
+{
+	struct ifaddrs *all;
+	int rc = ERR_NOT_FOUND;
+
+	if (getifaddrs(&all) != 0)
+		return -errno;
+	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
+		struct addr a;
+		if (!i->ifa_addr ||
+			addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_storage), &a) != 0 ||
+			!prefix_contains(network, &a))
+			continue;
+		if (rc == 0 && !addr_equal_ip(&a, out)) {
+			rc = ERR_EXISTS;
+			break;
+		}
+		a.port = 0;
+		*out = a;
+		rc = 0;
+	}
+	freeifaddrs(all);
+	return rc;
+}
+
+static int own_address(
+	const struct options_pool *p, struct addr *out, char why[CALL_THREAD_WHY_LEN])
+{
+	const char *text = p->pstn_address ? p->pstn_address : p->primary_address;
+	struct prefix network;
+	int rc = options_own_address(text, out, &network);
+
+	if (rc == 0 && out->family == ADDR_NONE)
+		rc = address_in(&network, out);
+	if (rc != 0)
+		(void)snprintf(why, CALL_THREAD_WHY_LEN,
+			"pool \"%s\" cannot listen: this host has %s address in %s; ip addr shows "
+			"those it has",
+			p->name, rc == ERR_EXISTS ? "more than one" : "no", text);
+	return rc;
+}
+
+/* The place of the listener, made if there is none yet. */
+static uint32_t listen_on(
+	struct call_thread *t, enum sip_transport transport, const struct addr *local)
+{
+	uint32_t i = 0;
+
+	while (i < t->n_listeners && (t->listeners[i].transport != transport ||
+					     !addr_equal(&t->listeners[i].local, local)))
+		i++;
+	if (i == t->n_listeners) {
+		t->n_listeners++;
+		t->listeners[i].transport = transport;
+		t->listeners[i].local = *local;
+		(void)addr_format_ip(local, t->hosts[i].text);
+	}
+	return i + 1;
+}
+
+static int make_trunk(struct call_thread *t, const struct options_trunk *o, struct call_trunk *k,
+	char why[CALL_THREAD_WHY_LEN])
+{
+	struct options_trunk_end ours, theirs;
+	struct addr local;
+
+	if (options_trunk_mediation(o, &ours) != 0 || options_trunk_gateway(o, &theirs) != 0)
+		return ERR_CONFIG;
+	const struct options_gateway *g = options_gateway_find(t->options, theirs.name);
+	const struct options_pool *p = options_pool_find(t->options, ours.name);
+	if (!g || !p)
+		return ERR_CONFIG;
+	if (ours.transport == OPTIONS_SIP_TLS || addr_parse(g->host, 0, &k->address) != 0)
+		return 0; /* the file's check has said so */
+	int rc = own_address(p, &local, why);
+	if (rc != 0)
+		return rc;
+	local.port = ours.port;
+	k->address.port = theirs.port;
+	k->transport = ours.transport == OPTIONS_SIP_UDP ? SIP_UDP : SIP_TCP;
+	k->place = listen_on(t, k->transport, &local);
+	return 0;
+}
+
+static int make_trunks(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
+{
+	const struct options_trunk *o = t->options->trunks.items;
+	size_t n = t->options->trunks.n;
+	int rc = 0;
+
+	t->n_trunks = n;
+	t->trunks = calloc(n + 1, sizeof(*t->trunks));
+	t->listeners = calloc(n + 1, sizeof(*t->listeners));
+	t->hosts = calloc(n + 1, sizeof(*t->hosts));
+	if (!t->trunks || !t->listeners || !t->hosts)
+		return -ENOMEM;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = make_trunk(t, &o[i], &t->trunks[i], why);
+	return rc;
+}
+
+static int make_plan(struct call_thread *t, const char *path)
+{
+	int rc = conf_load_file(path, options_table, sizeof(struct options), &t->doc);
+
+	if (rc != 0)
+		return rc;
+	t->options = &((const struct options *)conf_root(t->doc))->mediation;
+	rc = dial_plan_create(t->options, &t->plan);
+	if (rc != 0)
+		return rc;
+	t->state = dial_state_create(t->plan);
+	return t->state ? 0 : -ENOMEM;
+}
+
+/* ---- making ---- */
+
+static int make_transport(
+	struct call_thread *t, struct metrics_set *m, unsigned block, char why[CALL_THREAD_WHY_LEN])
+{
+	struct sip_transport_config c = {
+		.loop = t->loop,
+		.wheel = loop_wheel(t->loop),
+		.clock = loop_clock(t->loop),
+		.net = t->net,
+		.cells = metrics_set_cells(m, &sip_transport_counters, block),
+		.listeners = t->listeners,
+		.n_listeners = t->n_listeners,
+		.limits = sip_transport_limits_default,
+		.user = call_ways_transport(t),
+	};
+
+	return sip_transport_create(&c, &t->transport, why);
+}
+
+static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned block)
+{
+	const size_t n = MAX_CALLS;
+	struct calls_config c = {
+		.wheel = loop_wheel(t->loop),
+		.clock = loop_clock(t->loop),
+		.user = call_ways_calls(t),
+		.cells = metrics_set_cells(m, &call_counters, block),
+		.timers = call_timers_default,
+		.max_calls = n,
+		.max_early = EARLY_MAX,
+		.retry_after_s = RETRY_AFTER_S,
+	};
+	struct transactions_config x = {
+		.wheel = loop_wheel(t->loop),
+		.clock = loop_clock(t->loop),
+		.carrier = call_ways_carrier(t),
+		.cells = metrics_set_cells(m, &transaction_counters, block),
+		.timers = transaction_timers_default,
+		.max_server = n * TRANSACTIONS_PER_CALL,
+		.max_client = n * TRANSACTIONS_PER_CALL,
+		.max_bytes = n * BYTES_PER_CALL,
+		.retry_after_s = RETRY_AFTER_S,
+	};
+
+	crypto_random(&c.key, sizeof(c.key));
+	crypto_random(x.keys, sizeof(x.keys));
+	t->calls = calls_create(&c);
+	if (!t->calls)
+		return -ENOMEM;
+	x.user = calls_transaction_user(t->calls);
+	t->transactions = transactions_create(&x);
+	if (!t->transactions)
+		return -ENOMEM;
+	calls_set_transactions(t->calls, t->transactions);
+	return 0;
+}
+
+int call_thread_create(const char *path, struct metrics_set *metrics, unsigned block,
+	struct call_thread **out, char why[CALL_THREAD_WHY_LEN])
+{
+	struct call_thread *t = calloc(1, sizeof(*t));
+	int rc = -ENOMEM;
+
+	(void)snprintf(why, CALL_THREAD_WHY_LEN, "cannot make the thread of calls");
+	if (!t)
+		return rc;
+	t->loop = loop_create("call", MAILBOX_LEN);
+	if (t->loop)
+		t->net = net_create(t->loop, metrics_set_cells(metrics, &net_counters, block));
+	if (t->net)
+		rc = make_plan(t, path);
+	if (rc == 0)
+		rc = make_trunks(t, why);
+	if (rc == 0)
+		rc = make_calls(t, metrics, block);
+	if (rc == 0)
+		rc = make_transport(t, metrics, block, why);
+	if (rc != 0) {
+		call_thread_destroy(t);
+		return rc;
+	}
+	*out = t;
+	return 0;
+}
+
+int call_thread_start(struct call_thread *t)
+{
+	return loop_thread_start(t->loop, &t->thread);
+}
+
+void call_thread_log(const struct call_thread *t)
+{
+	char a[ADDR_TEXT_LEN];
+
+	for (uint32_t i = 0; i < t->n_listeners; i++) {
+		struct addr local = sip_transport_local(t->transport, i);
+		log_notice(LOG_DAEMON, "listening", "mediation=sip address=%s transport=%s",
+			addr_format(&local, a), sip_transport_name(t->listeners[i].transport));
+	}
+}
+
+static void on_stop(void *ctx, void *payload)
+{
+	(void)payload;
+	loop_stop(((struct call_thread *)ctx)->loop);
+}
+
+static const struct msg_type stop_msg = {"stop", 0, on_stop, NULL};
+
+static void stop(struct call_thread *t)
+{
+	if (!t->thread)
+		return;
+	while (loop_post(t->loop, &stop_msg, t, NULL) != 0)
+		usleep(1000);
+	(void)loop_thread_join(t->thread);
+	t->thread = NULL;
+}
+
+void call_thread_destroy(struct call_thread *t)
+{
+	if (!t)
+		return;
+	stop(t);
+	transactions_destroy(t->transactions);
+	calls_destroy(t->calls);
+	sip_transport_destroy(t->transport);
+	net_destroy(t->net);
+	if (t->loop)
+		loop_destroy(t->loop);
+	free(t->listeners);
+	free(t->hosts);
+	free(t->trunks);
+	dial_state_destroy(t->state);
+	dial_plan_destroy(t->plan);
+	if (t->doc)
+		conf_destroy(t->doc);
+	free(t);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread of calls: SIP transports, transactions and the B2BUA, as "mediation" has them. */
+#ifndef DAEMON_CALL_THREAD_H
+#define DAEMON_CALL_THREAD_H
+
+#include <sallyport/metrics.h>
+
+#include "options.h"
+
+#define CALL_THREAD_WHY_LEN 256
+
+struct call_thread; /* main thread */
+
+/*
+ * Reads "mediation" from the file at PATH, which has passed its checks, and binds what its trunks
+ * listen on; nothing runs yet. WHY gets a sentence on failure. METRICS has a block BLOCK for it.
+ */
+int call_thread_create(const char *path, struct metrics_set *metrics, unsigned block,
+	struct call_thread **out, char why[CALL_THREAD_WHY_LEN]);
+int call_thread_start(struct call_thread *t);
+void call_thread_log(const struct call_thread *t); /* a line for each listener */
+/* Stops and joins it if it runs; running calls are left to themselves. NULL is fine. */
+void call_thread_destroy(struct call_thread *t);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The thread of calls, as call_thread.c (its life) and call_ways.c (where messages go) share it. */
+#ifndef DAEMON_CALL_THREAD_PRIV_H
+#define DAEMON_CALL_THREAD_PRIV_H
+
+#include <sallyport/mediation/call.h>
+#include <sallyport/sip/transport.h>
+
+#include "call_thread.h"
+#include "dial_plan.h"
+
+/* In the order of the options; PLACE 0: no call is taken over it. */
+struct call_trunk {
+	enum sip_transport transport;
+	struct addr address; /* of the gateway */
+	uint32_t place;      /* of the listener that stands for us there */
+};
+
+struct call_thread {
+	struct conf_doc *doc; /* its own: what is bound stays while the process lives */
+	const struct options_mediation *options; /* in DOC */
+	struct dial_plan *plan;
+	struct dial_state *state;
+	struct loop *loop;
+	struct loop_thread *thread; /* NULL: does not run */
+	struct net *net;
+	struct sip_transport_layer *transport;
+	struct transactions *transactions;
+	struct calls *calls;
+	struct sip_listener_config *listeners;
+	struct {
+		char text[ADDR_TEXT_LEN];
+	} * hosts; /* of the listeners, without port */
+	uint32_t n_listeners;
+	struct call_trunk *trunks;
+	size_t n_trunks;
+};
+
+/* What transports, transactions and calls are made with; ARG is the thread. */
+struct sip_transport_user call_ways_transport(struct call_thread *t);
+struct transaction_carrier call_ways_carrier(struct call_thread *t);
+struct call_user call_ways_calls(struct call_thread *t);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Where SIP messages go: what joins transports, transactions and calls. The place of a hop is one
+ * more than the index of the listener that stands for us there, in Via and Contact.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "call_thread_priv.h"
+
+static uint64_t flow_number(struct sip_flow f)
+{
+	return (uint64_t)f.generation << 32 | f.index;
+}
+
+static struct sip_flow flow_of(uint64_t number)
+{
+	return (struct sip_flow){(uint32_t)number, (uint32_t)(number >> 32)};
+}
+
+/* The listener that a connection of ours stands for: that of its address. */
+static uint32_t place_of(const struct call_thread *t, const struct sip_arrival *a)
+{
+	if (a->listener != SIP_NO_LISTENER)
+		return a->listener + 1;
+	for (uint32_t i = 0; i < t->n_listeners; i++) {
+		if (t->listeners[i].transport == a->transport &&
+			addr_equal_ip(&t->listeners[i].local, &a->local))
+			return i + 1;
+	}
+	return 0;
+}
+
+static const struct sip_listener_config *listener_of(
+	const struct call_thread *t, const struct transaction_hop *hop)
+{
+	return hop->place ? &t->listeners[hop->place - 1] : NULL;
+}
+
+/* ---- transports ---- */
+
+static void on_arrived(void *arg, const struct sip_arrival *a)
+{
+	struct call_thread *t = arg;
+	bool is_datagram = a->transport == SIP_UDP;
+	struct transaction_hop from = {.flow = flow_number(a->flow),
+		.remote = a->remote,
+		.is_reliable = !is_datagram,
+		.place = place_of(t, a)};
+	struct sip_msg m;
+
+	(void)sip_msg_decode(
+		a->message.data, a->message.len, is_datagram ? SIP_DATAGRAM : SIP_STREAM, &m);
+	transactions_receive(t->transactions, &m, &from);
+}
+
+static void on_failed(void *arg, uint64_t token, struct sip_flow flow, int why)
+{
+	(void)token;
+	(void)why;
+	transactions_flow_failed(((struct call_thread *)arg)->transactions, flow_number(flow));
+}
+
+static void on_closed(void *arg, struct sip_flow flow, int why)
+{
+	on_failed(arg, 0, flow, why);
+}
+
+/* A datagram's sender hears by time-out: an ICMP error can be anybody's. */
+static void on_unreachable(void *arg, struct sip_flow flow, const struct addr *peer)
+{
+	(void)arg;
+	(void)flow;
+	(void)peer;
+}
+
+struct sip_transport_user call_ways_transport(struct call_thread *t)
+{
+	return (struct sip_transport_user){on_arrived, on_failed, on_closed, on_unreachable, t};
+}
+
+/* ---- transactions ---- */
+
+static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
+{
+	struct call_thread *t = arg;
+	const struct sip_listener_config *l = listener_of(t, to);
+	struct sip_target target = {.addr = to->remote};
+	struct sip_flow flow;
+	int rc = ERR_NOT_FOUND;
+
+	if (to->flow)
+		rc = sip_transport_send(t->transport, flow_of(to->flow), &to->remote, message, 0);
+	if (rc != ERR_NOT_FOUND && rc != -EPIPE)
+		return rc;
+	if (!l)
+		return -EADDRNOTAVAIL;
+	target.transport = l->transport;
+	target.local = l->local;
+	rc = sip_transport_request(t->transport, &target, message, 0, &flow);
+	if (rc == 0)
+		to->flow = flow_number(flow);
+	return rc;
+}
+
+static int on_via(void *arg, const struct transaction_hop *to, struct sip_via_own *out)
+{
+	const struct call_thread *t = arg;
+	const struct sip_listener_config *l = listener_of(t, to);
+
+	if (!l)
+		return -EADDRNOTAVAIL;
+	out->transport = sip_transport_name(l->transport);
+	out->host.text = sip_str_c(t->hosts[to->place - 1].text);
+	out->host.kind = l->local.family == ADDR_IPV6 ? SIP_HOST_IPV6 : SIP_HOST_IPV4;
+	out->port = l->local.port;
+	out->has_rport = !to->is_reliable;
+	return 0;
+}
+
+struct transaction_carrier call_ways_carrier(struct call_thread *t)
+{
+	return (struct transaction_carrier){on_send, on_via, t};
+}
+
+/* ---- calls ---- */
+
+/* The attempts of a call that are left to it. */
+struct ways {
+	size_t n;
+	struct dial_attempt at[];
+};
+
+/* The trunk that a caller has come over: known by its address and ours, whatever its port. */
+static bool is_from_trunk(const struct call_thread *t, const struct transaction_hop *from)
+{
+	for (size_t i = 0; i < t->n_trunks; i++) {
+		const struct call_trunk *k = &t->trunks[i];
+		const struct options_trunk *o = t->options->trunks.items;
+		if (k->place != 0 && k->place == from->place && o[i].enabled &&
+			addr_equal_ip(&k->address, &from->remote))
+			return true;
+	}
+	return false;
+}
+
+static const struct call_trunk *trunk_of(const struct call_thread *t, const struct dial_attempt *a)
+{
+	const struct options_trunk *first = t->options->trunks.items;
+
+	return &t->trunks[a->trunk->options - first];
+}
+
+/* The number in a URI, without parameters; empty: none. */
+static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
+{
+	struct sip_uri u;
+	size_t len = 0;
+
+	if (sip_uri_decode(text, &u) != 0 || u.scheme == SIP_SCHEME_OTHER ||
+		sip_uri_unescape(u.user, buf, cap, &len) != 0)
+		return bytes_of(buf, 0);
+	for (size_t i = 0; i < len; i++) {
+		if (buf[i] == ';')
+			len = i;
+	}
+	return bytes_of(buf, len);
+}
+
+/* NULL: nowhere to go, or no memory. */
+static struct ways *find_ways(struct call_thread *t, const struct sip_msg *invite)
+{
+	struct dial_attempt all[POLICY_CHOICES_MAX];
+	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
+	struct sip_name_addr from;
+	struct policy_number number;
+	struct bytes caller = bytes_of(calling, 0);
+	uint64_t random;
+	size_t n, kept = 0;
+
+	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
+		caller = number_in(from.uri, calling, sizeof(calling));
+	crypto_random(&random, sizeof(random));
+	n = dial_plan_attempts(t->plan, t->state, number_in(invite->uri, called, sizeof(called)),
+		caller, NULL, NULL, random, &number, all);
+	for (size_t i = 0; i < n; i++) {
+		if (trunk_of(t, &all[i])->place != 0)
+			all[kept++] = all[i];
+	}
+	struct ways *w = kept ? malloc(sizeof(*w) + kept * sizeof(w->at[0])) : NULL;
+	if (w) {
+		w->n = kept;
+		memcpy(w->at, all, kept * sizeof(w->at[0]));
+	}
+	return w;
+}
+
+static void write_host(struct sip_writer *w, const struct addr *a)
+{
+	char text[ADDR_TEXT_LEN];
+	const struct sip_host h = {.text = sip_str_c(addr_format_ip(a, text)),
+		.kind = a->family == ADDR_IPV6 ? SIP_HOST_IPV6 : SIP_HOST_IPV4};
+
+	sip_write_host(w, &h);
+}
+
+/* Less one byte, so that the text ends. */
+static int write_route(
+	const struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+{
+	const struct call_trunk *k = trunk_of(t, a);
+	struct sip_writer w;
+
+	sip_write_begin(&w, out->uri, sizeof(out->uri) - 1);
+	sip_write_c(&w, "sip:");
+	sip_write_user(&w, sip_str_of(a->numbers.called.text, a->numbers.called.len));
+	sip_write_c(&w, "@");
+	write_host(&w, &k->address);
+	sip_write_c(&w, ":");
+	sip_write_u32(&w, k->address.port);
+	sip_write_c(&w, k->transport == SIP_UDP ? "" : ";transport=tcp");
+	if (w.failed)
+		return ERR_TOO_LARGE;
+	sip_write_begin(&w, out->host, sizeof(out->host) - 1);
+	write_host(&w, &t->listeners[k->place - 1].local);
+	(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
+	out->is_anonymous = a->numbers.is_anonymous;
+	out->hop = (struct transaction_hop){
+		.remote = k->address, .is_reliable = k->transport != SIP_UDP, .place = k->place};
+	return w.failed ? ERR_TOO_LARGE : 0;
+}
+
+static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
+	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
+{
+	struct call_thread *t = arg;
+	const struct ways *w;
+
+	if (attempt == 0 && !is_from_trunk(t, from))
+		return 403;
+	if (!*own)
+		*own = find_ways(t, invite);
+	w = *own;
+	if (!w || attempt >= w->n)
+		return 404;
+	return write_route(t, &w->at[attempt], out) == 0 ? 0 : 500;
+}
+
+static void on_forget(void *arg, void *own)
+{
+	(void)arg;
+	free(own);
+}
+
+static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)
+{
+	const struct call_thread *t = arg;
+	const struct sip_listener_config *l = listener_of(t, hop);
+	char a[ADDR_TEXT_LEN];
+	int len;
+
+	if (!l)
+		return -EADDRNOTAVAIL;
+	len = snprintf(out, cap, "sip:%s%s", addr_format(&l->local, a),
+		l->transport == SIP_UDP ? "" : ";transport=tcp");
+	return len < 0 || (size_t)len >= cap ? ERR_NO_SPACE : 0;
+}
+
+/*
+ * To the address that a URI has in figures. A name is not looked up: the request then goes where
+ * the last one went. On a connection it stays as long as that lives.
+ */
+static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *hop)
+{
+	struct addr a;
+	struct sip_uri u;
+
+	(void)arg;
+	if (sip_uri_decode(uri, &u) == 0 && u.scheme == SIP_SCHEME_SIP &&
+		sip_host_addr(&u.host, u.port ? u.port : SIP_PORT, &a) == 0 &&
+		a.family == hop->remote.family)
+		hop->remote = a;
+}
+
+static void on_ended(void *arg, struct call *c, enum call_end why)
+{
+	static const char *const names[CALL_END_COUNT] = {
+		"caller", "callee", "cancelled", "failed", "timeout", "lost"};
+	struct sip_str id = call_id(c);
+	char shown[LOG_NAME_LEN];
+
+	(void)arg;
+	log_info(LOG_CALL, "call over", "id=%s by=%s", log_name(id.at, id.len, shown), names[why]);
+}
+
+struct call_user call_ways_calls(struct call_thread *t)
+{
+	return (struct call_user){.route = on_route,
+		.forget = on_forget,
+		.contact = on_contact,
+		.next_hop = on_next_hop,
+		.ended = on_ended,
+		.arg = t};
+}
