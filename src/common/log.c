@@ -58,11 +58,8 @@ static const char *const area_text[LOG_AREA_COUNT] = {
 	[LOG_MRAS] = "mras",
 	[LOG_API] = "api",
 	[LOG_TLS] = "tls",
-<<<<<<< HEAD
 	[LOG_SIP] = "sip",
-=======
 	[LOG_CALL] = "call",
->>>>>>> 6b6014d (daemon: calls between trunks, in a thread of their own)
 };
 
 void log_level_set(enum log_level level)

@@ -36,11 +36,8 @@ enum log_area {
 	LOG_MRAS,
 	LOG_API,
 	LOG_TLS,
-<<<<<<< HEAD
 	LOG_SIP,
-=======
 	LOG_CALL,
->>>>>>> 6b6014d (daemon: calls between trunks, in a thread of their own)
 	LOG_AREA_COUNT,
 };
 
