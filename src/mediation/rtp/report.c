@@ -228,8 +228,6 @@ void rtp_reporter_read(struct rtp_reporter *r, struct bytes data, const struct c
 	struct rtcp_sender sender;
 	size_t offset = 0;
 
-	r->has_heard = true;
-	r->heard_ms = now->mono_ms;
 	while (rtcp_next(data, &offset, &p)) {
 		if (p.type == RTCP_SR && rtcp_sender_decode(&p, &sender) == 0) {
 			r->last_sr = ntp_middle(sender.ntp);
@@ -237,7 +235,5 @@ void rtp_reporter_read(struct rtp_reporter *r, struct bytes data, const struct c
 		}
 		if (p.type == RTCP_SR || p.type == RTCP_RR)
 			read_reports(r, &p, now);
-		if (p.type == RTCP_BYE)
-			r->has_bye = true;
 	}
 }

@@ -190,16 +190,20 @@ static void sender_reports_while_it_sends(void **state)
 static void end_says_good_bye(void **state)
 {
 	struct rtp_reception r = reception();
-	struct rtp_reporter t = reporter(), peer = reporter();
+	struct rtp_reporter t = reporter();
 	struct rtp_sent out = {0};
+	struct rtcp_packet p = {0};
+	size_t offset = 0;
+	uint32_t ssrc = 0;
 	struct clock now = {0, 1000};
 	uint8_t buf[RTP_REPORT_MAX];
 
 	size_t len = rtp_reporter_write(&t, &r, &out, true, &now, buf, sizeof(buf));
-	rtp_reporter_read(&peer, bytes_of(buf, len), &now);
+	while (p.type != RTCP_BYE)
+		assert_true(rtcp_next(bytes_of(buf, len), &offset, &p));
 
-	assert_true(peer.has_bye);
-	assert_true(peer.has_heard);
+	assert_int_equal(rtcp_bye_decode(&p, 0, &ssrc), 0);
+	assert_int_equal(ssrc, OURS);
 }
 
 /* The longest report there can be has room. */
@@ -255,7 +259,6 @@ static void blocks_about_others_are_not_ours(void **state)
 	rtp_reporter_read(&t, bytes_of(buf, w.len), &(struct clock){5, 1000});
 
 	assert_false(t.quality.has_any);
-	assert_int_equal(t.heard_ms, 5);
 }
 
 int main(void)

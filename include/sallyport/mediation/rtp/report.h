@@ -55,7 +55,7 @@ struct rtp_quality {
 	bool has_round_trip;
 };
 
-/* One leg's reports. Embedded; fields are private but for QUALITY and the times. */
+/* One leg's reports. Embedded; fields are private but for QUALITY. */
 struct rtp_reporter {
 	uint32_t ssrc; /* ours */
 	uint64_t ntp;  /* of MONO_MS */
@@ -66,8 +66,6 @@ struct rtp_reporter {
 	uint32_t last_sr;      /* the peer's, its middle 32 bits; 0: none */
 	uint64_t last_sr_ms;
 	struct rtp_quality quality;
-	uint64_t heard_ms; /* when the peer's last report came */
-	bool has_heard, has_bye;
 };
 /* CNAME is cut to RTP_CNAME_MAX; it should say nothing of who calls. */
 void rtp_reporter_init(
