@@ -29,8 +29,11 @@ enum media_counter {
 	MEDIA_C_TX_RTP,
 	MEDIA_C_RX_RTCP,
 	MEDIA_C_TX_RTCP,
-	MEDIA_C_NOT_AGREED, /* nothing has been agreed with that side, or it shall not send now */
-	MEDIA_C_SOURCE,     /* from an address that is neither named nor latched */
+	MEDIA_C_NOT_AGREED,   /* nothing has been agreed with that side, or it shall not send now */
+	MEDIA_C_SOURCE,       /* from an address that is neither named nor latched */
+	MEDIA_C_UNKNOWN_TYPE, /* a payload type that was not agreed; latches nothing */
+	MEDIA_C_LOOP,         /* a stream of ours has come back */
+	MEDIA_C_RATE,         /* over MEDIA_PACKETS_S */
 	MEDIA_C_MALFORMED,
 	MEDIA_C_STUN,
 	MEDIA_C_DTLS,
@@ -106,6 +109,7 @@ struct media_face {
 };
 
 #define MEDIA_SILENT_MS    30000
+#define MEDIA_PACKETS_S    500 /* of RTP a second on a leg; audio of 10 ms is 100 */
 #define MEDIA_SESSIONS_MAX 65536
 
 struct media_config {

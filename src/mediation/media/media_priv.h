@@ -25,6 +25,8 @@ struct media_leg {
 	struct rtp_reporter reporter;
 	uint64_t report_ms; /* when the next one is due */
 	uint64_t heard_ms;
+	uint64_t second; /* that PACKETS came in */
+	uint32_t packets;
 	bool is_silent;
 	bool is_spent;                    /* the owner knows that a key is used up */
 	uint64_t tx_packets, tx_octets;   /* that have left */

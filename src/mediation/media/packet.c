@@ -58,6 +58,41 @@ static bool is_from_peer(struct media_leg *l, struct rtp_latch *latch, const str
 	return true;
 }
 
+/* A good packet that is not to be worked on: of a stream of ours, which would go round for ever
+ * (RFC 3550 §8.2), or one more than any call needs, as of two calls that send to each other. */
+static bool is_too_much(struct media_leg *l, uint32_t ssrc, uint64_t now_ms)
+{
+	struct media *m = l->session->media;
+
+	if (ssrc == l->out.ssrc || ssrc == media_other_leg(l)->out.ssrc) {
+		media_count(m, MEDIA_C_LOOP, 1);
+		return true;
+	}
+	if (now_ms / 1000 != l->second) {
+		l->second = now_ms / 1000;
+		l->packets = 0;
+	}
+	if (l->packets++ < MEDIA_PACKETS_S)
+		return false;
+	media_count(m, MEDIA_C_RATE, 1);
+	return true;
+}
+
+/* True: P has its parts, and is of a type that was agreed. */
+static bool decode(const struct media_leg *l, const uint8_t *data, size_t len, struct rtp_packet *p)
+{
+	const struct media *m = l->session->media;
+
+	if (rtp_decode(data, len, p) != 0) {
+		media_count(m, MEDIA_C_MALFORMED, 1);
+		return false;
+	}
+	if (rtp_format_find(&l->agreement.from, p->payload_type))
+		return true;
+	media_count(m, MEDIA_C_UNKNOWN_TYPE, 1);
+	return false;
+}
+
 static void on_rtp(struct media_leg *l, struct net_buf *b)
 {
 	struct media *m = l->session->media;
@@ -72,11 +107,8 @@ static void on_rtp(struct media_leg *l, struct net_buf *b)
 	}
 	if (l->from && !is_srtp_good(l, srtp_session_unprotect(l->from, b->data, &len)))
 		return;
-	if (rtp_decode(b->data, len, &p) != 0) {
-		media_count(m, MEDIA_C_MALFORMED, 1);
-		return;
-	}
-	if (!is_from_peer(l, &l->latch, &b->addr, p.ssrc, now_ms))
+	if (!decode(l, b->data, len, &p) || !is_from_peer(l, &l->latch, &b->addr, p.ssrc, now_ms) ||
+		is_too_much(l, p.ssrc, now_ms))
 		return;
 	media_count(m, MEDIA_C_RX_RTP, 1);
 	heard(l, now_ms);

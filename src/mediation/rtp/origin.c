@@ -44,7 +44,7 @@ void rtp_origin_formats_set(struct rtp_origin *o, const struct rtp_formats *from
 	o->frame_len = (uint16_t)(packet_ms * 8);
 }
 
-static const struct rtp_format *format_of_type(const struct rtp_formats *f, unsigned payload_type)
+const struct rtp_format *rtp_format_find(const struct rtp_formats *f, unsigned payload_type)
 {
 	for (size_t i = 0; i < f->n; i++)
 		if (f->list[i].payload_type == payload_type)
@@ -240,7 +240,7 @@ static void pass_other(struct rtp_origin *o, struct origin_step *s)
 
 void rtp_origin_packet(struct rtp_origin *o, const struct rtp_packet *p, uint64_t now_ms)
 {
-	const struct rtp_format *from = format_of_type(&o->from, p->payload_type);
+	const struct rtp_format *from = rtp_format_find(&o->from, p->payload_type);
 
 	if (!from) {
 		o->counts[RTP_ORIGIN_UNKNOWN]++;

@@ -438,6 +438,63 @@ static void strangers_are_not_heard(void **state)
 	assert_int_equal(counted(r, MEDIA_C_SOURCE), 1);
 }
 
+/* Two legs that were told to send to each other: what comes back ends there. */
+static void stream_of_ours_does_not_come_round(void **state)
+{
+	struct rig *r = *state;
+	struct media_agreement c = usual(r, MEDIA_CLIENT), g = usual(r, MEDIA_GATEWAY);
+
+	open_session(r, true);
+	c.to = g.to;
+	g.rtp = r->ready.rtp[MEDIA_CLIENT];
+	c.from.list[0] = g.from.list[0];
+	agree(r, MEDIA_GATEWAY, &g);
+	agree(r, MEDIA_CLIENT, &c);
+	peer_talk(&r->peers[MEDIA_CLIENT], 0, quiet, sizeof(quiet));
+	while (counted(r, MEDIA_C_LOOP) == 0)
+		event_turn(r);
+
+	assert_int_equal(counted(r, MEDIA_C_TX_RTP), 1);
+}
+
+static void leg_takes_so_many_packets_a_second(void **state)
+{
+	struct rig *r = *state;
+
+	open_session(r, true);
+	agree_usual(r);
+	for (unsigned round = 1; round <= 2; round++) {
+		r->clock.mono_ms += 1000;
+		for (unsigned i = 0; i < MEDIA_PACKETS_S + 20; i++) {
+			peer_talk(&r->peers[MEDIA_CLIENT], 101, "\x05\x0a\x00\xa0", 4);
+			if (i % 20 == 0)
+				event_turn(r);
+		}
+		while (counted(r, MEDIA_C_RATE) < 20 * round)
+			event_turn(r);
+		assert_int_equal(counted(r, MEDIA_C_RX_RTP), MEDIA_PACKETS_S * round);
+		r->peers[MEDIA_GATEWAY].n_got = 0;
+	}
+}
+
+/* Twelve bytes that look like RTP are easily guessed; a type that was agreed is at least one more.
+ */
+static void packet_of_an_unknown_type_latches_nothing(void **state)
+{
+	struct rig *r = *state;
+	struct media_agreement c = usual(r, MEDIA_CLIENT);
+
+	open_session(r, true);
+	c.is_latching = true;
+	c.rtp = addr_ipv4(0xc0000201, 9);
+	agree(r, MEDIA_CLIENT, &c);
+	peer_talk(&r->peers[MEDIA_CLIENT], 77, quiet, sizeof(quiet));
+	while (counted(r, MEDIA_C_UNKNOWN_TYPE) == 0)
+		event_turn(r);
+
+	assert_int_equal(r->n_events, 0);
+}
+
 /* ---- hold, latching, new keys ---- */
 
 static void who_is_on_hold_neither_speaks_nor_hears(void **state)
@@ -605,6 +662,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			forged_and_replayed_packets_go_no_further, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(strangers_are_not_heard, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			stream_of_ours_does_not_come_round, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			leg_takes_so_many_packets_a_second, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			packet_of_an_unknown_type_latches_nothing, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			who_is_on_hold_neither_speaks_nor_hears, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -31,6 +31,8 @@ struct rtp_formats {
 	size_t n;
 	struct rtp_format list[RTP_FORMATS_MAX];
 };
+/* NULL: there is none of this type. */
+const struct rtp_format *rtp_format_find(const struct rtp_formats *f, unsigned payload_type);
 
 struct rtp_origin_config {
 	uint32_t ssrc, timestamp; /* random */
