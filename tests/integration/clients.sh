@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Clients of other projects, as Debian has them, with the relay: aiortc with the credential's iceServers
-# as they are, libnice over each transport and with TCP candidates, the example clients of Pion. nat.sh
-# has aioice. What is not installed is skipped by name.
+# as they are, libnice over each transport and with TCP candidates, the example clients of Pion; nat.sh
+# has aioice. At the end the agents over each data path. What is not installed is skipped by name.
 # Without sanitizers: it tries other agents, not more of the daemon than others do.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-agent.sh"
