@@ -75,8 +75,9 @@ const struct clock *loop_clock(const struct loop *l);
 void loop_turn(struct loop *l);
 
 /*
- * N packets have come in this turn. While they come at 32,000 a second and more, and one by one,
- * the loop pauses for 50 to 100 us between two turns, so that a wake-up serves several of them.
+ * N packets have come in this turn. While they come at 32,000 a second and more, and few at a time,
+ * the loop pauses between two turns until some more are due, for 0.35 ms at the most, so that a
+ * wake-up serves several of them.
  */
 void loop_packets(struct loop *l, size_t n);
 
