@@ -11,11 +11,14 @@ static bool read_name(const ns_msg *m, const uint8_t **at, char out[DNS_NAME_LEN
 	char text[NS_MAXDNAME];
 	int len = ns_name_uncompress(ns_msg_base(*m), ns_msg_end(*m), *at, text, sizeof(text));
 
+	size_t text_len = len < 0 || strcmp(text, ".") == 0 ? 0 : strlen(text);
+
 	/* Escapes make a text longer than a name can be that anybody may connect to. */
-	if (len < 0 || strlen(text) >= DNS_NAME_LEN)
+	if (len < 0 || text_len >= DNS_NAME_LEN)
 		return false;
 	*at += len;
-	strcpy(out, strcmp(text, ".") == 0 ? "" : text);
+	memcpy(out, text, text_len);
+	out[text_len] = '\0';
 	return true;
 }
 

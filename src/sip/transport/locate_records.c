@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the answers mean: NAPTR to services, SRV to hosts, addresses to targets (RFC 3263 §4). */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "locate_priv.h"
-
-#define SERVICE_PREFIX 16 /* room for "_sips._tcp." */
 
 /* ---- transports ---- */
 
@@ -29,14 +28,14 @@ enum sip_transport locate_default_transport(const struct sip_location *at)
 static void add_service(
 	struct sip_location *at, enum sip_transport t, const char *prefix, const char *name)
 {
-	size_t room = prefix[0] ? SERVICE_PREFIX : 0;
-
-	if (at->n_services == LOCATE_SERVICES_MAX || strlen(name) + room >= DNS_NAME_LEN)
+	if (at->n_services == LOCATE_SERVICES_MAX)
 		return;
-	struct locate_service *s = &at->services[at->n_services++];
+	struct locate_service *s = &at->services[at->n_services];
+	int len = snprintf(s->name, sizeof(s->name), "%s%s", prefix, name);
+	if (len < 0 || (size_t)len >= sizeof(s->name))
+		return; /* no name can be so long, so nobody has it */
 	s->transport = t;
-	strcpy(s->name, prefix);
-	strcat(s->name, name);
+	at->n_services++;
 }
 
 void locate_add_service(struct sip_location *at, enum sip_transport t)
