@@ -25,7 +25,7 @@ struct sip_dialog {
 
 /*
  * A dialog that REQUEST of the other side begins, under LOCAL_TAG of ours (§12.1.1). -ENOMEM;
- * ERR_MALFORMED: no Contact of use, or a bad Record-Route.
+ * ERR_MALFORMED: no Contact of use, a bad Record-Route, or a tag in To.
  */
 int sip_dialog_of_request(
 	struct sip_dialog *d, const struct sip_msg *request, struct sip_str local_tag);
@@ -65,5 +65,9 @@ int sip_dialogs_add(struct sip_dialogs *t, struct sip_dialog *d); /* -ENOMEM */
 void sip_dialogs_remove(struct sip_dialogs *t, struct sip_dialog *d);
 /* The dialog that REQUEST names by Call-ID and tags; NULL: none. */
 struct sip_dialog *sip_dialogs_find(const struct sip_dialogs *t, const struct sip_msg *request);
+/* The dialog that a Replaces, Join or Target-Dialog names (RFC 3891 §3); NULL: answer 481. Whether
+ * it is early, and whether whoever asks may have it, is for the caller to see. */
+struct sip_dialog *sip_dialogs_find_replaced(
+	const struct sip_dialogs *t, const struct sip_replaces *r);
 
 #endif

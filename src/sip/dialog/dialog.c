@@ -37,6 +37,16 @@ static struct sip_str route_at(const struct routes *r, unsigned i, bool is_rever
 	return r->elements[is_reversed ? r->n - 1 - i : i];
 }
 
+/* A Request-URI has no headers (RFC 3261 §19.1.1), whatever a Contact or a route has. */
+static struct sip_str without_headers(struct sip_str uri)
+{
+	struct sip_uri u;
+
+	if (sip_uri_decode(uri, &u) == 0 && u.headers.at)
+		uri.len = (uint32_t)(u.headers.at - 1 - uri.at);
+	return uri;
+}
+
 /* The URI of a first route that does not know loose routing (§12.2.1.1). */
 static struct sip_str strict_uri(const struct routes *r, bool is_reversed)
 {
@@ -47,7 +57,7 @@ static struct sip_str strict_uri(const struct routes *r, bool is_reversed)
 	if (r->n == 0 || sip_name_addr_decode(route_at(r, 0, is_reversed), &a) != 0 ||
 		sip_uri_decode(a.uri, &u) != 0 || sip_param_find(u.params, "lr", &lr))
 		return SIP_NONE;
-	return a.uri;
+	return without_headers(a.uri);
 }
 
 /* ---- text ---- */
@@ -125,7 +135,7 @@ static int contact_of(const struct sip_msg *m, struct sip_str *uri)
 		return ERR_NOT_FOUND;
 	if (more < 0 || a.is_star)
 		return ERR_MALFORMED;
-	*uri = a.uri;
+	*uri = without_headers(a.uri);
 	return 0;
 }
 
@@ -183,7 +193,8 @@ int sip_dialog_of_request(
 
 	*d = (struct sip_dialog){
 		.remote_cseq = request->cseq, .has_remote_cseq = true, .local_cseq = 0};
-	if (contact_of(request, &target) != 0)
+	/* One with a tag in To belongs to a dialog that we do not know. */
+	if (request->to_tag.at || contact_of(request, &target) != 0)
 		return ERR_MALFORMED;
 	return begin(d, request, target, local_tag);
 }

@@ -36,17 +36,32 @@ void sip_dialogs_remove(struct sip_dialogs *t, struct sip_dialog *d)
 	d->is_filed = false;
 }
 
-struct sip_dialog *sip_dialogs_find(const struct sip_dialogs *t, const struct sip_msg *request)
+static struct sip_dialog *find(const struct sip_dialogs *t, struct sip_str call_id,
+	struct sip_str local_tag, struct sip_str remote_tag)
 {
-	struct hash_node *n =
-		hash_table_first(&t->table, hash_of(t, request->call_id, request->to_tag));
+	struct hash_node *n = hash_table_first(&t->table, hash_of(t, call_id, local_tag));
 
 	for (; n; n = hash_table_next(n)) {
 		struct sip_dialog *d = CONTAINER_OF(n, struct sip_dialog, node);
-		if (sip_str_equal(d->call_id, request->call_id) &&
-			sip_str_equal(d->local_tag, request->to_tag) &&
-			sip_str_equal(d->remote_tag, request->from_tag))
+		if (sip_str_equal(d->call_id, call_id) && sip_str_equal(d->local_tag, local_tag) &&
+			sip_str_equal(d->remote_tag, remote_tag))
 			return d;
 	}
 	return NULL;
+}
+
+struct sip_dialog *sip_dialogs_find(const struct sip_dialogs *t, const struct sip_msg *request)
+{
+	return find(t, request->call_id, request->to_tag, request->from_tag);
+}
+
+/* A tag "0" stands for none: that of a side which knows RFC 2543 alone (RFC 3891 §6.1). */
+struct sip_dialog *sip_dialogs_find_replaced(
+	const struct sip_dialogs *t, const struct sip_replaces *r)
+{
+	struct sip_dialog *d = find(t, r->call_id, r->to_tag, r->from_tag);
+
+	if (!d && sip_str_is(r->from_tag, "0"))
+		d = find(t, r->call_id, r->to_tag, SIP_NONE);
+	return d;
 }

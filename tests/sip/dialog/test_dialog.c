@@ -187,6 +187,66 @@ static void dialog_is_found_by_call_id_and_both_tags(void **state)
 	sip_dialog_fini(&d);
 }
 
+/* RFC 3261 §19.1.1: what a Request-URI must not have is not taken over from a Contact. */
+static void headers_of_a_contact_are_left_out(void **state)
+{
+	struct sip_msg m = decoded("INVITE sip:us@x SIP/2.0\r\n" COMMON TO_US
+				   "Contact: <sip:a@192.0.2.9;ob?Route=b>\r\n\r\n");
+	struct sip_dialog d;
+
+	assert_int_equal(sip_dialog_of_request(&d, &m, sip_str_c("ours")), 0);
+	assert_str(sip_dialog_uri(&d), "sip:a@192.0.2.9;ob");
+	sip_dialog_fini(&d);
+}
+
+/* A request within a dialog that we do not know. */
+static void request_with_a_tag_in_to_begins_nothing(void **state)
+{
+	struct sip_msg m = decoded("INVITE sip:us@x SIP/2.0\r\n" COMMON
+				   "To: <sip:us@x>;tag=1\r\nContact: <sip:a@192.0.2.9>\r\n\r\n");
+	struct sip_dialog d;
+
+	assert_int_equal(sip_dialog_of_request(&d, &m, sip_str_c("ours")), ERR_MALFORMED);
+}
+
+/* RFC 3891 §3, §6.1: the tags are from the side of whom it is sent to. */
+static void replaced_dialog_is_found_by_what_names_it(void **state)
+{
+	static const struct {
+		const char *replaces;
+		bool is_found;
+	} rows[] = {
+		{"c1;to-tag=ours;from-tag=theirs", true},
+		{"c1;from-tag=theirs;to-tag=ours;early-only", true},
+		{"c1;to-tag=theirs;from-tag=ours", false},
+		{"c1;to-tag=ours;from-tag=0", false},
+		{"c2;to-tag=ours;from-tag=theirs", false},
+	};
+	struct sip_msg m = decoded(invite);
+	struct sip_dialogs t;
+	struct sip_dialog d, old;
+	struct sip_replaces r;
+	sip_dialogs_init(&t, (struct hash_key){1, 2});
+	assert_int_equal(sip_dialog_of_request(&d, &m, sip_str_c("ours")), 0);
+	m.from_tag = SIP_NONE;
+	assert_int_equal(sip_dialog_of_request(&old, &m, sip_str_c("older")), 0);
+	assert_int_equal(sip_dialogs_add(&t, &d), 0);
+	assert_int_equal(sip_dialogs_add(&t, &old), 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(sip_replaces_decode(sip_str_c(rows[i].replaces), &r), 0);
+		assert_ptr_equal(sip_dialogs_find_replaced(&t, &r), rows[i].is_found ? &d : NULL);
+	}
+	assert_int_equal(sip_replaces_decode(sip_str_c("c1;to-tag=older;from-tag=0"), &r), 0);
+	assert_ptr_equal(sip_dialogs_find_replaced(&t, &r), &old);
+
+	sip_dialogs_remove(&t, &d);
+	sip_dialogs_remove(&t, &old);
+	sip_dialogs_fini(&t);
+	sip_dialog_fini(&d);
+	sip_dialog_fini(&old);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -198,6 +258,9 @@ int main(void)
 		cmocka_unit_test(target_is_refreshed_by_a_contact),
 		cmocka_unit_test(requests_come_in_order),
 		cmocka_unit_test(dialog_is_found_by_call_id_and_both_tags),
+		cmocka_unit_test(headers_of_a_contact_are_left_out),
+		cmocka_unit_test(request_with_a_tag_in_to_begins_nothing),
+		cmocka_unit_test(replaced_dialog_is_found_by_what_names_it),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
