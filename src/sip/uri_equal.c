@@ -22,8 +22,8 @@ static int fold_case(int c)
 static bool equal(struct sip_str a, struct sip_str b, bool with_case)
 {
 	uint32_t i = 0, j = 0;
-	if ((a.at == NULL) != (b.at == NULL))
-		return false;
+	if (a.at == NULL || b.at == NULL)
+		return a.at == b.at;
 	while (i < a.len && j < b.len) {
 		int x = next_char(&a, &i), y = next_char(&b, &j);
 		if (x != y && (with_case || fold_case(x) != fold_case(y)))
