@@ -8,13 +8,13 @@
 #include "pattern.h"
 
 /*
- * Steps, nesting and memory of one match. A pattern for numbers takes some hundred steps; an
- * unlucky one takes more than there are atoms, and a stranger who knows it could dial the number
- * for that.
+ * Steps, nesting and memory of one match. A pattern for numbers takes some hundred steps, and one
+ * level or more for each digit that a repeated group takes. An unlucky one takes more steps than
+ * there are atoms, and a stranger who knows it could dial the number for that.
  */
 #define STEPS_MAX    10000
-#define DEPTH_MAX    250
-#define HEAP_MAX_KIB 256
+#define DEPTH_MAX    2000
+#define HEAP_MAX_KIB 1024
 
 struct policy_pattern {
 	pcre2_code *code;

@@ -151,6 +151,23 @@ static void a_match_takes_a_bounded_number_of_steps(void **state)
 	policy_pattern_destroy(p);
 }
 
+/* Repeated groups over the longest number there is need many levels and few steps. */
+static void the_bounds_leave_room_for_patterns_that_are_right(void **state)
+{
+	static const char *const patterns[] = {"^(\\d)+$", "^(\\d|-)*$", "^((\\d)(-)?)+$",
+		"^(?:(\\d)|(-)|(\\+))+$", "^\\+?(?:\\d[-. ]?){7,128}$", ".*.*.*1$"};
+	char why[POLICY_WHY_LEN], number[POLICY_NUMBER_MAX];
+	memset(number, '1', sizeof(number));
+	for (size_t i = 0; i < ARRAY_LEN(patterns); i++) {
+		struct policy_pattern *p;
+		assert_int_equal(policy_pattern_create(patterns[i], &p, why), 0);
+		if (!policy_pattern_matches(p, *state, bytes_of(number, sizeof(number))))
+			fail_msg("%s", patterns[i]);
+		policy_pattern_destroy(p);
+	}
+	assert_int_equal(policy_scratch_costly(*state), 0);
+}
+
 static void a_dollar_is_the_very_end(void **state)
 {
 	struct policy_pattern *p;
@@ -206,6 +223,8 @@ int main(void)
 			numbers_have_bounds_and_characters, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_match_takes_a_bounded_number_of_steps, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_bounds_leave_room_for_patterns_that_are_right, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dollar_is_the_very_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			caller_id_comes_before_rules_and_the_plus_goes_last, setup, teardown),
