@@ -40,6 +40,36 @@ static const struct sip_listener_config *listener_of(
 	return hop->place ? &t->listeners[hop->place - 1] : NULL;
 }
 
+/* A trunk's gateway is known by its address and ours, whatever its port. */
+static bool is_of_trunk(const struct call_thread *t, size_t i, const struct transaction_hop *from)
+{
+	const struct call_trunk *k = &t->trunks[i];
+
+	return k->place != 0 && k->place == from->place &&
+	       addr_equal_ip(&k->address, &from->remote);
+}
+
+static bool is_known(const struct call_thread *t, const struct transaction_hop *from)
+{
+	for (size_t i = 0; i < t->n_trunks; i++) {
+		if (is_of_trunk(t, i, from))
+			return true;
+	}
+	return false;
+}
+
+/* One that is not enabled ends its calls and begins none. */
+static bool may_call(const struct call_thread *t, const struct transaction_hop *from)
+{
+	const struct options_trunk *o = t->options->trunks.items;
+
+	for (size_t i = 0; i < t->n_trunks; i++) {
+		if (o[i].enabled && is_of_trunk(t, i, from))
+			return true;
+	}
+	return false;
+}
+
 /* ---- transports ---- */
 
 static void on_arrived(void *arg, const struct sip_arrival *a)
@@ -54,7 +84,10 @@ static void on_arrived(void *arg, const struct sip_arrival *a)
 
 	(void)sip_msg_decode(
 		a->message.data, a->message.len, is_datagram ? SIP_DATAGRAM : SIP_STREAM, &m);
-	transactions_receive(t->transactions, &m, &from);
+	if (is_known(t, &from))
+		transactions_receive(t->transactions, &m, &from);
+	else
+		transactions_receive_stranger(t->transactions, &m, &from);
 }
 
 static void on_failed(void *arg, uint64_t token, struct sip_flow flow, int why)
@@ -133,19 +166,6 @@ struct ways {
 	size_t n;
 	struct dial_attempt at[];
 };
-
-/* The trunk that a caller has come over: known by its address and ours, whatever its port. */
-static bool is_from_trunk(const struct call_thread *t, const struct transaction_hop *from)
-{
-	for (size_t i = 0; i < t->n_trunks; i++) {
-		const struct call_trunk *k = &t->trunks[i];
-		const struct options_trunk *o = t->options->trunks.items;
-		if (k->place != 0 && k->place == from->place && o[i].enabled &&
-			addr_equal_ip(&k->address, &from->remote))
-			return true;
-	}
-	return false;
-}
 
 static const struct call_trunk *trunk_of(const struct call_thread *t, const struct dial_attempt *a)
 {
@@ -239,7 +259,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	struct call_thread *t = arg;
 	const struct ways *w;
 
-	if (attempt == 0 && !is_from_trunk(t, from))
+	if (attempt == 0 && !may_call(t, from))
 		return 403;
 	if (!*own)
 		*own = find_ways(t, invite);

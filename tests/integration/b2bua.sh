@@ -69,7 +69,10 @@ calls_over_reload() {
 callee tcp hq -sn uas -t t1 -i 10.200.2.2 -p 5070
 callee udp hq -sn uas -i 10.200.2.2 -p 5060
 callee back ext -sn uas -i 10.200.1.2 -p 5060
-within 10 in_space hq ss -Hltn "sport = :5070" | grep -q . || note "the TCP gateway is late"
+tcp_listens() {
+	in_space hq ss -Hltn 'sport = :5070' | grep -q .
+}
+within 10 tcp_listens || note "the TCP gateway is late"
 
 check "200 calls from a UDP gateway to a TCP gateway" \
 	calls ext -sn uac -i 10.200.1.2 -p 5062 -s 1000 -m 200 -r 40 -d 300 $OUT
@@ -179,6 +182,11 @@ stop ring USR1
 
 # ---- refusals ----
 
+kept_no_more() {
+	same "$(metric edge sallyport_sip_requests_refused_total 'reason="stranger"')" 1 &&
+		same "$(metric edge sallyport_call_requests_refused_total 'reason="no_route"')" 0
+}
+
 # What comes back to a request of one datagram.
 ask() {
 	printf '%s\r\n' "$@" '' | in_space ext timeout 5 socat -t 2 - \
@@ -191,6 +199,7 @@ request() {
 }
 FROM=10.200.1.9:5066
 check "a stranger's call gets 403" prints '^SIP/2.0 403 ' -- request INVITE
+check "nothing is kept of it" kept_no_more
 FROM=10.200.1.2:5066
 check "OPTIONS get 200" prints '^SIP/2.0 200 ' -- request OPTIONS
 check "a BYE of no call gets 481" prints '^SIP/2.0 481 ' -- request BYE ';tag=none'

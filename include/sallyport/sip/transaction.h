@@ -32,6 +32,7 @@ enum transaction_counter {
 	TRANSACTION_C_REFUSED_FULL,
 	TRANSACTION_C_REFUSED_MEMORY,
 	TRANSACTION_C_REFUSED_MALFORMED,
+	TRANSACTION_C_REFUSED_STRANGER,
 	TRANSACTION_C_DROPPED_MALFORMED,
 	TRANSACTION_C_DROPPED_RESPONSE, /* matches nothing */
 	TRANSACTION_C_TIMEOUT_CLIENT,
@@ -110,6 +111,12 @@ void transactions_destroy(struct transactions *l);
 
 /* A message has come. M and what it points to are only read, and not after the return. */
 void transactions_receive(
+	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);
+/*
+ * The same from somebody whom nobody here knows: a request gets 403, once, and nothing is kept of
+ * it, so that whoever forges a sender's address gains nothing. Responses are taken as ever.
+ */
+void transactions_receive_stranger(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);
 /* The connection is gone: what waits for an answer on it ends, TRANSACTION_UNSENT. */
 void transactions_flow_failed(struct transactions *l, uint64_t flow);

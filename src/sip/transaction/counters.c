@@ -41,6 +41,7 @@ static const struct metrics_row rows[TRANSACTION_C_COUNT] = {
 	REFUSED(TRANSACTION_C_REFUSED_FULL, "full", "Requests refused before anybody saw them."),
 	REFUSED(TRANSACTION_C_REFUSED_MEMORY, "memory", NULL),
 	REFUSED(TRANSACTION_C_REFUSED_MALFORMED, "malformed", NULL),
+	REFUSED(TRANSACTION_C_REFUSED_STRANGER, "stranger", NULL),
 	DROPPED(TRANSACTION_C_DROPPED_MALFORMED, "malformed", "Messages dropped unanswered."),
 	DROPPED(TRANSACTION_C_DROPPED_RESPONSE, "unmatched_response", NULL),
 	FAILED(TRANSACTION_C_TIMEOUT_CLIENT, "no_response",

@@ -214,3 +214,19 @@ void transactions_receive(
 		count(l, TRANSACTION_C_DROPPED_MALFORMED);
 	}
 }
+
+void transactions_receive_stranger(
+	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from)
+{
+	struct transaction_key key;
+
+	if (m->refusal == SIP_FINE && !m->is_request) {
+		receive_response(l, m);
+		return;
+	}
+	count(l, TRANSACTION_C_REFUSED_STRANGER);
+	if (!sip_msg_is_answerable(m))
+		return;
+	key_of_request(l, m, &key);
+	answer(l, m, from, 403, &key);
+}

@@ -523,6 +523,27 @@ static void malformed_request_is_answered_if_it_can_be(void **state)
 	box_destroy(b);
 }
 
+static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
+{
+	struct box *b = box_create(false);
+	struct sip_msg m;
+	static const char wire[] =
+		"INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"
+		"From: <sip:a@x>;tag=a\r\nTo: <sip:b@x>\r\nCall-ID: c\r\nCSeq: 1 INVITE\r\n"
+		"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n";
+
+	assert_int_equal(sip_msg_decode(wire, strlen(wire), SIP_DATAGRAM, &m), SIP_FINE);
+	transactions_receive_stranger(b->l, &m, &b->peer);
+	box_pass(b, 32000);
+
+	assert_int_equal(b->n_sent, 1);
+	assert_int_equal(box_status(b, 0), 403);
+	assert_int_equal(b->n_requests, 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_SERVER_INVITE), 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_REFUSED_STRANGER), 1);
+	box_destroy(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -553,6 +574,7 @@ int main(void)
 		cmocka_unit_test(request_over_the_limit_gets_503_and_nothing_is_kept),
 		cmocka_unit_test(requests_within_dialogs_have_the_last_eighth),
 		cmocka_unit_test(malformed_request_is_answered_if_it_can_be),
+		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
