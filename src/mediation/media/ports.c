@@ -47,12 +47,21 @@ void media_ports_fini(struct media *m)
 
 /* ---- one pair ---- */
 
+/* Which port the kernel has picked. */
+static int bound_address(int fd, struct addr *out)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0)
+		return errno > 0 ? -errno : -EBADF;
+	return addr_from_sockaddr((struct sockaddr *)&ss, len, out);
+}
+
 static int open_at(struct media_leg *l, uint16_t port, struct net_port **out)
 {
 	struct media *m = l->session->media;
 	struct addr local = m->config.faces[l->side].local;
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
 	int fd;
 
 	local.port = port;
@@ -61,9 +70,8 @@ static int open_at(struct media_leg *l, uint16_t port, struct net_port **out)
 		rc = net_descriptor_admit(m->config.net, NET_FOR_RELAY, fd);
 	if (rc != 0)
 		return rc;
-	if (getsockname(fd, (struct sockaddr *)&ss, &len) != 0 ||
-		addr_from_sockaddr((struct sockaddr *)&ss, len, &local) != 0) {
-		rc = -errno;
+	rc = bound_address(fd, &local);
+	if (rc != 0) {
 		close(fd);
 		return rc;
 	}
