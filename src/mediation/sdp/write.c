@@ -28,7 +28,8 @@ static void end_line(struct sdp_writer *w, char type, size_t n)
 	}
 	line[0] = type;
 	line[1] = '=';
-	memcpy(line + 2 + n, "\r\n", 2);
+	line[2 + n] = '\r';
+	line[3 + n] = '\n';
 	w->len += n + 4;
 }
 
