@@ -178,6 +178,25 @@ static void gate_does_not_learn_while_datagrams_wait(void **state)
 	assert_in_range(turns * 5, 3000, 4000);
 }
 
+/* A lane that has forwarded for long was looked at long ago, and its worker is not behind for that.
+ */
+static void long_run_is_no_patience_spent(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	learn(&f);
+	f.now_ms += 10000;
+	f.lane.passed++; /* too big, or no path */
+	f.n_under_way++;
+
+	for (int i = 0; i < 9; i++) {
+		assert_false(packet_comes(&f));
+		assert_false(turn(&f, 1));
+	}
+}
+
 /* ---- a lane that rests ---- */
 
 /* The worker's sockets are empty, SILENT_MS after the program has passed something. */
@@ -286,6 +305,7 @@ int main(void)
 		cmocka_unit_test(gate_opens_again_after_a_loss),
 		cmocka_unit_test(gate_shuts_when_what_was_not_counted_comes),
 		cmocka_unit_test(nothing_overtakes),
+		cmocka_unit_test(long_run_is_no_patience_spent),
 		cmocka_unit_test(lane_without_packets_opens),
 		cmocka_unit_test(lane_that_has_just_begun_does_not_rest),
 		cmocka_unit_test(lane_rests_when_nothing_was_passed_for_a_while),

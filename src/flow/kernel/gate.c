@@ -49,6 +49,9 @@ bool kernel_gate_is_sure(const struct kernel_gate *g, const struct kernel_lane *
 /* Returns true when the offset is another than it was. */
 static bool learn(struct kernel_gate *g, int64_t now_over, uint64_t now_ms, bool is_dry)
 {
+	/* The first look since it was in order, which may be long ago: the doubt begins now. */
+	if (g->best == INT64_MIN)
+		g->since_ms = now_ms;
 	if (now_over > g->best)
 		g->best = now_over;
 	if (is_dry || now_ms - g->since_ms >= PATIENCE_MS)
