@@ -7,9 +7,10 @@
 #include <string.h>
 #include "origin_priv.h"
 
-#define CUT_LEN       160 /* where no packet time is agreed and one is needed */
-#define HELD_MS       200 /* samples that nothing follows have waited long enough */
-#define SILENCE_BURST 20  /* packets at a time; more have been missed for good */
+#define CUT_LEN       160  /* where no packet time is agreed and one is needed */
+#define HELD_MS       200  /* samples that nothing follows have waited long enough */
+#define SILENCE_BURST 20   /* packets at a time; more have been missed for good */
+#define LOST_MAX      2998 /* 3000 ahead and more is no loss but a jump (RFC 3550 §A.1) */
 
 static unsigned packet_len(const struct rtp_origin *o)
 {
@@ -61,7 +62,9 @@ static void count_lost(struct rtp_origin *o, const struct origin_step *s)
 		return;
 	unsigned lost = (unsigned)gap / packet_len(o);
 	unsigned most = (unsigned)s->ahead * RTP_FRAME_MAX / packet_len(o);
-	o->sequence = (uint16_t)(o->sequence + (lost < most ? lost : most));
+	lost = lost < most ? lost : most;
+	/* Many short packets for few long ones: so many that SRTP would take them for a round. */
+	o->sequence = (uint16_t)(o->sequence + (lost < LOST_MAX ? lost : LOST_MAX));
 }
 
 static void hold(struct rtp_origin *o, const struct origin_step *s)

@@ -431,6 +431,26 @@ static void lost_samples_leave_a_gap_in_time_and_numbers(void **state)
 	wire_end(&w);
 }
 
+/* 168 s in packets of 60 ms are 33,600 of 5 ms, more than half of the numbers there are: who counts
+ * their rounds would count one that was none (RFC 3711 §3.3.1). */
+static void long_loss_is_no_round_of_the_numbers(void **state)
+{
+	struct wire w;
+	struct source s = SOURCE(PEER, 0, 1);
+
+	s.samples = 480;
+	wire_start(&w, &a_law, &a_law, 5);
+	send_next(&w, &s, 0);
+	for (unsigned i = 0; i < 2800; i++)
+		lose_next(&s);
+	send_next(&w, &s, 2801 * 60);
+
+	assert_int_equal(w.n, 24);
+	assert_in_range(rtp_sequence_ahead(w.got[12].p.sequence, w.got[11].p.sequence), 2, 2999);
+	assert_int_equal(w.got[12].p.timestamp, (uint32_t)(START + 2801 * 480));
+	wire_end(&w);
+}
+
 static void gap_ends_a_packet_early(void **state)
 {
 	struct wire w;
@@ -805,6 +825,7 @@ int main(void)
 		cmocka_unit_test(law_changes_where_the_other_side_has_the_other),
 		cmocka_unit_test(packet_time_becomes_the_agreed_one),
 		cmocka_unit_test(lost_samples_leave_a_gap_in_time_and_numbers),
+		cmocka_unit_test(long_loss_is_no_round_of_the_numbers),
 		cmocka_unit_test(gap_ends_a_packet_early),
 		cmocka_unit_test(samples_that_nothing_follows_are_sent_in_time),
 		cmocka_unit_test(empty_packet_is_no_sample),
