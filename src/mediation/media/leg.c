@@ -29,6 +29,7 @@ void media_leg_init(struct media_leg *l, struct media_session *s, enum media_sid
 	l->session = s;
 	l->side = side;
 	rtp_origin_init(&l->out, &c, media_leg_send, l);
+	l->sequence = c.sequence;
 	rtp_reception_init(&l->in, MEDIA_CLOCK_HZ);
 	crypto_random(bits, sizeof(bits));
 	size_t len = base64_encode(bits, sizeof(bits), cname);

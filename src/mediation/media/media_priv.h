@@ -21,6 +21,9 @@ struct media_leg {
 	struct srtp_session *from, *to;   /* owned; NULL: in the clear */
 	struct rtp_latch latch, rtcp_latch;
 	struct rtp_origin out; /* what the peer gets: of the other leg's packets */
+	uint16_t sequence;     /* the highest that has left */
+	uint16_t shift;        /* from OUT's numbers to those that leave */
+	bool is_behind;        /* some of OUT's have not left */
 	struct rtp_reception in;
 	struct rtp_reporter reporter;
 	uint64_t report_ms; /* when the next one is due */

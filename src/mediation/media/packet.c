@@ -199,6 +199,21 @@ static struct net_buf *get_buf(struct media_leg *l)
 	return b;
 }
 
+/* P with the number that it leaves under. What could not leave, as on hold, has taken numbers of
+ * the stream; a gap of half of them all would be a step back for SRTP (RFC 3711 §3.3.1). */
+static struct rtp_packet numbered(struct media_leg *l, const struct rtp_packet *p)
+{
+	struct rtp_packet out = *p;
+
+	if (l->is_behind)
+		l->shift = (uint16_t)(l->sequence + 1 - p->sequence);
+	l->is_behind = false;
+	out.sequence = (uint16_t)(p->sequence + l->shift);
+	if (rtp_sequence_ahead(out.sequence, l->sequence) > 0)
+		l->sequence = out.sequence;
+	return out;
+}
+
 void media_leg_send(void *arg, const struct rtp_packet *p)
 {
 	struct media_leg *l = arg;
@@ -207,12 +222,14 @@ void media_leg_send(void *arg, const struct rtp_packet *p)
 
 	if (!l->agreement.may_receive || !is_way(l, &l->latch.remote)) {
 		media_count(m, MEDIA_C_NO_WAY, 1);
+		l->is_behind = true;
 		return;
 	}
 	struct net_buf *b = get_buf(l);
 	if (!b)
 		return;
-	bool ok = rtp_encode(p, b->data, NET_DATAGRAM_MAX - SRTP_OVERHEAD, &len) == 0;
+	struct rtp_packet out = numbered(l, p);
+	bool ok = rtp_encode(&out, b->data, NET_DATAGRAM_MAX - SRTP_OVERHEAD, &len) == 0;
 	if (!ok)
 		media_count(m, MEDIA_C_MALFORMED, 1);
 	else if (l->to)

@@ -521,6 +521,40 @@ static void who_is_on_hold_neither_speaks_nor_hears(void **state)
 	assert_int_equal(counted(r, MEDIA_C_NOT_AGREED), 1);
 }
 
+/* The other side speaks on for more than half of the numbers there are. For SRTP that would be a
+ * step back (RFC 3711 §3.3.1), and nothing be heard until they have come round. */
+static void who_was_on_hold_for_long_hears_again(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT], *g = &r->peers[MEDIA_GATEWAY];
+
+	open_session(r, true);
+	struct media_agreement ca = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_CLIENT, &ca);
+	agree(r, MEDIA_GATEWAY, &ga);
+	peer_talk(g, 0, quiet, sizeof(quiet));
+	run_until(r, 1);
+
+	ca.may_receive = false;
+	agree(r, MEDIA_CLIENT, &ca);
+	for (unsigned i = 0; i < 14; i++) {
+		g->sequence = (uint16_t)(g->sequence + 2900);
+		peer_talk(g, 0, quiet, sizeof(quiet));
+	}
+	while (counted(r, MEDIA_C_NO_WAY) < 14)
+		event_turn(r);
+	ca.may_receive = true;
+	agree(r, MEDIA_CLIENT, &ca);
+	for (unsigned i = 0; i < 3; i++)
+		peer_talk(g, 0, quiet, sizeof(quiet));
+	run_until(r, 4);
+
+	uint16_t first = opened(c, 0).sequence;
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(opened(c, i).sequence, (uint16_t)(first + i));
+}
+
 /* c=0.0.0.0: the peer gets nothing; what it plays is still its own. */
 static void peer_without_an_address_may_still_be_heard(void **state)
 {
@@ -670,6 +704,8 @@ int main(void)
 			packet_of_an_unknown_type_latches_nothing, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			who_is_on_hold_neither_speaks_nor_hears, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			who_was_on_hold_for_long_hears_again, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			peer_without_an_address_may_still_be_heard, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
