@@ -48,7 +48,7 @@ void media_leg_fini(struct media_leg *l)
 static bool is_same_key(const struct media_agreement *a, const uint8_t *key_a,
 	const struct media_agreement *b, const uint8_t *key_b)
 {
-	return a->is_srtp && b->is_srtp && a->suite == b->suite && a->lifetime == b->lifetime &&
+	return a->is_srtp && b->is_srtp && a->suite == b->suite &&
 	       crypto_equal(key_a, key_b, srtp_master_len(a->suite));
 }
 
@@ -93,10 +93,14 @@ static int set_keys(struct media_leg *l, const struct media_agreement *a)
 			srtp_session_destroy(from);
 		return rc;
 	}
-	if (from != l->from || to != l->to)
+	if (from != l->from || to != l->to || a->lifetime != was->lifetime)
 		l->is_spent = false;
 	replace(&l->from, from);
 	replace(&l->to, to);
+	if (a->is_srtp) {
+		srtp_session_lifetime_set(from, a->lifetime);
+		srtp_session_lifetime_set(to, a->lifetime);
+	}
 	return 0;
 }
 

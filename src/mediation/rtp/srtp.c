@@ -15,9 +15,15 @@
 
 /* ---- sessions ---- */
 
-static uint64_t lifetime_of(const struct srtp_config *c, uint64_t most)
+static uint64_t lifetime_of(uint64_t asked, uint64_t most)
 {
-	return c->lifetime > 0 && c->lifetime < most ? c->lifetime : most;
+	return asked > 0 && asked < most ? asked : most;
+}
+
+void srtp_session_lifetime_set(struct srtp_session *s, uint64_t lifetime)
+{
+	s->rtp_life.max = lifetime_of(lifetime, SRTP_INDEX_MAX + 1);
+	s->rtcp_life.max = lifetime_of(lifetime, SRTCP_INDEX_MAX + 1);
 }
 
 int srtp_session_create(const struct srtp_config *c, struct srtp_session **out)
@@ -29,8 +35,7 @@ int srtp_session_create(const struct srtp_config *c, struct srtp_session **out)
 		return -ENOMEM;
 	s->suite = srtp_suite_row(c->suite);
 	s->direction = c->direction;
-	s->rtp_life.max = lifetime_of(c, SRTP_INDEX_MAX + 1);
-	s->rtcp_life.max = lifetime_of(c, SRTCP_INDEX_MAX + 1);
+	srtp_session_lifetime_set(s, c->lifetime);
 	int rc = srtp_key_init(&s->rtp, c, SRTP_LABEL_RTP);
 	if (rc == 0)
 		rc = srtp_key_init(&s->rtcp, c, SRTP_LABEL_RTCP);

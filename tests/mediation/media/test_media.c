@@ -621,6 +621,40 @@ static void keys_that_stay_keep_their_state(void **state)
 	assert_int_equal(counted(r, MEDIA_C_SRTP + SRTP_AUTH_FAILED), 1);
 }
 
+/* Nor is a key that is given another lifetime a new one, neither way: what has passed under it may
+ * not pass again (RFC 3711 §9.1). */
+static void lifetime_is_no_part_of_the_key(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT];
+	uint8_t data[PACKET_MAX];
+
+	open_session(r, true);
+	struct media_agreement a = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+	struct media_agreement g = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_CLIENT, &a);
+	agree(r, MEDIA_GATEWAY, &g);
+	size_t len = peer_packet(c, 8, quiet, sizeof(quiet), data);
+	peer_send_bytes(c, data, len);
+	run_until(r, 1);
+	pass_ms(r, 1500); /* a report on each side */
+	a.lifetime = 1 << 20;
+	agree(r, MEDIA_CLIENT, &a);
+	peer_send_bytes(c, data, len);
+	while (counted(r, MEDIA_C_SRTP + SRTP_REPLAYED) == 0)
+		event_turn(r);
+	pass_ms(r, RTP_REPORT_MS);
+	run_until(r, 1 + counted(r, MEDIA_C_TX_RTCP));
+
+	assert_in_range(c->n_got, 2, 4);
+	for (size_t i = 0; i < c->n_got; i++) {
+		struct got *got = &c->got[i];
+		assert_true(got->is_rtcp);
+		assert_int_equal(
+			srtp_session_unprotect_rtcp(c->from, got->data, &got->len), SRTP_OK);
+	}
+}
+
 static void agreement_that_cannot_be_kept_leaves_the_one_before(void **state)
 {
 	struct rig *r = *state;
@@ -712,6 +746,8 @@ int main(void)
 			latching_leg_sends_where_packets_come_from, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			keys_that_stay_keep_their_state, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			lifetime_is_no_part_of_the_key, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(agreement_that_cannot_be_kept_leaves_the_one_before,
 			rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -537,6 +537,22 @@ static void key_ends_with_its_lifetime(void **state)
 	srtp_session_destroy(s);
 }
 
+static void lifetime_that_is_set_counts_from_the_first_packet(void **state)
+{
+	struct srtp_session *s = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_PROTECT, 0);
+	uint8_t data[CAP];
+	size_t len;
+
+	sent(s, data, SSRC, 1);
+	srtp_session_lifetime_set(s, 2);
+	sent(s, data, SSRC, 2);
+	len = packet(data, SSRC, 3);
+	assert_int_equal(srtp_session_protect(s, data, &len, CAP), SRTP_KEY_SPENT);
+	srtp_session_lifetime_set(s, 3);
+	sent(s, data, SSRC, 3);
+	srtp_session_destroy(s);
+}
+
 /* 2^48 packets of a source, and 2^31 of its reports. */
 static void indices_do_not_go_round(void **state)
 {
@@ -629,6 +645,7 @@ int main(void)
 		cmocka_unit_test(forged_packets_leave_no_source_behind),
 		cmocka_unit_test(sources_are_bounded),
 		cmocka_unit_test(key_ends_with_its_lifetime),
+		cmocka_unit_test(lifetime_that_is_set_counts_from_the_first_packet),
 		cmocka_unit_test(indices_do_not_go_round),
 		cmocka_unit_test(reports_in_the_clear_are_refused),
 		cmocka_unit_test(packet_without_room_for_its_tag_is_left_as_it_is),

@@ -76,6 +76,9 @@ struct srtp_session; /* opaque */
 /* ERR_BAD_KEY (length of the master key), -ENOMEM, ERR_UNSUPPORTED (OpenSSL lacks a cipher). */
 int srtp_session_create(const struct srtp_config *c, struct srtp_session **out);
 void srtp_session_destroy(struct srtp_session *s); /* wipes it; NULL is fine */
+/* Another lifetime than the configuration's; what the key has protected already counts. A session
+ * that were made anew for it would use the key's numbers twice. */
+void srtp_session_lifetime_set(struct srtp_session *s, uint64_t lifetime);
 
 /*
  * In place. *LEN is the packet's length before and after, CAP what there is room for: to protect
