@@ -164,8 +164,9 @@ struct media_agreement {
 	uint64_t lifetime; /* of either key; 0: as the suite has it */
 };
 /* A is copied, and wiped with the session. Keys that stay the same keep their state, others begin
- * anew. ERR_NOT_FOUND: no such session any more. ERR_UNSUPPORTED (what is in it is not possible, or
- * OpenSSL lacks a cipher), -ENOMEM: what was agreed before holds. */
+ * anew. A suite of ours that comes back, perhaps with its key, finds a stream of another source, so
+ * that suites must not share a key. ERR_NOT_FOUND: no such session any more. ERR_UNSUPPORTED (what
+ * is in it is not possible, or OpenSSL lacks a cipher), -ENOMEM: what was agreed before holds. */
 int media_agree(
 	struct media *m, struct media_id id, enum media_side side, const struct media_agreement *a);
 

@@ -5,7 +5,8 @@
 #include <sallyport/crypto.h>
 #include "media_priv.h"
 
-#define CNAME_BYTES 12 /* RFC 7022 §4.2: 96 random bits, which say nothing of anybody */
+#define CNAME_BYTES     12     /* RFC 7022 §4.2: 96 random bits, which say nothing of anybody */
+#define FIRST_SEQUENCES 0x8000 /* struct rtp_origin_config */
 
 static uint32_t random_32(void)
 {
@@ -22,7 +23,7 @@ void media_leg_init(struct media_leg *l, struct media_session *s, enum media_sid
 	struct rtp_origin_config c = {
 		.ssrc = random_32(),
 		.timestamp = random_32(),
-		.sequence = (uint16_t)crypto_random_below(0x8000),
+		.sequence = (uint16_t)crypto_random_below(FIRST_SEQUENCES),
 		.clock_hz = MEDIA_CLOCK_HZ,
 	};
 
@@ -70,6 +71,22 @@ static int pick_session(const struct media_agreement *a, const uint8_t *key,
 	return srtp_session_create(&c, out);
 }
 
+/* A key of ours has come back, with a state that has forgotten what it has protected. Of another
+ * source it has protected nothing, and both ends begin to count its rounds at zero. */
+static void begin_stream(struct media_leg *l)
+{
+	uint32_t ssrc = random_32();
+	uint16_t sequence = (uint16_t)crypto_random_below(FIRST_SEQUENCES);
+
+	rtp_origin_restart(&l->out, ssrc, sequence); /* sends what waits, under the old key */
+	rtp_reporter_restart(&l->reporter, ssrc);
+	l->sequence = sequence;
+	l->shift = 0;
+	l->is_behind = false;
+	l->past_packets = l->tx_packets;
+	l->past_octets = l->tx_octets;
+}
+
 static void replace(struct srtp_session **at, struct srtp_session *with)
 {
 	if (*at != with)
@@ -95,6 +112,11 @@ static int set_keys(struct media_leg *l, const struct media_agreement *a)
 	}
 	if (from != l->from || to != l->to || a->lifetime != was->lifetime)
 		l->is_spent = false;
+	if (to && to != l->to) {
+		if (l->keyed >> a->suite & 1)
+			begin_stream(l);
+		l->keyed |= 1u << a->suite;
+	}
 	replace(&l->from, from);
 	replace(&l->to, to);
 	if (a->is_srtp) {

@@ -31,9 +31,11 @@ struct media_leg {
 	uint64_t second; /* that PACKETS came in */
 	uint32_t packets;
 	bool is_silent;
-	bool is_spent;                    /* the owner knows that a key is used up */
-	uint64_t tx_packets, tx_octets;   /* that have left */
-	uint32_t refused;                 /* by SRTP */
+	bool is_spent;                      /* the owner knows that a key is used up */
+	uint64_t tx_packets, tx_octets;     /* that have left */
+	uint64_t past_packets, past_octets; /* of these, in streams of ours that are over */
+	unsigned keyed;   /* bits of enum srtp_suite: something may have left under its key */
+	uint32_t refused; /* by SRTP */
 	uint64_t told[RTP_ORIGIN_COUNTS]; /* of out.counts, what the counters have */
 };
 

@@ -259,7 +259,8 @@ static void count_origin(struct media_leg *l)
 static bool write_report(struct media_leg *l, bool is_end, struct net_buf *b)
 {
 	const struct clock *clock = l->session->media->config.clock;
-	struct rtp_sent sent = {(uint32_t)l->tx_packets, (uint32_t)l->tx_octets,
+	struct rtp_sent sent = {(uint32_t)(l->tx_packets - l->past_packets),
+		(uint32_t)(l->tx_octets - l->past_octets),
 		rtp_origin_timestamp(&l->out, clock->mono_ms)};
 	size_t len = rtp_reporter_write(
 		&l->reporter, &l->in, &sent, is_end, clock, b->data, RTP_REPORT_MAX);

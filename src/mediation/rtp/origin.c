@@ -44,6 +44,16 @@ void rtp_origin_formats_set(struct rtp_origin *o, const struct rtp_formats *from
 	o->frame_len = (uint16_t)(packet_ms * 8);
 }
 
+void rtp_origin_restart(struct rtp_origin *o, uint32_t ssrc, uint16_t sequence)
+{
+	origin_flush(o, o->held_ms);
+	o->ssrc = ssrc;
+	o->sequence = sequence;
+	o->is_marker_due = true;
+	/* What comes late belongs into the stream that is over. */
+	o->in_floor = (uint16_t)(o->in_sequence + 1);
+}
+
 const struct rtp_format *rtp_format_find(const struct rtp_formats *f, unsigned payload_type)
 {
 	for (size_t i = 0; i < f->n; i++)

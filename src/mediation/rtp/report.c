@@ -111,6 +111,12 @@ void rtp_reporter_init(
 		memcpy(r->cname, cname.data, r->cname_len);
 }
 
+void rtp_reporter_restart(struct rtp_reporter *r, uint32_t ssrc)
+{
+	r->ssrc = ssrc;
+	r->told_packets = 0;
+}
+
 /* Goes on evenly from where it began, whatever is done to the clock on the wall. */
 static uint64_t ntp_now(const struct rtp_reporter *r, uint64_t now_ms)
 {

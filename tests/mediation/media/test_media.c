@@ -655,6 +655,38 @@ static void lifetime_is_no_part_of_the_key(void **state)
 	}
 }
 
+/* RFC 3711 §9.1: no number twice under one key, of RTP or of reports. The suite changes and changes
+ * back, and so do our keys, of which there is one for each. */
+static void key_that_comes_back_finds_another_source(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT], *g = &r->peers[MEDIA_GATEWAY];
+	uint32_t ssrc[3];
+
+	open_session(r, true);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_GATEWAY, &ga);
+	for (unsigned i = 0; i < 3; i++) {
+		bool is_first = i % 2 == 0;
+		struct media_agreement a = secure(r, MEDIA_CLIENT,
+			is_first ? SRTP_AEAD_AES_128_GCM : SRTP_AES_CM_128_HMAC_SHA1_80,
+			is_first ? 9 : 20);
+		agree(r, MEDIA_CLIENT, &a);
+		peer_talk(g, 0, quiet, sizeof(quiet));
+		run_until(r, i + 1);
+		struct rtp_packet p = opened(c, i);
+		ssrc[i] = p.ssrc;
+		assert_in_range(p.sequence, 1, 0x8001);
+		assert_int_equal(r->media->slots[r->ready.id.index]
+					 .session->legs[MEDIA_CLIENT]
+					 .reporter.ssrc,
+			p.ssrc);
+	}
+
+	assert_int_equal(ssrc[0], ssrc[1]);
+	assert_int_not_equal(ssrc[0], ssrc[2]);
+}
+
 static void agreement_that_cannot_be_kept_leaves_the_one_before(void **state)
 {
 	struct rig *r = *state;
@@ -748,6 +780,8 @@ int main(void)
 			keys_that_stay_keep_their_state, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			lifetime_is_no_part_of_the_key, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			key_that_comes_back_finds_another_source, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(agreement_that_cannot_be_kept_leaves_the_one_before,
 			rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

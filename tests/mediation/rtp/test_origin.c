@@ -524,6 +524,33 @@ static void formats_agreed_anew_keep_the_stream(void **state)
 
 /* ---- events (RFC 4733) ---- */
 
+static void restarted_stream_begins_behind_what_was_sent(void **state)
+{
+	struct wire w;
+	struct rtp_packet late;
+	uint8_t data[DATA_MAX];
+	struct source s = SOURCE(PEER, 0, 1);
+
+	wire_start(&w, &a_law, &a_law, 30);
+	send_next(&w, &s, 0);
+	next_packet(&s, &late, data);
+	send_next(&w, &s, 40); /* 160 samples wait */
+	rtp_origin_restart(&w.o, 0x600d, 7);
+	assert_int_equal(w.n, 2);
+	assert_int_equal(w.got[1].p.ssrc, OURS);
+	rtp_origin_packet(&w.o, &late, 50);
+	send_next(&w, &s, 60);
+	send_next(&w, &s, 80);
+
+	assert_int_equal(w.n, 3);
+	assert_int_equal(w.o.counts[RTP_ORIGIN_LATE], 1);
+	assert_int_equal(w.got[2].p.ssrc, 0x600d);
+	assert_int_equal(w.got[2].p.sequence, 8);
+	assert_int_equal(w.got[2].p.timestamp, (uint32_t)(START + 3 * 160));
+	assert_true(w.got[2].p.has_marker);
+	wire_end(&w);
+}
+
 static void event_keeps_its_time_and_gets_the_other_sides_number(void **state)
 {
 	struct wire w;
@@ -830,6 +857,7 @@ int main(void)
 		cmocka_unit_test(samples_that_nothing_follows_are_sent_in_time),
 		cmocka_unit_test(empty_packet_is_no_sample),
 		cmocka_unit_test(formats_agreed_anew_keep_the_stream),
+		cmocka_unit_test(restarted_stream_begins_behind_what_was_sent),
 		cmocka_unit_test(event_keeps_its_time_and_gets_the_other_sides_number),
 		cmocka_unit_test(event_of_eight_seconds_is_no_jump),
 		cmocka_unit_test(event_sends_the_samples_before_it_first),

@@ -99,6 +99,8 @@ void rtp_origin_init(
 /* What was agreed anew; the stream goes on. */
 void rtp_origin_formats_set(struct rtp_origin *o, const struct rtp_formats *from,
 	const struct rtp_formats *to, uint8_t packet_ms);
+/* From here on it is another stream, of SSRC and behind SEQUENCE; its clock goes on. */
+void rtp_origin_restart(struct rtp_origin *o, uint32_t ssrc, uint16_t sequence);
 /* A packet of FROM's side, decoded; CSRCs and header extensions end here. */
 void rtp_origin_packet(struct rtp_origin *o, const struct rtp_packet *p, uint64_t now_ms);
 /* About every 100 ms: silence that is due, samples that nothing follows. */

@@ -71,6 +71,9 @@ struct rtp_reporter {
 void rtp_reporter_init(
 	struct rtp_reporter *r, uint32_t ssrc, struct bytes cname, const struct clock *now);
 
+/* Our stream is another one from here on; what it has sent counts from zero (RFC 3550 §6.4.1). */
+void rtp_reporter_restart(struct rtp_reporter *r, uint32_t ssrc);
+
 /* Where our own stream stands. */
 struct rtp_sent {
 	uint32_t packets, octets;
