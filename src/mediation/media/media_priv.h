@@ -71,10 +71,12 @@ static inline void media_count(const struct media *m, unsigned row, uint64_t n)
 	metrics_add(m->config.cells, row, n);
 }
 
-/* Is it an address that somebody can have? */
+/* Is it an address that somebody can have? A group or everybody on the link is nobody. */
 static inline bool media_is_named(const struct addr *a)
 {
-	return a->family != ADDR_NONE && a->port != 0 && !addr_is_unspecified(a);
+	bool is_group = a->family == ADDR_IPV4 ? a->ip[12] >= 224 : a->ip[0] == 0xff;
+
+	return a->family != ADDR_NONE && a->port != 0 && !is_group && !addr_is_unspecified(a);
 }
 
 static inline struct media_leg *media_other_leg(struct media_leg *l)

@@ -574,6 +574,36 @@ static void peer_without_an_address_may_still_be_heard(void **state)
 	assert_int_equal(r->peers[MEDIA_CLIENT].n_got, 0);
 }
 
+/* What a peer names is where packets go: not to all who listen, nor its reports. */
+static void group_is_no_peer(void **state)
+{
+	static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
+	struct rig *r = *state;
+	const struct addr groups[] = {addr_ipv4(0xe0000001, 9000), addr_ipv4(0xefffffff, 9000),
+		addr_ipv4(0xffffffff, 9000), addr_ipv6(all_nodes, 9000)};
+
+	open_session(r, true);
+	agree_usual(r);
+	for (unsigned i = 0; i < ARRAY_LEN(groups); i++) {
+		struct media_agreement a = usual(r, MEDIA_CLIENT);
+		a.rtp = a.rtcp = groups[i];
+		agree(r, MEDIA_CLIENT, &a);
+		peer_talk(&r->peers[MEDIA_GATEWAY], 0, quiet, sizeof(quiet));
+		while (counted(r, MEDIA_C_RX_RTP) <= i)
+			event_turn(r);
+	}
+	assert_int_equal(counted(r, MEDIA_C_NO_WAY), ARRAY_LEN(groups));
+
+	struct media_agreement a = usual(r, MEDIA_CLIENT);
+	a.rtcp = groups[0];
+	agree(r, MEDIA_CLIENT, &a);
+	peer_talk(&r->peers[MEDIA_GATEWAY], 0, quiet, sizeof(quiet));
+	pass_ms(r, 6000);
+	run_until(r, 1 + counted(r, MEDIA_C_TX_RTCP));
+	assert_int_equal(r->peers[MEDIA_CLIENT].n_got, 1);
+	assert_false(r->peers[MEDIA_CLIENT].got[0].is_rtcp);
+}
+
 static void latching_leg_sends_where_packets_come_from(void **state)
 {
 	struct rig *r = *state;
@@ -774,6 +804,7 @@ int main(void)
 			who_was_on_hold_for_long_hears_again, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			peer_without_an_address_may_still_be_heard, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(group_is_no_peer, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			latching_leg_sends_where_packets_come_from, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
