@@ -84,7 +84,7 @@ bool scan_addr(struct bytes host, enum addr_family family, struct addr *out)
 		return false;
 	memcpy(text, host.data, host.len);
 	text[host.len] = '\0';
-	bool is_v6 = strchr(text, ':') != NULL;
+	bool is_v6 = text[strcspn(text, ":.")] == ':'; /* "192.0.2.1:5" is not */
 	if (family != ADDR_NONE && is_v6 != (family == ADDR_IPV6))
 		return false;
 	if ((!is_v6 && text[strspn(text, "0123456789.")] != '\0') || addr_parse(text, 0, &a) != 0)

@@ -122,6 +122,7 @@ static void each_break_of_the_format_has_its_refusal(void **state)
 		{HEAD "c=IN IP4\r\n", SDP_BAD_CONNECTION},
 		{HEAD "c=IN IP4 2001:db8::1\r\n", SDP_BAD_CONNECTION},
 		{HEAD "c=IN IP6 192.0.2.1\r\n", SDP_BAD_CONNECTION},
+		{HEAD "c=IN IP6 192.0.2.1:5\r\n", SDP_BAD_CONNECTION},
 		{HEAD "c=ATM IP4 192.0.2.1\r\n", SDP_BAD_CONNECTION},
 		{HEAD "c=IN IP4 233.252.0.1/300\r\n", SDP_BAD_CONNECTION},
 		{HEAD "c=IN IP4 233.252.0.1/127/3/4\r\n", SDP_BAD_CONNECTION},
