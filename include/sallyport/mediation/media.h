@@ -123,7 +123,7 @@ struct media_config {
 	struct media_face faces[MEDIA_SIDES];
 	/* On the worker's thread; to be passed on by message. False: it could not be. Of an answer
 	 * to media_open that means that the session is closed again; other events are counted as
-	 * lost. */
+	 * lost, and MEDIA_SILENT and MEDIA_KEY_SPENT told again while they hold. */
 	bool (*ready)(void *arg, const struct media_ready *r);
 	bool (*event)(void *arg, const struct media_event *e);
 	void *arg;

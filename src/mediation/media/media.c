@@ -121,7 +121,7 @@ struct media_session *media_session_find(struct media *m, struct media_id id)
 	return s && s->id.generation == id.generation ? s : NULL;
 }
 
-void media_tell(struct media_leg *l, enum media_event_kind kind, int rc)
+bool media_tell(struct media_leg *l, enum media_event_kind kind, int rc)
 {
 	struct media_session *s = l->session;
 	const struct media_config *c = &s->media->config;
@@ -137,8 +137,10 @@ void media_tell(struct media_leg *l, enum media_event_kind kind, int rc)
 	if (kind == MEDIA_CLOSED)
 		for (unsigned i = 0; i < MEDIA_SIDES; i++)
 			media_leg_stats(&s->legs[i], &e.stats[i]);
-	if (!c->event(c->arg, &e))
-		media_count(s->media, MEDIA_C_EVENTS_LOST, 1);
+	if (c->event(c->arg, &e))
+		return true;
+	media_count(s->media, MEDIA_C_EVENTS_LOST, 1);
+	return false;
 }
 
 /* ---- what is asked for ---- */
@@ -225,7 +227,8 @@ static void on_update(void *ctx, void *payload)
 	int rc = media_agree(ctx, u->id, u->side, u->agreement);
 
 	if (rc != 0 && rc != ERR_NOT_FOUND)
-		media_tell(&media_session_find(ctx, u->id)->legs[u->side], MEDIA_REFUSED, rc);
+		(void)media_tell(&media_session_find(ctx, u->id)->legs[u->side], MEDIA_REFUSED,
+			rc); /* counted */
 	drop_agreement(u->agreement);
 }
 
@@ -243,7 +246,7 @@ static void on_end(void *ctx, void *payload)
 
 	if (!s)
 		return;
-	media_tell(&s->legs[MEDIA_CLIENT], MEDIA_CLOSED, 0);
+	(void)media_tell(&s->legs[MEDIA_CLIENT], MEDIA_CLOSED, 0); /* counted */
 	media_session_close(s);
 }
 const struct msg_type media_end_msg = {"media_end", sizeof(struct media_end), on_end, NULL};

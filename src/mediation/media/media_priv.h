@@ -94,7 +94,8 @@ int media_session_open(struct media *m, const struct media_open *ask, struct med
 void media_session_close(struct media_session *s);
 /* The timer goes off when the next thing is due, which may be sooner than it was. */
 void media_session_schedule(struct media_session *s);
-void media_tell(struct media_leg *l, enum media_event_kind kind, int rc);
+/* False: it could not be passed on, which is counted. */
+bool media_tell(struct media_leg *l, enum media_event_kind kind, int rc);
 
 /* ---- ports ---- */
 

@@ -24,10 +24,8 @@ static bool is_srtp_good(struct media_leg *l, enum srtp_result r)
 	if (r == SRTP_OK)
 		return true;
 	l->refused++;
-	if (r == SRTP_KEY_SPENT && !l->is_spent) {
-		l->is_spent = true;
-		media_tell(l, MEDIA_KEY_SPENT, 0);
-	}
+	if (r == SRTP_KEY_SPENT && !l->is_spent)
+		l->is_spent = media_tell(l, MEDIA_KEY_SPENT, 0);
 	return false;
 }
 
@@ -39,7 +37,7 @@ static void heard(struct media_leg *l, uint64_t now_ms)
 	if (!l->is_silent)
 		return;
 	l->is_silent = false;
-	media_tell(l, MEDIA_HEARD, 0);
+	(void)media_tell(l, MEDIA_HEARD, 0); /* counted */
 	media_session_schedule(l->session);
 }
 
@@ -54,7 +52,7 @@ static bool is_from_peer(struct media_leg *l, struct rtp_latch *latch, const str
 		return false;
 	}
 	if (v == RTP_LATCH_MOVED && latch == &l->latch)
-		media_tell(l, MEDIA_LATCHED, 0);
+		(void)media_tell(l, MEDIA_LATCHED, 0); /* counted */
 	return true;
 }
 

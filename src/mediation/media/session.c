@@ -54,9 +54,11 @@ static void supervise(struct media_leg *l, uint64_t now_ms)
 {
 	if (l->is_silent || !is_supervised(l) || now_ms - l->heard_ms < MEDIA_SILENT_MS)
 		return;
+	/* Who does not learn of it never ends the call: told again with the next tick. */
+	if (!media_tell(l, MEDIA_SILENT, 0))
+		return;
 	l->is_silent = true;
 	media_count(l->session->media, MEDIA_C_SILENT, 1);
-	media_tell(l, MEDIA_SILENT, 0);
 }
 
 static void on_timer(struct wheel_timer *t, void *arg)

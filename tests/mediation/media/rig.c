@@ -129,6 +129,8 @@ static bool on_event(void *arg, const struct media_event *e)
 {
 	struct rig *r = arg;
 
+	if (r->is_busy)
+		return false;
 	assert_true(r->n_events < EVENTS_MAX);
 	r->events[r->n_events++] = *e;
 	return true;

@@ -46,6 +46,7 @@ struct rig {
 	struct media_config config;
 	struct media *media;
 	bool is_deaf; /* does not take answers */
+	bool is_busy; /* does not take events */
 	size_t n_ready;
 	struct media_ready ready;
 	size_t n_events;

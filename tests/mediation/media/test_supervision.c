@@ -64,6 +64,23 @@ static void silence_of_thirty_seconds_is_told_once(void **state)
 	assert_int_equal(counted(r, MEDIA_C_SILENT), 2);
 }
 
+static void silence_is_told_until_somebody_takes_it(void **state)
+{
+	struct rig *r = *state;
+
+	start(r);
+	r->is_busy = true;
+	pass_ms(r, 31000);
+	assert_true(counted(r, MEDIA_C_EVENTS_LOST) > 0);
+	assert_int_equal(counted(r, MEDIA_C_SILENT), 0);
+	r->is_busy = false;
+	pass_ms(r, 1000);
+
+	assert_int_equal(r->n_events, 2);
+	assert_int_equal(n_events(r, MEDIA_SILENT, MEDIA_CLIENT), 1);
+	assert_int_equal(counted(r, MEDIA_C_SILENT), 2);
+}
+
 static void voice_after_silence_is_told_and_watched_again(void **state)
 {
 	struct rig *r = *state;
@@ -313,6 +330,8 @@ int main(void)
 			session_without_an_agreement_has_no_timer, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			silence_of_thirty_seconds_is_told_once, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			silence_is_told_until_somebody_takes_it, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			voice_after_silence_is_told_and_watched_again, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(reports_keep_a_leg_alive, rig_setup, rig_teardown),
