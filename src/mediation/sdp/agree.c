@@ -126,6 +126,7 @@ enum sdp_refusal sdp_agree(const struct sdp_session *s, const struct sdp_media *
 	agree_rtcp(abilities, m, &a);
 	agree_ptime(m, &a);
 	*out = a;
+	explicit_bzero(&a, sizeof(a));
 	return SDP_OK;
 }
 

@@ -48,6 +48,7 @@ static enum sdp_refusal choose(
 		*out = a;
 		is_found = true;
 	}
+	explicit_bzero(&a, sizeof(a));
 	return is_found ? SDP_OK : why;
 }
 
@@ -76,6 +77,7 @@ enum sdp_refusal sdp_offer_take(struct sdp_session *s, const struct sdp *remote)
 	take_numbers(&agreed);
 	slots[agreed.slot].is_live = true;
 	s->pending = agreed;
+	explicit_bzero(&agreed, sizeof(agreed));
 	memcpy(s->pending_slots, slots, remote->n_media * sizeof(slots[0]));
 	s->n_pending_slots = (unsigned)remote->n_media;
 	s->was_answered_here = false;
@@ -95,9 +97,10 @@ enum sdp_refusal sdp_answer_write(struct sdp_session *s, struct sdp_writer *w)
 		.has_rtcp_mux = agreed.has_rtcp_mux,
 		.answer = &agreed};
 	enum sdp_refusal r = sdp_describe(s, w, s->pending_slots, s->n_pending_slots, &said);
-	if (r != SDP_OK)
-		return r;
-	sdp_session_commit(s, &agreed);
-	s->was_answered_here = true;
-	return SDP_OK;
+	if (r == SDP_OK) {
+		sdp_session_commit(s, &agreed);
+		s->was_answered_here = true;
+	}
+	explicit_bzero(&agreed, sizeof(agreed));
+	return r;
 }

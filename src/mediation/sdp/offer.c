@@ -119,6 +119,7 @@ enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote
 		s->has_agreed = true;
 		if (is_final)
 			sdp_session_commit(s, &agreed);
+		explicit_bzero(&agreed, sizeof(agreed));
 		return SDP_OK;
 	}
 	return why;
