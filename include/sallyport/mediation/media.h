@@ -108,9 +108,12 @@ struct media_face {
 	uint8_t dscp;         /* of what leaves: 46 for audio */
 };
 
-#define MEDIA_SILENT_MS    30000
-#define MEDIA_PACKETS_S    500 /* of RTP a second on a leg; audio of 10 ms is 100 */
-#define MEDIA_SESSIONS_MAX 65536
+#define MEDIA_SILENT_MS 30000
+/* Of RTP a second on a leg; one of more than RTP_FRAME_MAX bytes counts for several. Audio of 10 ms
+ * is 100. */
+#define MEDIA_PACKETS_S     500
+#define MEDIA_PACKET_MS_MIN 5 /* who asks for less asks for a flood */
+#define MEDIA_SESSIONS_MAX  65536
 
 struct media_config {
 	const struct clock *clock; /* the worker's, like the next two; not owned */
@@ -157,7 +160,8 @@ struct media_agreement {
 	 * none may? Off for peers that send no RTCP. */
 	bool is_supervised, is_supervised_on_hold;
 	struct rtp_formats from, to; /* in what the peer sends, and in what it gets */
-	uint8_t packet_ms;           /* of G.711 toward it; 0: as it comes */
+	/* Of G.711 toward it, MEDIA_PACKET_MS_MIN to RTP_PACKET_MS_MAX; 0: as it comes. */
+	uint8_t packet_ms;
 	bool is_srtp;
 	enum srtp_suite suite;
 	uint8_t master_from[SRTP_MASTER_MAX], master_to[SRTP_MASTER_MAX];

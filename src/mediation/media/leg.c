@@ -160,8 +160,11 @@ static void join(struct media_session *s)
 /* It was read from what a peer says, so it is looked at before it is relied on. */
 static bool is_possible(const struct media_agreement *a)
 {
-	return a->from.n <= RTP_FORMATS_MAX && a->to.n <= RTP_FORMATS_MAX &&
-	       a->packet_ms <= RTP_PACKET_MS_MAX && (!a->is_srtp || a->suite < SRTP_SUITES);
+	bool is_time = a->packet_ms == 0 ||
+		       (a->packet_ms >= MEDIA_PACKET_MS_MIN && a->packet_ms <= RTP_PACKET_MS_MAX);
+
+	return a->from.n <= RTP_FORMATS_MAX && a->to.n <= RTP_FORMATS_MAX && is_time &&
+	       (!a->is_srtp || a->suite < SRTP_SUITES);
 }
 
 int media_leg_agree(struct media_leg *l, const struct media_agreement *a)

@@ -58,11 +58,11 @@ static bool is_from_peer(struct media_leg *l, struct rtp_latch *latch, const str
 
 /* A good packet that is not to be worked on: of a stream of ours, which would go round for ever
  * (RFC 3550 §8.2), or one more than any call needs, as of two calls that send to each other. */
-static bool is_too_much(struct media_leg *l, uint32_t ssrc, uint64_t now_ms)
+static bool is_too_much(struct media_leg *l, const struct rtp_packet *p, uint64_t now_ms)
 {
 	struct media *m = l->session->media;
 
-	if (ssrc == l->out.ssrc || ssrc == media_other_leg(l)->out.ssrc) {
+	if (p->ssrc == l->out.ssrc || p->ssrc == media_other_leg(l)->out.ssrc) {
 		media_count(m, MEDIA_C_LOOP, 1);
 		return true;
 	}
@@ -70,7 +70,9 @@ static bool is_too_much(struct media_leg *l, uint32_t ssrc, uint64_t now_ms)
 		l->second = now_ms / 1000;
 		l->packets = 0;
 	}
-	if (l->packets++ < MEDIA_PACKETS_S)
+	/* A long one becomes many on the other leg. */
+	l->packets += 1 + (uint32_t)(p->payload.len / (RTP_FRAME_MAX + 1));
+	if (l->packets <= MEDIA_PACKETS_S)
 		return false;
 	media_count(m, MEDIA_C_RATE, 1);
 	return true;
@@ -106,7 +108,7 @@ static void on_rtp(struct media_leg *l, struct net_buf *b)
 	if (l->from && !is_srtp_good(l, srtp_session_unprotect(l->from, b->data, &len)))
 		return;
 	if (!decode(l, b->data, len, &p) || !is_from_peer(l, &l->latch, &b->addr, p.ssrc, now_ms) ||
-		is_too_much(l, p.ssrc, now_ms))
+		is_too_much(l, &p, now_ms))
 		return;
 	media_count(m, MEDIA_C_RX_RTP, 1);
 	heard(l, now_ms);

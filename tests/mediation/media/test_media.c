@@ -477,6 +477,25 @@ static void leg_takes_so_many_packets_a_second(void **state)
 	}
 }
 
+/* What is cut into many packets for the other side counts for several here. */
+static void long_packets_count_for_several(void **state)
+{
+	static const uint8_t event[484] = {5};
+	struct rig *r = *state;
+
+	open_session(r, true);
+	agree_usual(r);
+	for (unsigned i = 0; i < MEDIA_PACKETS_S / 2 + 20; i++) {
+		peer_talk(&r->peers[MEDIA_CLIENT], 101, event, sizeof(event));
+		if (i % 20 == 0)
+			event_turn(r);
+	}
+	while (counted(r, MEDIA_C_RATE) < 20)
+		event_turn(r);
+
+	assert_int_equal(counted(r, MEDIA_C_RX_RTP), MEDIA_PACKETS_S / 2);
+}
+
 /* Twelve bytes that look like RTP are easily guessed; a type that was agreed is at least one more.
  */
 static void packet_of_an_unknown_type_latches_nothing(void **state)
@@ -726,12 +745,14 @@ static void agreement_that_cannot_be_kept_leaves_the_one_before(void **state)
 	agree_usual(r);
 	a.packet_ms = RTP_PACKET_MS_MAX + 1;
 	agree(r, MEDIA_CLIENT, &a);
+	a.packet_ms = MEDIA_PACKET_MS_MIN - 1;
+	agree(r, MEDIA_CLIENT, &a);
 	a = usual(r, MEDIA_CLIENT);
 	a.from.n = RTP_FORMATS_MAX + 1;
 	agree(r, MEDIA_CLIENT, &a);
 	pass_good_one(r, 1);
 
-	assert_int_equal(r->n_events, 2);
+	assert_int_equal(r->n_events, 3);
 	assert_int_equal(r->events[1].kind, MEDIA_REFUSED);
 	assert_int_equal(r->events[1].rc, ERR_UNSUPPORTED);
 }
@@ -796,6 +817,8 @@ int main(void)
 			stream_of_ours_does_not_come_round, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			leg_takes_so_many_packets_a_second, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			long_packets_count_for_several, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			packet_of_an_unknown_type_latches_nothing, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
