@@ -129,6 +129,25 @@ static void gate_shuts_when_what_was_not_counted_comes(void **state)
 	assert_true(packet_comes(&f));
 }
 
+/* Or else what comes here would be kept for a moment each time, as right behind what is forwarded.
+ */
+static void lane_that_user_space_shuts_is_shut_since_then(void **state)
+{
+	struct fixture f;
+	(void)state;
+
+	begin(&f, 0);
+	learn(&f);
+	f.lane.shut_ns = 0; /* the program forwards */
+	f.n_under_way += 3;
+	(void)turn(&f, 1);
+	uint64_t since_ns = f.now_ms * 1000000;
+	assert_int_equal(f.lane.shut_ns, since_ns);
+
+	(void)turn(&f, 2);
+	assert_int_equal(f.lane.shut_ns, since_ns);
+}
+
 /*
  * Whatever the pace at which user space takes packets, the losses, and those that were not counted
  * at the beginning: no packet is forwarded while one that came before it is under way.
@@ -304,6 +323,7 @@ int main(void)
 		cmocka_unit_test(gate_stays_shut_while_a_packet_is_under_way),
 		cmocka_unit_test(gate_opens_again_after_a_loss),
 		cmocka_unit_test(gate_shuts_when_what_was_not_counted_comes),
+		cmocka_unit_test(lane_that_user_space_shuts_is_shut_since_then),
 		cmocka_unit_test(nothing_overtakes),
 		cmocka_unit_test(long_run_is_no_patience_spent),
 		cmocka_unit_test(lane_without_packets_opens),

@@ -23,9 +23,15 @@ static void look_afresh(struct kernel_gate *g, uint64_t now_ms)
 
 static void close_gate(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
 {
+	uint64_t open = 0;
+
 	g->is_known = false;
 	look_afresh(g, now_ms);
 	__atomic_store_n(&lane->done, UINT64_MAX, __ATOMIC_RELEASE); /* nobody counts so far */
+	/* The program would say so with its next packet, and may never see one: what comes by
+	 * another interface. When it has said so already that stays. */
+	(void)__atomic_compare_exchange_n(
+		&lane->shut_ns, &open, now_ms * 1000000, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 void kernel_gate_begin(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)

@@ -46,7 +46,7 @@ struct kernel_lane {
 	__u64 passed;                 /* to user space */
 	__u64 done;                   /* written by user space */
 	__u64 passed_ns;              /* the last one; CLOCK_MONOTONIC, as the others */
-	__u64 shut_ns;                /* since when nothing was forwarded; 0: it is open */
+	__u64 shut_ns;                /* since when it is shut, by either side; 0: open */
 	__u64 refused, refused_bytes; /* by the node's limit */
 };
 
