@@ -9,7 +9,7 @@
 
 static void begin(struct transactions *l, struct sip_writer *w)
 {
-	sip_write_begin(w, l->scratch, sizeof(l->scratch));
+	sip_write_begin(w, l->scratch, SIP_MSG_MAX);
 }
 
 /* Whole header fields that the user has written. */

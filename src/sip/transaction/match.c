@@ -4,8 +4,9 @@
 
 #include "transaction_priv.h"
 
-/* Each with its length, so that no two lists of words read the same. They are slices of one head,
- * each taken once, so that they always fit. */
+/* Each with its length, so that no two lists of words read the same. They are slices of one
+ * message, each taken once, so that they always fit: also of one that is refused, with a head over
+ * all bounds. */
 struct words {
 	char *at;
 	size_t len;

@@ -6,6 +6,9 @@
 #include <sallyport/sip/transaction.h>
 
 #define BRANCH_LEN 40 /* the magic cookie, 32 hexadecimal digits, NUL */
+/* What the words of a key are more than the message they are from: seven lengths, the number of
+ * CSeq, and "INVITE" for another method. */
+#define WORDS_MORE 64
 
 /*
  * What a message is matched by (RFC 3261 §17.1.3, §17.2.3), as 128 bits of two keyed hashes: of a
@@ -27,8 +30,8 @@ struct transactions {
 	struct hash_table servers, clients, flows;
 	size_t bytes;        /* kept for all of them */
 	uint64_t n_branches; /* made so far */
-	/* A message being written, or the words of a key: a few lengths more than a head. */
-	char scratch[SIP_MSG_MAX];
+	/* A message being written, or the words of a key. */
+	char scratch[SIP_MSG_MAX + WORDS_MORE];
 };
 
 enum transaction_state {

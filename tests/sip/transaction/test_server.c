@@ -523,6 +523,30 @@ static void malformed_request_is_answered_if_it_can_be(void **state)
 	box_destroy(b);
 }
 
+/* No cookie, so that its words are hashed; and next to nothing else in it than those. */
+static void request_as_long_as_any_is_answered(void **state)
+{
+	static const char begin[] = "M sip:", end[] = "\r\nv:SIP/2.0/UDP 192.0.2.9\r\n";
+	const size_t n_begin = strlen(begin), n_end = strlen(end);
+	struct box *b = box_create(false);
+	char *wire = malloc(SIP_MSG_MAX);
+	struct sip_msg m;
+
+	assert_non_null(wire);
+	memset(wire, 'x', SIP_MSG_MAX);
+	memcpy(wire, begin, n_begin);
+	memcpy(wire + SIP_MSG_MAX - n_end, end, n_end);
+	(void)sip_msg_decode(wire, SIP_MSG_MAX, SIP_DATAGRAM, &m);
+	transactions_receive(b->l, &m, &b->peer);
+	transactions_receive_stranger(b->l, &m, &b->peer);
+
+	assert_int_equal(b->n_sent, 2);
+	assert_int_equal(box_status(b, 0), sip_refusal_status(m.refusal));
+	assert_int_equal(box_status(b, 1), 403);
+	free(wire);
+	box_destroy(b);
+}
+
 static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
 {
 	struct box *b = box_create(false);
@@ -574,6 +598,7 @@ int main(void)
 		cmocka_unit_test(request_over_the_limit_gets_503_and_nothing_is_kept),
 		cmocka_unit_test(requests_within_dialogs_have_the_last_eighth),
 		cmocka_unit_test(malformed_request_is_answered_if_it_can_be),
+		cmocka_unit_test(request_as_long_as_any_is_answered),
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
 	};
 
