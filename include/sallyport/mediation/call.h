@@ -83,7 +83,8 @@ struct call_user {
 	/*
 	 * The body of M is on its way from FROM to the other side: TYPE and CONTENT are what goes
 	 * on, a view that is good until the next call. NULL: bodies pass untouched. An error keeps
-	 * the message back: a request gets 488, a response becomes one.
+	 * the message back: a request gets 488, a final response becomes one, a provisional one
+	 * goes on without its body.
 	 */
 	int (*body)(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
 		struct sip_str *type, struct sip_str *content);

@@ -177,7 +177,9 @@ void exchange_reply(
 	if (!x->server || x->is_replied)
 		return;
 	if (m && body_pass(x->call, side, m, &r.content_type, &r.content) != 0) {
-		r.status = 488;
+		/* It rings all the same; whether there is an answer is seen when it comes. */
+		r.status = status < 200 ? status : 488;
+		r.content_type = r.content = SIP_NONE;
 		m = NULL;
 	}
 	if (m && status == m->status && m->reason.len < sizeof(reason)) {
@@ -185,8 +187,12 @@ void exchange_reply(
 		r.reason = reason;
 	}
 	write_reply(&w, x, r.status, m);
-	if (w.failed)
+	if (w.failed && status < 200)
+		return;
+	if (w.failed) {
 		r.status = 500;
+		r.content_type = r.content = SIP_NONE;
+	}
 	r.fields = fields_done(&w);
 	if (server_transaction_reply(x->server, &r) == 0 && r.status >= 200)
 		x->is_replied = true;

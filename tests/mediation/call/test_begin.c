@@ -303,10 +303,34 @@ static void answer_that_cannot_be_passed_ends_the_call(void **state)
 	world_settle(w);
 
 	assert_int_equal(a->status, 488);
+	assert_string_equal(a->body, "");
 	assert_false(a->is_up);
 	assert_true(party_callee(w, a)->is_acked && party_callee(w, a)->is_over);
 	assert_int_equal(w->end, CALL_END_FAILED);
 	assert_int_equal(w->n_bodies, 2);
+	world_destroy(w);
+}
+
+/* No 488 before the end: the callee rings, and his answer is still to come. */
+static void ringing_whose_body_cannot_be_passed_goes_on_without(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.answer_ms = 20000;
+	w->body_error = 1;
+	a = party_dial(w, &plan);
+	world_pass(w, 19000);
+	assert_int_equal(a->n_ringing, 1);
+	assert_int_equal(a->status, 0);
+	assert_string_equal(a->body, "");
+	w->body_error = 0;
+	world_settle(w);
+
+	assert_int_equal(a->status, 200);
+	assert_string_equal(a->body, "answer");
+	assert_int_equal(w->end, CALL_END_CALLER);
 	world_destroy(w);
 }
 
@@ -331,6 +355,7 @@ int main(void)
 		cmocka_unit_test(second_callee_that_answers_gets_ack_and_bye),
 		cmocka_unit_test(late_offer_is_answered_in_the_ack),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
+		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
