@@ -126,7 +126,8 @@ extern const struct client_events exchange_client_events;
 struct exchange *exchange_open(struct call *c, enum sip_method method, enum call_side from);
 void exchange_free(struct exchange *x);
 bool exchange_is_done(const struct exchange *x);
-/* Says what M (may be NULL) says to whoever sent the request. STATUS is what he is told. */
+/* Says what M (may be NULL) says to whoever sent the request. STATUS is what he is told. Behind a
+ * final one X may be done. */
 void exchange_reply(
 	struct exchange *x, unsigned status, const struct sip_msg *m, struct sip_str to_tag);
 /* The server half's 2xx is out: it is repeated until ACK. */

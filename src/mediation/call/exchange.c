@@ -166,6 +166,23 @@ static void write_reply(
 		fields_pass(w, m, x->call);
 }
 
+/* Nothing but a final response ends an INVITE: what cannot be said is left to the layer, which ends
+ * the transaction if it cannot say anything either. */
+static void say(struct exchange *x, const struct transaction_reply *r)
+{
+	int err = server_transaction_reply(x->server, r);
+
+	if (r->status < 200)
+		return;
+	x->is_replied = true;
+	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
+		exchange_accepted(x);
+	if (err && err != -EALREADY) {
+		server_transaction_leave(x->server);
+		x->server = NULL;
+	}
+}
+
 void exchange_reply(
 	struct exchange *x, unsigned status, const struct sip_msg *m, struct sip_str to_tag)
 {
@@ -194,10 +211,7 @@ void exchange_reply(
 		r.content_type = r.content = SIP_NONE;
 	}
 	r.fields = fields_done(&w);
-	if (server_transaction_reply(x->server, &r) == 0 && r.status >= 200)
-		x->is_replied = true;
-	if (x->is_replied && x->method == SIP_INVITE && r.status < 300)
-		exchange_accepted(x);
+	say(x, &r);
 }
 
 /* ---- ACK ---- */

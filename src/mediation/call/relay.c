@@ -45,8 +45,10 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 	x->server_cseq = m->cseq;
 	server_transaction_take(s, &exchange_server_events, x);
 	err = send_on(x, m);
-	if (err)
+	if (err) {
 		exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, SIP_NONE);
+		call_settle(c);
+	}
 }
 
 /* An INVITE of either side that is not done, its ACK included. */

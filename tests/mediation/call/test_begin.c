@@ -155,6 +155,29 @@ static void call_without_route_gets_what_the_route_says(void **state)
 	world_destroy(w);
 }
 
+/* received= makes its Via longer than one may be, so that no response to it can be made. */
+static void call_that_cannot_be_answered_leaves_nothing(void **state)
+{
+	static const char front[] = "INVITE sip:0@b2bua.example SIP/2.0\r\n"
+				    "Via: SIP/2.0/UDP caller.example;branch=z9hG4bKlong;x=";
+	static const char back[] =
+		"\r\nMax-Forwards: 9\r\nContact: <sip:a@192.0.2.1>\r\n"
+		"From: <sip:alice@caller.example>;tag=l\r\nTo: <sip:0@b2bua.example>\r\n"
+		"Call-ID: long\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+	struct world *w = world_create();
+	char text[SIP_HEADER_MAX + 512];
+	int len = snprintf(text, sizeof(text), "%s%0*d%s", front, SIP_HEADER_MAX - 60, 0, back);
+
+	w->n_routes = 0;
+	world_put(w, NODE_CALLER, NODE_B2BUA, text, (size_t)len);
+	world_settle(w);
+
+	assert_int_equal(world_count(w, CALL_C_STARTED), 1);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
+	assert_int_equal(world_count(w, CALL_C_KEPT), 0);
+	world_destroy(w);
+}
+
 /* ---- several routes ---- */
 
 static void next_route_is_tried_after_503(void **state)
@@ -346,6 +369,7 @@ int main(void)
 		cmocka_unit_test(call_over_the_limit_gets_503),
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
 		cmocka_unit_test(call_without_route_gets_what_the_route_says),
+		cmocka_unit_test(call_that_cannot_be_answered_leaves_nothing),
 		cmocka_unit_test(next_route_is_tried_after_503),
 		cmocka_unit_test(busy_callee_is_not_sought_elsewhere),
 		cmocka_unit_test(call_without_progress_fails_after_10_s),
