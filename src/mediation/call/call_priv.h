@@ -15,6 +15,7 @@
 
 #define TOKEN_LEN    33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
 #define ATTEMPTS_MAX 16 /* to reach the callee */
+#define LATE_MAX     16 /* callees of a call who answer when nobody wants to know any more */
 #define CONTACT_MAX  512
 
 struct calls {
@@ -40,9 +41,11 @@ struct end {
 /* Owned by the call. */
 struct pair {
 	struct list link;
-	struct call *call; /* not owned */
-	struct end ends[2];
-	bool is_given_up; /* ACK and BYE have been sent: somebody else has the call */
+	struct call *call;   /* not owned */
+	struct end ends[2];  /* one that is late has no caller's */
+	uint64_t attempt;    /* ack_number of the exchange that its responses are to */
+	uint64_t ack_number; /* of the ACK when it is given up */
+	bool is_given_up;    /* ACK and BYE have been sent: somebody else has the call */
 };
 
 /*
@@ -85,7 +88,7 @@ struct call {
 	struct pair *pair;         /* not owned; the one that was answered */
 	struct list pairs, exchanges;
 	struct wheel_timer timer;
-	unsigned n_attempts, n_early;
+	unsigned n_attempts, n_early, n_late;
 	bool is_ringing, is_over;
 	bool passes_identity, passes_history;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
@@ -109,6 +112,11 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 void invite_response(struct exchange *x, const struct sip_msg *m);
 void invite_attempt_ended(struct exchange *x, enum transaction_end why);
 void invite_timer(struct wheel_timer *t, void *arg);
+/* Nobody has answered yet, and X may. */
+static inline bool invite_waits_for(const struct call *c, const struct exchange *x)
+{
+	return c->attempt == x && !c->is_over && !c->pair;
+}
 
 /* ---- relay.c: requests within dialogs ---- */
 
@@ -138,7 +146,8 @@ void exchange_send_ack(struct exchange *x);
 
 /* ---- pair.c ---- */
 
-/* The pair of the callee that RESPONSE is from, made if need be and MAY_MAKE; or NULL. */
+/* The pair of the callee that RESPONSE is from, made if need be and MAY_MAKE; or NULL. One that is
+ * made when the call is not waiting for ATTEMPT is late: no request finds it, and few are kept. */
 struct pair *pair_of(
 	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make);
 void pair_free(struct pair *p);

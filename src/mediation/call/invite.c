@@ -258,8 +258,7 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 /* Another route may do better, unless the caller has heard of a callee already. */
 static bool may_try_again(const struct call *c, unsigned status)
 {
-	return list_is_empty(&c->pairs) && !c->is_ringing &&
-	       (status == 408 || status == 503 || status == 504);
+	return !c->is_ringing && (status == 408 || status == 503 || status == 504);
 }
 
 static void try_again_or_fail(struct call *c, unsigned status, const struct sip_msg *m)
@@ -279,7 +278,7 @@ void invite_attempt_ended(struct exchange *x, enum transaction_end why)
 	struct call *c = x->call;
 
 	x->is_answered = true;
-	if (c->attempt == x && !c->is_over && !c->pair)
+	if (invite_waits_for(c, x))
 		try_again_or_fail(c, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL);
 }
 
@@ -304,7 +303,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 	struct call *c = x->call;
 	struct pair *p = NULL;
 
-	if (m->status == 100 || c->attempt != x || c->is_over || c->pair)
+	if (m->status == 100 || !invite_waits_for(c, x))
 		return;
 	if (!c->is_ringing) {
 		c->is_ringing = true;
@@ -335,28 +334,36 @@ static void choose(struct call *c, struct exchange *x, struct pair *chosen)
 	c->invite = NULL;
 }
 
+/* His routes and target are those of his answer, whatever he has said when he rang. */
+static void give_up(struct pair *p, struct exchange *x, const struct sip_msg *m)
+{
+	if (!p->is_given_up)
+		(void)sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m); /* the old ones may do */
+	pair_give_up(p, x);
+}
+
 static void on_accepted(struct exchange *x, const struct sip_msg *m)
 {
 	struct call *c = x->call;
+	bool is_wanted = invite_waits_for(c, x);
 	struct pair *p = pair_of(c, x, m, true);
 
 	x->is_answered = true;
-	if (!p) {
-		if (c->attempt == x && !c->is_over && !c->pair)
-			fail(c, 503, NULL);
-	} else if (c->pair == p) {
+	if (p && p == c->pair) {
 		if (!x->owes_ack)
 			exchange_send_ack(x);
-	} else if (c->is_over || c->pair || c->attempt != x ||
-		   sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) != 0) {
-		pair_give_up(p, x);
-	} else {
+	} else if (p && is_wanted && sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) == 0) {
 		choose(c, x, p);
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
 		exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
 		if (!c->incoming || !c->incoming->wants_ack)
 			call_over(c, CALL_END_FAILED, -1);
+	} else {
+		if (p)
+			give_up(p, x, m);
+		if (is_wanted)
+			fail(c, 503, NULL);
 	}
 }
 
@@ -370,7 +377,7 @@ void invite_response(struct exchange *x, const struct sip_msg *m)
 		on_accepted(x, m);
 	} else {
 		x->is_answered = true;
-		if (c->attempt == x && !c->is_over && !c->pair)
+		if (invite_waits_for(c, x))
 			try_again_or_fail(c, m->status, m);
 	}
 }

@@ -22,11 +22,13 @@ void pair_free(struct pair *p)
 	free(p);
 }
 
-static struct pair *find(struct call *c, struct sip_str callee_tag)
+/* Those of another attempt have another Call-ID, whatever their tag. */
+static struct pair *find(struct call *c, const struct exchange *attempt, struct sip_str callee_tag)
 {
 	list_for_each (it, &c->pairs) {
 		struct pair *p = CONTAINER_OF(it, struct pair, link);
-		if (sip_str_equal(p->ends[CALL_CALLEE].dialog.remote_tag, callee_tag))
+		if (p->attempt == attempt->ack_number &&
+			sip_str_equal(p->ends[CALL_CALLEE].dialog.remote_tag, callee_tag))
 			return p;
 	}
 	return NULL;
@@ -42,14 +44,15 @@ static int make_caller(struct call *c, struct sip_dialog *d)
 	if (!c->invite ||
 		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) != SIP_FINE)
 		return ERR_NOT_FOUND;
-	if (!list_is_empty(&c->pairs)) {
+	if (c->n_early > 0) {
 		token_make(c->calls, token);
 		tag = sip_str_c(token);
 	}
 	return sip_dialog_of_request(d, &invite, tag);
 }
 
-static int fill(struct pair *p, struct exchange *attempt, const struct sip_msg *response)
+static int fill(
+	struct pair *p, struct exchange *attempt, const struct sip_msg *response, bool is_late)
 {
 	struct call *c = p->call;
 	struct calls *l = c->calls;
@@ -58,37 +61,43 @@ static int fill(struct pair *p, struct exchange *attempt, const struct sip_msg *
 		&callee->dialog, response, sip_str_c("sip:unknown@unknown.invalid"));
 
 	callee->hop = *client_transaction_hop(attempt->client);
-	if (err == 0 && c->incoming && c->incoming->server && !c->is_over && !c->pair) {
-		caller->hop = *server_transaction_hop(c->incoming->server);
-		err = make_caller(c, &caller->dialog);
-		if (err == 0)
-			err = sip_dialogs_add(&l->dialogs, &caller->dialog);
-	}
+	if (err || is_late)
+		return err;
+	caller->hop = *server_transaction_hop(c->incoming->server);
+	err = make_caller(c, &caller->dialog);
+	if (err == 0)
+		err = sip_dialogs_add(&l->dialogs, &caller->dialog);
 	return err ? err : sip_dialogs_add(&l->dialogs, &callee->dialog);
 }
 
 struct pair *pair_of(
 	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make)
 {
-	struct pair *p = find(c, response->to_tag);
+	struct pair *p = find(c, attempt, response->to_tag);
+	bool is_late = !invite_waits_for(c, attempt);
 
-	if (p || !may_make)
+	if (p || (is_late ? c->n_late >= LATE_MAX : !may_make))
 		return p;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->call = c;
+	p->attempt = attempt->ack_number;
+	p->ack_number = ++c->calls->n_tokens;
 	list_init(&p->link);
 	for (int side = 0; side < 2; side++) {
 		p->ends[side].pair = p;
 		p->ends[side].side = side;
 	}
-	if (fill(p, attempt, response) != 0) {
+	if (fill(p, attempt, response, is_late) != 0) {
 		pair_free(p);
 		return NULL;
 	}
 	list_append(&c->pairs, &p->link);
-	c->n_early++;
+	if (is_late)
+		c->n_late++;
+	else
+		c->n_early++;
 	return p;
 }
 
@@ -148,41 +157,41 @@ void end_bye(struct end *e)
 		(void)end_request(e, &r, NULL, NULL, NULL, NULL);
 }
 
-static int send_ack(struct end *e, struct exchange *x, struct sip_str type, struct sip_str content)
+/* R has its body. NUMBER: one for each 2xx that is acknowledged. */
+static int send_ack(struct end *e, struct transaction_request *r, uint32_t cseq, uint64_t number)
 {
 	struct transactions *t = e->pair->call->calls->transactions;
-	struct transaction_request r = {
-		.method = SIP_ACK, .content_type = type, .content = content};
 	char buf[SIP_HEAD_MAX];
-	int err = complete(e, &r, x->client_cseq, buf, sizeof(buf));
+	int err = complete(e, r, cseq, buf, sizeof(buf));
 
 	if (err)
 		return err;
 	find_way(e);
-	return transactions_send_ack(t, &r, &e->hop, x->ack_number);
+	return transactions_send_ack(t, r, &e->hop, number);
 }
 
 /* A lost ACK is asked for again by the next copy of the 2xx. */
 void exchange_send_ack(struct exchange *x)
 {
 	struct pair *p = x->pair;
-	struct sip_str type = SIP_NONE, content = SIP_NONE;
+	struct transaction_request r = {.method = SIP_ACK};
 
 	if (!p)
 		return;
 	if (x->ack_body) {
-		type = sip_str_of(x->ack_body, x->ack_type_len);
-		content = sip_str_of(x->ack_body + x->ack_type_len, x->ack_len);
+		r.content_type = sip_str_of(x->ack_body, x->ack_type_len);
+		r.content = sip_str_of(x->ack_body + x->ack_type_len, x->ack_len);
 	}
 	x->owes_ack = false;
-	(void)send_ack(end_across(p, x->from), x, type, content);
+	(void)send_ack(end_across(p, x->from), &r, x->client_cseq, x->ack_number);
 }
 
 void pair_give_up(struct pair *p, struct exchange *attempt)
 {
 	struct end *callee = &p->ends[CALL_CALLEE];
+	struct transaction_request ack = {.method = SIP_ACK};
 
-	(void)send_ack(callee, attempt, SIP_NONE, SIP_NONE);
+	(void)send_ack(callee, &ack, attempt->client_cseq, p->ack_number);
 	if (p->is_given_up)
 		return;
 	p->is_given_up = true;

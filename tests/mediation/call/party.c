@@ -291,7 +291,7 @@ static void on_ring(struct wheel_timer *t, void *arg)
 }
 
 /* Another callee's 2xx, as a forking proxy would let it through. */
-static void answer_twice(struct leg *g)
+static void answer_twice(struct leg *g, const char *tag)
 {
 	struct sip_msg m;
 	struct sip_writer w;
@@ -299,7 +299,7 @@ static void answer_twice(struct leg *g)
 
 	assert_int_equal(sip_msg_decode(g->request, g->request_len, SIP_DATAGRAM, &m), SIP_FINE);
 	sip_write_begin(&w, buf, sizeof(buf));
-	sip_write_response(&w, &m, 200, NULL, sip_str_c("b1"), NULL);
+	sip_write_response(&w, &m, 200, NULL, sip_str_c(tag), NULL);
 	sip_write_header_c(&w, SIP_HEADER_CONTACT, "<sip:second@192.0.2.3>");
 	sip_write_body(&w, SIP_NONE, SIP_NONE);
 	assert_false(w.failed);
@@ -345,7 +345,12 @@ static void on_answer(struct wheel_timer *t, void *arg)
 	take_call(g, "answer");
 	go_up(g);
 	if (g->plan.second_answers_too)
-		answer_twice(g);
+		answer_twice(g, "b1");
+	for (unsigned i = 0; i < g->plan.n_late; i++) {
+		char tag[16];
+		(void)snprintf(tag, sizeof(tag), "late%u", i);
+		answer_twice(g, tag);
+	}
 }
 
 static void on_cancelled(void *arg, struct server_transaction *s, const struct sip_msg *cancel)
@@ -366,6 +371,26 @@ static void on_server_ended(void *arg, struct server_transaction *s, enum transa
 
 static const struct server_events server_events = {on_cancelled, on_server_ended};
 
+static void on_lost_cancelled(void *arg, struct server_transaction *s, const struct sip_msg *cancel)
+{
+	struct transaction_reply r = {.status = 200,
+		.to_tag = sip_str_c("b0"),
+		.fields = sip_str_c("Contact: <sip:lost@192.0.2.3>\r\n")};
+
+	(void)arg;
+	(void)cancel;
+	assert_int_equal(server_transaction_reply(s, &r), 0);
+}
+
+static void on_lost_ended(void *arg, struct server_transaction *s, enum transaction_end why)
+{
+	(void)arg;
+	(void)s;
+	(void)why;
+}
+
+static const struct server_events lost_events = {on_lost_cancelled, on_lost_ended};
+
 static void on_invite(struct party *p, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct sip_uri u;
@@ -374,7 +399,10 @@ static void on_invite(struct party *p, struct server_transaction *s, const struc
 	assert_int_equal(sip_uri_decode(m->uri, &u), 0);
 	if (sip_str_equal(u.params, sip_str_c(";lost"))) {
 		static const struct transaction_reply nobody = {.status = 503};
-		(void)server_transaction_reply(s, &nobody);
+		if (p->world->is_lost_late)
+			server_transaction_take(s, &lost_events, NULL);
+		else
+			(void)server_transaction_reply(s, &nobody);
 		return;
 	}
 	g = make(p, (unsigned)atoi(u.user.at));
@@ -456,8 +484,10 @@ static void on_ack(void *arg, const struct sip_msg *m, const struct transaction_
 	struct leg *second = g ? NULL : find_second(p, m);
 
 	(void)from;
-	if (second)
+	if (second) {
 		second->n_late_acks++;
+		keep(second->late_uri, sizeof(second->late_uri), m->uri);
+	}
 	if (!g)
 		return;
 	g->is_acked = true;

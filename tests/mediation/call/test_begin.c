@@ -291,8 +291,75 @@ static void second_callee_that_answers_gets_ack_and_bye(void **state)
 
 	assert_true(a->is_up && b->is_up && !a->is_over && !b->is_over);
 	assert_int_equal(b->n_late_acks, 1);
+	assert_string_equal(b->late_uri, "sip:second@192.0.2.3");
 	assert_int_equal(b->n_late_byes, 1);
 	assert_int_equal(world_count(w, CALL_C_FORKS_ENDED), 1);
+	world_settle(w);
+	world_destroy(w);
+}
+
+/* His BYE and ours may cross. */
+static void callee_that_answers_too_late_cannot_end_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+	char text[512];
+	int len;
+
+	plan.ring_ms = 0;
+	plan.second_answers_too = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 4000);
+	b = party_callee(w, a);
+	len = snprintf(text, sizeof(text),
+		"BYE sip:192.0.2.2 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.3:5060;branch=z9hG4bKlate\r\nMax-Forwards: 9\r\n"
+		"From: <sip:0@callee.example>;tag=b1\r\nTo: <sip:alice@b2bua.example>;tag=%.*s\r\n"
+		"Call-ID: %.*s\r\nCSeq: 1 BYE\r\nContent-Length: 0\r\n\r\n",
+		(int)b->dialog.remote_tag.len, b->dialog.remote_tag.at, (int)b->dialog.call_id.len,
+		b->dialog.call_id.at);
+	world_put(w, NODE_CALLEE, NODE_B2BUA, text, (size_t)len);
+	world_pass(w, 500);
+
+	assert_int_equal(b->n_late_byes, 1);
+	assert_int_equal(world_count(w, CALL_C_REFUSED_NO_DIALOG), 1);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	assert_false(a->is_over || b->is_over);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void callees_that_answer_too_late_are_kept_up_to_a_limit(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.n_late = 40;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_true(a->is_up);
+	assert_int_equal(world_count(w, CALL_C_FORKS_ENDED), 16);
+	world_destroy(w);
+}
+
+/* A callee of the next route may have the same tag. */
+static void late_answer_of_a_route_is_not_the_next_ones(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a, *b;
+
+	w->n_routes = 3;
+	w->is_lost_late = true;
+	a = party_dial(w, &usual);
+	world_pass(w, 24000);
+	b = party_callee(w, a);
+
+	assert_int_equal(world_count(w, CALL_C_FORKS_ENDED), 2);
+	assert_int_equal(world_count(w, CALL_C_NEXT_ROUTE), 2);
+	assert_true(a->is_up && b && b->is_up && b->is_acked);
 	world_settle(w);
 	world_destroy(w);
 }
@@ -377,6 +444,9 @@ int main(void)
 		cmocka_unit_test(each_callee_has_an_early_dialog_of_its_own),
 		cmocka_unit_test(callees_over_the_limit_ring_without_a_dialog),
 		cmocka_unit_test(second_callee_that_answers_gets_ack_and_bye),
+		cmocka_unit_test(callee_that_answers_too_late_cannot_end_the_call),
+		cmocka_unit_test(callees_that_answer_too_late_are_kept_up_to_a_limit),
+		cmocka_unit_test(late_answer_of_a_route_is_not_the_next_ones),
 		cmocka_unit_test(late_offer_is_answered_in_the_ack),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),

@@ -39,6 +39,7 @@ struct plan {
 	unsigned reinvite_caller_ms, reinvite_callee_ms; /* after the answer */
 	unsigned n_forks;        /* callees that ring, with tags of their own; the first answers */
 	bool second_answers_too; /* of them, in the same moment */
+	unsigned n_late;         /* callees that answer then and have not rung */
 	bool no_ack;             /* the caller sends none */
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
 	const char *fields;      /* of the INVITE, further ones */
@@ -64,6 +65,7 @@ struct leg {
 	unsigned n_requests;               /* within the dialog, answered with 200 */
 	unsigned within_status;            /* of the last request of its own within the dialog */
 	unsigned n_late_acks, n_late_byes; /* to a second callee */
+	char late_uri[64];                 /* of that ACK */
 	char tags[8][64];                  /* To tags it has seen */
 	unsigned n_tags;
 	char body[64], ack_body[64], within_body[64]; /* as they came */
@@ -101,6 +103,7 @@ struct world {
 	metrics_cell cells[CALL_C_COUNT];
 	struct plan plans[LEGS_MAX];
 	unsigned n_routes; /* that there are; the last leads to the callee */
+	bool is_lost_late; /* the others answer when they are cancelled, with the callee's tag */
 	unsigned n_calls_ended;
 	enum call_end end;   /* of the last one */
 	unsigned body_error; /* of the hook, for messages of the callee's */
