@@ -2,12 +2,17 @@
 /* Dialogs found by Call-ID and both tags (RFC 3261 §12). */
 #include <sallyport/sip/dialog.h>
 
-/* The remote tag is compared only: it may be absent with a side that knows RFC 2543 alone. */
+/*
+ * The remote tag is compared only: it may be absent with a side that knows RFC 2543 alone. A
+ * response says both others, so that they may be the same: their hashes must not cancel out.
+ */
 static uint64_t hash_of(
 	const struct sip_dialogs *t, struct sip_str call_id, struct sip_str local_tag)
 {
-	return hash_bytes(&t->key, call_id.at, call_id.len) ^
-	       hash_bytes(&t->key, local_tag.at, local_tag.len);
+	const uint64_t both[2] = {hash_bytes(&t->key, call_id.at, call_id.len),
+		hash_bytes(&t->key, local_tag.at, local_tag.len)};
+
+	return hash_bytes(&t->key, both, sizeof(both));
 }
 
 void sip_dialogs_init(struct sip_dialogs *t, struct hash_key key)

@@ -187,6 +187,23 @@ static void dialog_is_found_by_call_id_and_both_tags(void **state)
 	sip_dialog_fini(&d);
 }
 
+/* The other side may choose both. */
+static void call_id_that_is_the_tag_too_is_filed_as_any_other(void **state)
+{
+	struct sip_msg m = decoded(invite);
+	struct sip_dialogs t;
+	struct sip_dialog d;
+
+	sip_dialogs_init(&t, (struct hash_key){1, 2});
+	assert_int_equal(sip_dialog_of_request(&d, &m, sip_str_c("c1")), 0);
+	assert_int_equal(sip_dialogs_add(&t, &d), 0);
+
+	assert_null(hash_table_first(&t.table, 0));
+	sip_dialogs_remove(&t, &d);
+	sip_dialogs_fini(&t);
+	sip_dialog_fini(&d);
+}
+
 /* RFC 3261 §19.1.1: what a Request-URI must not have is not taken over from a Contact. */
 static void headers_of_a_contact_are_left_out(void **state)
 {
@@ -258,6 +275,7 @@ int main(void)
 		cmocka_unit_test(target_is_refreshed_by_a_contact),
 		cmocka_unit_test(requests_come_in_order),
 		cmocka_unit_test(dialog_is_found_by_call_id_and_both_tags),
+		cmocka_unit_test(call_id_that_is_the_tag_too_is_filed_as_any_other),
 		cmocka_unit_test(headers_of_a_contact_are_left_out),
 		cmocka_unit_test(request_with_a_tag_in_to_begins_nothing),
 		cmocka_unit_test(replaced_dialog_is_found_by_what_names_it),
