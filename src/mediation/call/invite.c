@@ -151,10 +151,13 @@ static bool asks_for_extensions(
 	return true;
 }
 
+/* The caller chooses both and may choose them alike: their hashes must not cancel out. */
 static uint64_t caller_hash(const struct calls *l, struct sip_str id, struct sip_str tag)
 {
-	return hash_bytes(&l->config.key, id.at, id.len) ^
-	       hash_bytes(&l->config.key, tag.at, tag.len);
+	const uint64_t both[2] = {hash_bytes(&l->config.key, id.at, id.len),
+		hash_bytes(&l->config.key, tag.at, tag.len)};
+
+	return hash_bytes(&l->config.key, both, sizeof(both));
 }
 
 /* Has the same INVITE come by another way? Its CSeq is not compared: it would be of the dialog. */

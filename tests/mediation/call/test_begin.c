@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* How calls begin: what the callee gets to see, provisional responses, forks, failures, routes. */
+#include "../../../src/mediation/call/call_priv.h"
 #include "world.h"
 
 static const struct plan usual = {.ring_ms = 100, .answer_ms = 2000, .hang_up_caller_ms = 5000};
@@ -138,6 +139,25 @@ static void same_invite_by_another_way_gets_482(void **state)
 	assert_int_equal(world_count(w, CALL_C_REFUSED_MERGED), 1);
 	assert_int_equal(world_count(w, CALL_C_STARTED), 1);
 	assert_true(a->is_up);
+	world_destroy(w);
+}
+
+static void call_id_that_is_the_tag_too_is_hashed_as_any_other(void **state)
+{
+	static const char invite[] =
+		"INVITE sip:0@b2bua.example SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKsame\r\nMax-Forwards: 9\r\n"
+		"Contact: <sip:a@192.0.2.1>\r\nFrom: <sip:alice@caller.example>;tag=same\r\n"
+		"To: <sip:0@b2bua.example>\r\nCall-ID: same\r\nCSeq: 1 INVITE\r\n"
+		"Content-Length: 0\r\n\r\n";
+	struct world *w = world_create();
+
+	world_put(w, NODE_CALLER, NODE_B2BUA, invite, strlen(invite));
+	world_pass(w, 500);
+
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	assert_null(hash_table_first(&w->calls->callers, 0));
+	world_settle(w);
 	world_destroy(w);
 }
 
@@ -435,6 +455,7 @@ int main(void)
 		cmocka_unit_test(call_that_requires_extensions_gets_420),
 		cmocka_unit_test(call_over_the_limit_gets_503),
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
+		cmocka_unit_test(call_id_that_is_the_tag_too_is_hashed_as_any_other),
 		cmocka_unit_test(call_without_route_gets_what_the_route_says),
 		cmocka_unit_test(call_that_cannot_be_answered_leaves_nothing),
 		cmocka_unit_test(next_route_is_tried_after_503),
