@@ -81,7 +81,7 @@ struct call {
 	struct calls *calls; /* not owned */
 	char *caller;        /* Call-ID and From tag of the caller's */
 	uint32_t call_id_len, caller_tag_len;
-	char *invite; /* as it came, until it is answered */
+	char *invite; /* as it came, until it is answered or the call is over */
 	size_t invite_len;
 	struct exchange *incoming; /* not owned */
 	struct exchange *attempt;  /* not owned; the newest; NULL: given up */

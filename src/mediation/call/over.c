@@ -77,6 +77,8 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	metrics_sub(l->config.cells, CALL_C_OPEN, 1);
 	count(l, CALL_C_ENDED + why);
 	wheel_cancel(l->config.wheel, &c->timer);
+	free(c->invite);
+	c->invite = NULL;
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
 	for (int side = 0; c->pair && side < 2; side++) {

@@ -175,6 +175,22 @@ static void call_without_route_gets_what_the_route_says(void **state)
 	world_destroy(w);
 }
 
+/* The limit of calls does not count what is over, nor that of the transactions' bytes this. */
+static void invite_of_a_call_that_is_over_is_not_kept(void **state)
+{
+	struct world *w = world_create();
+
+	w->n_routes = 0;
+	(void)party_dial(w, &usual);
+	world_pass(w, 100);
+
+	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
+	assert_int_equal(world_count(w, CALL_C_KEPT), 1);
+	assert_null(CONTAINER_OF(w->calls->calls.next, struct call, link)->invite);
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* received= makes its Via longer than one may be, so that no response to it can be made. */
 static void call_that_cannot_be_answered_leaves_nothing(void **state)
 {
@@ -457,6 +473,7 @@ int main(void)
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
 		cmocka_unit_test(call_id_that_is_the_tag_too_is_hashed_as_any_other),
 		cmocka_unit_test(call_without_route_gets_what_the_route_says),
+		cmocka_unit_test(invite_of_a_call_that_is_over_is_not_kept),
 		cmocka_unit_test(call_that_cannot_be_answered_leaves_nothing),
 		cmocka_unit_test(next_route_is_tried_after_503),
 		cmocka_unit_test(busy_callee_is_not_sought_elsewhere),
