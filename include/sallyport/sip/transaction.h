@@ -192,7 +192,8 @@ struct transaction_request {
 
 /*
  * Sends R and waits. A failure is of this request alone, and no event follows it: ERR_FULL,
- * -ENOMEM, ERR_TOO_LARGE, or the carrier's. EVENTS must outlive the transaction.
+ * -ENOMEM, ERR_TOO_LARGE, or the carrier's. An INVITE over the bounds of sip_msg_decode is too
+ * large: nobody could cancel it. EVENTS must outlive the transaction.
  */
 int client_transaction_start(struct transactions *l, const struct transaction_request *r,
 	const struct transaction_hop *to, const struct client_events *events, void *arg,

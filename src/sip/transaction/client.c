@@ -117,6 +117,14 @@ static int start(struct client_transaction *c, struct sip_str method_name, struc
 	return err;
 }
 
+/* ACK and CANCEL are made of the INVITE as it was sent. */
+static bool can_be_followed(struct sip_str message)
+{
+	struct sip_msg m;
+
+	return sip_msg_decode(message.at, message.len, SIP_DATAGRAM, &m) == SIP_FINE;
+}
+
 int client_transaction_start(struct transactions *l, const struct transaction_request *r,
 	const struct transaction_hop *to, const struct client_events *events, void *arg,
 	struct client_transaction **out)
@@ -134,6 +142,8 @@ int client_transaction_start(struct transactions *l, const struct transaction_re
 	c->events = events;
 	c->arg = arg;
 	err = compose_request(l, r, to, c->branch, &message);
+	if (err == 0 && c->t.is_invite && !can_be_followed(message))
+		err = ERR_TOO_LARGE;
 	if (err) {
 		client_free(c);
 		return err;

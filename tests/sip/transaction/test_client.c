@@ -318,6 +318,30 @@ static void cancel_after_the_final_response_sends_nothing(void **state)
 
 /* ---- failures and limits ---- */
 
+/* It is read again for its ACK and its CANCEL. */
+static void invite_over_the_bounds_of_a_message_is_not_sent(void **state)
+{
+	static const char one[] = "Subject: x\r\n";
+	struct box *b = box_create(false);
+	struct transaction_request r = {
+		.method = SIP_INVITE, .uri = sip_str_c("sip:bob@example.com")};
+	struct client_transaction *c;
+	char fields[256 + (SIP_HEADERS_MAX - 4) * sizeof(one)];
+	size_t len = (size_t)snprintf(fields, sizeof(fields),
+		"Max-Forwards: 70\r\nFrom: <sip:a@x>;tag=a\r\nTo: <sip:b@x>\r\nCall-ID: c\r\n"
+		"CSeq: 1 INVITE\r\n");
+
+	for (unsigned i = 0; i < SIP_HEADERS_MAX - 4; i++, len += strlen(one))
+		memcpy(fields + len, one, sizeof(one));
+	r.fields = sip_str_of(fields, len);
+	assert_int_equal(
+		client_transaction_start(b->l, &r, &b->peer, &box_events, b, &c), ERR_TOO_LARGE);
+
+	assert_int_equal(b->n_sent, 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_CLIENT), 0);
+	box_destroy(b);
+}
+
 static void request_that_cannot_be_sent_begins_nothing(void **state)
 {
 	struct box *b = box_create(false);
@@ -454,6 +478,7 @@ int main(void)
 		cmocka_unit_test(cancelled_invite_gets_its_final_response),
 		cmocka_unit_test(cancelled_invite_does_not_wait_for_ever),
 		cmocka_unit_test(cancel_after_the_final_response_sends_nothing),
+		cmocka_unit_test(invite_over_the_bounds_of_a_message_is_not_sent),
 		cmocka_unit_test(request_that_cannot_be_sent_begins_nothing),
 		cmocka_unit_test(repetition_that_cannot_be_sent_ends_the_transaction),
 		cmocka_unit_test(lost_connection_ends_what_waits_on_it),
