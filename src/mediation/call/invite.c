@@ -226,34 +226,52 @@ static void fail(struct call *c, unsigned status, const struct sip_msg *m)
 	call_over(c, CALL_END_FAILED, -1);
 }
 
-void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+/* His dialog begins when a callee rings: too late to see that he cannot have one. */
+static int try_dialog(const struct sip_msg *m)
+{
+	struct sip_dialog d;
+	int err = sip_dialog_of_request(&d, m, sip_str_c("t"));
+
+	if (err == 0)
+		sip_dialog_fini(&d);
+	return err;
+}
+
+static void begin(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c;
 	unsigned status;
+	int err = try_dialog(m);
 
-	if (m->max_forwards == 0) {
-		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
-	} else if (!sip_header_first(m, SIP_HEADER_CONTACT)) {
+	if (err && err != -ENOMEM) {
 		refuse(l, s, 400, CALL_C_REFUSED_ROUTE);
-	} else if (is_merged(l, m)) {
-		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
-	} else if (l->n_open >= l->config.max_calls) {
-		refuse(l, s, 503, CALL_C_REFUSED_FULL);
-	} else if (!asks_for_extensions(l, s, m)) {
-		c = make(l, s, m);
-		if (!c) {
-			refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
-			return;
-		}
-		l->n_open++;
-		metrics_add(l->config.cells, CALL_C_OPEN, 1);
-		count(l, CALL_C_STARTED);
-		status = attempt(c, m, 503);
-		if (status) {
-			count(l, CALL_C_REFUSED_ROUTE);
-			fail(c, status, NULL);
-		}
+		return;
 	}
+	c = err ? NULL : make(l, s, m);
+	if (!c) {
+		refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
+		return;
+	}
+	l->n_open++;
+	metrics_add(l->config.cells, CALL_C_OPEN, 1);
+	count(l, CALL_C_STARTED);
+	status = attempt(c, m, 503);
+	if (status) {
+		count(l, CALL_C_REFUSED_ROUTE);
+		fail(c, status, NULL);
+	}
+}
+
+void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+{
+	if (m->max_forwards == 0)
+		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
+	else if (is_merged(l, m))
+		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
+	else if (l->n_open >= l->config.max_calls)
+		refuse(l, s, 503, CALL_C_REFUSED_FULL);
+	else if (!asks_for_extensions(l, s, m))
+		begin(l, s, m);
 }
 
 /* ---- what an attempt comes to ---- */

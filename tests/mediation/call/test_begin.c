@@ -115,6 +115,11 @@ static void call_that_requires_extensions_gets_420(void **state)
 	assert_refused(world_create(), "Require: 100rel\r\n", 420, CALL_C_REFUSED_EXTENSION);
 }
 
+static void call_whose_routes_cannot_be_read_gets_400(void **state)
+{
+	assert_refused(world_create(), "Record-Route: nonsense\r\n", 400, CALL_C_REFUSED_ROUTE);
+}
+
 static void call_over_the_limit_gets_503(void **state)
 {
 	assert_refused(world_create_limited(0, 20), "", 503, CALL_C_REFUSED_FULL);
@@ -469,6 +474,7 @@ int main(void)
 		cmocka_unit_test(refusal_passes),
 		cmocka_unit_test(call_without_hops_left_gets_483),
 		cmocka_unit_test(call_that_requires_extensions_gets_420),
+		cmocka_unit_test(call_whose_routes_cannot_be_read_gets_400),
 		cmocka_unit_test(call_over_the_limit_gets_503),
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
 		cmocka_unit_test(call_id_that_is_the_tag_too_is_hashed_as_any_other),
