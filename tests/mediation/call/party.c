@@ -266,8 +266,11 @@ struct leg *party_dial(struct world *w, const struct plan *plan)
 static void reply(struct leg *g, unsigned status, const char *tag, const char *body)
 {
 	struct transaction_reply r = {.status = status, .to_tag = sip_str_c(tag)};
+	const char *more = status == 200 ? g->plan.answer_fields : NULL;
+	char fields[1024];
 
-	r.fields = sip_str_c(contact_of(g));
+	(void)snprintf(fields, sizeof(fields), "%s%s", contact_of(g), more ? more : "");
+	r.fields = sip_str_c(fields);
 	if (body) {
 		r.content_type = sip_str_c("application/sdp");
 		r.content = sip_str_c(body);

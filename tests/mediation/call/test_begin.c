@@ -405,6 +405,24 @@ static void late_answer_of_a_route_is_not_the_next_ones(void **state)
 	world_destroy(w);
 }
 
+/* The caller hears of it at once, and the callee gets ACK and BYE by the way he has rung. */
+static void answer_whose_routes_cannot_be_read_ends_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.answer_fields = "Record-Route: nonsense\r\n";
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+
+	assert_int_equal(a->status, 503);
+	assert_true(party_callee(w, a)->is_acked && party_callee(w, a)->is_over);
+	assert_int_equal(w->end, CALL_END_FAILED);
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* ---- bodies ---- */
 
 static void late_offer_is_answered_in_the_ack(void **state)
@@ -491,6 +509,7 @@ int main(void)
 		cmocka_unit_test(callee_that_answers_too_late_cannot_end_the_call),
 		cmocka_unit_test(callees_that_answer_too_late_are_kept_up_to_a_limit),
 		cmocka_unit_test(late_answer_of_a_route_is_not_the_next_ones),
+		cmocka_unit_test(answer_whose_routes_cannot_be_read_ends_the_call),
 		cmocka_unit_test(late_offer_is_answered_in_the_ack),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),

@@ -43,6 +43,7 @@ struct plan {
 	bool no_ack;             /* the caller sends none */
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
 	const char *fields;      /* of the INVITE, further ones */
+	const char *answer_fields;
 };
 
 /* A telephone in a call. */
