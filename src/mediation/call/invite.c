@@ -80,10 +80,9 @@ static int send_invite(
 	struct call *c = x->call;
 	struct transaction_request r = {.method = SIP_INVITE, .uri = sip_str_c(route->uri)};
 	struct sip_writer w;
-	int err = body_pass(c, CALL_CALLER, invite, &r.content_type, &r.content);
 
-	if (err)
-		return err;
+	if (body_pass(c, CALL_CALLER, invite, &r.content_type, &r.content) != 0)
+		return ERR_DENIED;
 	c->passes_identity = route->passes_identity;
 	c->passes_history = route->passes_history;
 	write_invite(&w, c, invite, route);
@@ -120,11 +119,14 @@ static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned s
 		if (!x)
 			return 503;
 		c->attempt = x;
-		if (send_invite(x, invite, &route) == 0) {
+		int err = send_invite(x, invite, &route);
+		if (err == 0) {
 			start_timer(c, c->calls->config.timers.progress_ms);
 			return 0;
 		}
 		exchange_free(x);
+		if (err == ERR_DENIED)
+			return 488; /* on any route */
 		status = 503;
 	}
 	return status;

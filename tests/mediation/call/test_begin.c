@@ -440,6 +440,22 @@ static void late_offer_is_answered_in_the_ack(void **state)
 	world_destroy(w);
 }
 
+static void offer_that_cannot_be_passed_gets_488_at_once(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->n_routes = 3;
+	w->refuses_offers = true;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(a->status, 488);
+	assert_int_equal(w->n_bodies, 1);
+	assert_int_equal(world_count(w, CALL_C_NEXT_ROUTE), 0);
+	world_destroy(w);
+}
+
 static void answer_that_cannot_be_passed_ends_the_call(void **state)
 {
 	struct world *w = world_create();
@@ -511,6 +527,7 @@ int main(void)
 		cmocka_unit_test(late_answer_of_a_route_is_not_the_next_ones),
 		cmocka_unit_test(answer_whose_routes_cannot_be_read_ends_the_call),
 		cmocka_unit_test(late_offer_is_answered_in_the_ack),
+		cmocka_unit_test(offer_that_cannot_be_passed_gets_488_at_once),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),
 	};

@@ -136,6 +136,8 @@ static int on_body(void *arg, struct call *c, enum call_side from, const struct 
 	(void)m;
 	assert_true(content->len > 0 && type->len > 0);
 	w->n_bodies++;
+	if (from == CALL_CALLER && w->refuses_offers)
+		return ERR_MALFORMED;
 	return from == CALL_CALLEE && w->body_error ? ERR_MALFORMED : 0;
 }
 
