@@ -83,10 +83,13 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 
 	(void)s;
 	(void)cancel;
-	if (is_of_the_call(x))
+	if (is_of_the_call(x)) {
 		call_over(x->call, CALL_END_CANCELLED, -1);
-	else if (x->client)
+		return;
+	}
+	if (x->client)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
+	exchange_reply(x, 487, NULL, SIP_NONE);
 }
 
 /* The ACK has not come: there is nobody. */

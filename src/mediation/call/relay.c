@@ -51,13 +51,15 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 	}
 }
 
-/* An INVITE of either side that is not done, its ACK included. */
+/* An INVITE of either side that is not done, its ACK included; one that was cancelled may not be
+ * done on the other side. */
 static const struct exchange *open_invite(const struct call *c)
 {
 	list_for_each (it, &c->exchanges) {
 		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
 		bool is_waiting = x->server && (!x->is_replied || x->wants_ack);
-		if (x->method == SIP_INVITE && (is_waiting || x->owes_ack))
+		bool is_asking = x->pair && x->client && !x->is_answered;
+		if (x->method == SIP_INVITE && (is_waiting || is_asking || x->owes_ack))
 			return x;
 	}
 	return NULL;

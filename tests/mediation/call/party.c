@@ -95,9 +95,11 @@ static void on_within_response(void *arg, struct client_transaction *c, const st
 
 static void on_within_ended(void *arg, struct client_transaction *c, enum transaction_end why)
 {
-	(void)arg;
-	(void)c;
+	struct leg *g = arg;
+
 	(void)why;
+	if (g->within == c)
+		g->within = NULL;
 }
 
 static const struct client_events within_events = {on_within_response, on_within_ended};
@@ -106,7 +108,6 @@ void leg_request(struct leg *g, enum sip_method method, const char *body)
 {
 	struct transaction_hop hop = world_hop(g->world, NODE_B2BUA);
 	struct transaction_request r = {.method = method, .uri = sip_dialog_uri(&g->dialog)};
-	struct client_transaction *c;
 	char buf[2048];
 	struct sip_writer w;
 
@@ -118,7 +119,14 @@ void leg_request(struct leg *g, enum sip_method method, const char *body)
 		r.content = sip_str_c(body);
 	}
 	assert_int_equal(
-		client_transaction_start(party_of(g)->l, &r, &hop, &within_events, g, &c), 0);
+		client_transaction_start(party_of(g)->l, &r, &hop, &within_events, g, &g->within),
+		0);
+}
+
+void leg_cancel_within(struct leg *g)
+{
+	if (g->within)
+		(void)client_transaction_cancel(g->within, SIP_NONE);
 }
 
 void leg_hang_up(struct leg *g)
@@ -358,9 +366,12 @@ static void on_answer(struct wheel_timer *t, void *arg)
 
 static void on_cancelled(void *arg, struct server_transaction *s, const struct sip_msg *cancel)
 {
+	struct leg *g = arg;
+
 	(void)s;
 	(void)cancel;
-	stop(arg);
+	if (!g->is_up)
+		stop(g);
 }
 
 static void on_server_ended(void *arg, struct server_transaction *s, enum transaction_end why)
@@ -431,7 +442,10 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 	if (m->method == SIP_INVITE) {
 		g->server = s;
 		server_transaction_take(s, &server_events, g);
-		take_call(g, "answer again");
+		if (g->is_thinking)
+			reply(g, 180, "", NULL);
+		else
+			take_call(g, "answer again");
 		return;
 	}
 	if (m->method == SIP_BYE)

@@ -108,6 +108,43 @@ static void second_reinvite_of_one_side_gets_500(void **state)
 	end(&t);
 }
 
+static void reinvite_that_was_cancelled_is_in_nobodys_way(void **state)
+{
+	struct talk t = begin();
+
+	t.b->is_thinking = true;
+	leg_request(t.a, SIP_INVITE, "one");
+	world_pass(t.w, 300);
+	leg_cancel_within(t.a);
+	world_pass(t.w, 300);
+	assert_int_equal(t.a->within_status, 487);
+	t.b->is_thinking = false;
+	leg_request(t.a, SIP_INVITE, "two");
+	world_pass(t.w, 1000);
+
+	assert_int_equal(t.a->within_status, 200);
+	assert_int_equal(world_count(t.w, CALL_C_GLARE), 0);
+	end(&t);
+}
+
+/* The other side has not heard of the CANCEL yet: RFC 3261 §14.1. */
+static void reinvite_waits_for_one_that_is_being_cancelled(void **state)
+{
+	struct talk t = begin();
+
+	t.b->is_thinking = true;
+	leg_request(t.a, SIP_INVITE, "one");
+	world_pass(t.w, 300);
+	leg_cancel_within(t.a);
+	leg_request(t.a, SIP_INVITE, "two");
+	world_pass(t.w, 1000);
+
+	assert_int_equal(t.b->n_requests, 1);
+	assert_int_equal(world_count(t.w, CALL_C_GLARE), 1);
+	t.b->is_thinking = false;
+	end(&t);
+}
+
 static void other_methods_get_405(void **state)
 {
 	struct talk t = begin();
@@ -223,6 +260,8 @@ int main(void)
 		cmocka_unit_test(update_and_info_pass_both_ways),
 		cmocka_unit_test(reinvites_that_meet_get_491),
 		cmocka_unit_test(second_reinvite_of_one_side_gets_500),
+		cmocka_unit_test(reinvite_that_was_cancelled_is_in_nobodys_way),
+		cmocka_unit_test(reinvite_waits_for_one_that_is_being_cancelled),
 		cmocka_unit_test(other_methods_get_405),
 		cmocka_unit_test(options_within_a_call_are_answered_here),
 		cmocka_unit_test(request_out_of_order_gets_500),

@@ -55,6 +55,8 @@ struct leg {
 	struct sip_dialog dialog;
 	struct server_transaction *server; /* of the last INVITE that came */
 	struct client_transaction *client; /* of the INVITE that began the call */
+	struct client_transaction *within; /* of its last request within the call */
+	bool is_thinking;                  /* rings at an INVITE within the call */
 	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
 	unsigned interval_ms;
 	char request[4096]; /* the INVITE that came */
@@ -134,6 +136,7 @@ struct leg *party_callee(struct world *w, const struct leg *caller);
 /* A request within the leg's dialog. */
 void leg_request(struct leg *g, enum sip_method method, const char *body);
 void leg_cancel(struct leg *g);
+void leg_cancel_within(struct leg *g);
 void leg_hang_up(struct leg *g);
 
 #endif
