@@ -27,8 +27,12 @@ void calls_destroy(struct calls *l)
 {
 	if (!l)
 		return;
-	list_for_each_safe (c, &l->calls)
-		call_free(CONTAINER_OF(c, struct call, link));
+	list_for_each_safe (it, &l->calls) {
+		struct call *c = CONTAINER_OF(it, struct call, link);
+		if (!c->is_over)
+			metrics_sub(l->config.cells, CALL_C_OPEN, 1);
+		call_free(c);
+	}
 	sip_dialogs_fini(&l->dialogs);
 	hash_table_fini(&l->callers);
 	free(l);

@@ -28,6 +28,7 @@ static void free_server(struct hash_node *n, void *arg)
 
 	(void)arg;
 	transaction_unlink(&s->t, &s->t.layer->servers);
+	metrics_sub(s->t.layer->config.cells, TRANSACTION_C_SERVER, 1);
 	server_free(s);
 }
 
@@ -37,6 +38,7 @@ static void free_client(struct hash_node *n, void *arg)
 
 	(void)arg;
 	transaction_unlink(&c->t, &c->t.layer->clients);
+	metrics_sub(c->t.layer->config.cells, TRANSACTION_C_CLIENT, 1);
 	client_free(c);
 }
 

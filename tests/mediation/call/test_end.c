@@ -241,6 +241,7 @@ static void calls_that_run_are_freed_at_the_end(void **state)
 	calls_destroy(w->calls);
 
 	assert_int_equal(world_count(w, CALL_C_KEPT), 0);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
 	party_close(&w->parties[NODE_CALLER]);
 	party_close(&w->parties[NODE_CALLEE]);
 	assert_int_equal(w->wheel.count, 0);

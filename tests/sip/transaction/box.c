@@ -131,6 +131,8 @@ void box_destroy(struct box *b)
 	transactions_destroy(b->l);
 	assert_int_equal(b->wheel.count, 0);
 	assert_int_equal(box_count(b, TRANSACTION_C_BYTES), 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_SERVER), 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_CLIENT), 0);
 	free(b);
 }
 
