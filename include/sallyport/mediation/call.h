@@ -60,7 +60,7 @@ struct call_route {
 	char uri[SIP_URI_MAX]; /* the Request-URI, and the To */
 	char host[256];        /* of our From, IPv6 in brackets: how the callee's side knows us */
 	char calling[132];     /* user of our From; empty: the caller's */
-	bool is_anonymous;     /* From says nothing about who calls */
+	bool is_anonymous;     /* From says nothing about who calls, nor do others that pass */
 	bool passes_identity;  /* P-Asserted-Identity */
 	bool passes_history;   /* History-Info and Diversion */
 };

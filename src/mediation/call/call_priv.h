@@ -90,7 +90,7 @@ struct call {
 	struct wheel_timer timer;
 	unsigned n_attempts, n_early, n_late;
 	bool is_ringing, is_over;
-	bool passes_identity, passes_history;
+	bool passes_identity, passes_history, is_anonymous;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	void *media;
 	void *own; /* of whoever says the route */
@@ -172,8 +172,9 @@ void call_free(struct call *c);
 
 void fields_begin(struct calls *l, struct sip_writer *w);
 struct sip_str fields_done(const struct sip_writer *w); /* absent when it has failed */
-/* The header fields of M that are for the other side. */
-void fields_pass(struct sip_writer *w, const struct sip_msg *m, const struct call *c);
+/* The header fields of M, which is FROM one side's, that are for the other. */
+void fields_pass(
+	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from);
 void fields_contact(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
 void fields_allow(struct sip_writer *w);
 /* The body of M as the other side gets it. */

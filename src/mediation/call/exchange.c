@@ -158,6 +158,7 @@ static void write_reply(
 	struct sip_writer *w, struct exchange *x, unsigned status, const struct sip_msg *m)
 {
 	struct calls *l = x->call->calls;
+	enum call_side other = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 	bool is_refresh = x->method == SIP_INVITE || x->method == SIP_UPDATE;
 
 	fields_begin(l, w);
@@ -166,7 +167,7 @@ static void write_reply(
 	if (status == 405 || (x->method == SIP_INVITE && status >= 200 && status < 300))
 		fields_allow(w);
 	if (m)
-		fields_pass(w, m, x->call);
+		fields_pass(w, m, x->call, other);
 }
 
 /* Nothing but a final response ends an INVITE: what cannot be said is left to the layer, which ends

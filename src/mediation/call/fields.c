@@ -39,6 +39,14 @@ static const uint8_t passing[] = {
 	SIP_HEADER_WARNING,
 };
 
+/* Those that say who calls (RFC 3323 §5.3), which are held back where the route hides that. */
+static bool tells_who(enum sip_header_id id)
+{
+	return id == SIP_HEADER_CALL_INFO || id == SIP_HEADER_GEOLOCATION ||
+	       id == SIP_HEADER_IN_REPLY_TO || id == SIP_HEADER_ORGANIZATION ||
+	       id == SIP_HEADER_REFERRED_BY || id == SIP_HEADER_SUBJECT;
+}
+
 #define ALLOWED                                                                                    \
 	(SIP_METHOD_BIT(SIP_INVITE) | SIP_METHOD_BIT(SIP_ACK) | SIP_METHOD_BIT(SIP_CANCEL) |       \
 		SIP_METHOD_BIT(SIP_BYE) | SIP_METHOD_BIT(SIP_OPTIONS) |                            \
@@ -54,10 +62,15 @@ struct sip_str fields_done(const struct sip_writer *w)
 	return w->failed ? SIP_NONE : sip_str_of(w->buf, w->len);
 }
 
-void fields_pass(struct sip_writer *w, const struct sip_msg *m, const struct call *c)
+void fields_pass(
+	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from)
 {
-	for (size_t i = 0; i < ARRAY_LEN(passing); i++)
-		sip_write_copy_all(w, m, passing[i]);
+	bool is_hidden = from == CALL_CALLER && c->is_anonymous;
+
+	for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
+		if (!is_hidden || !tells_who(passing[i]))
+			sip_write_copy_all(w, m, passing[i]);
+	}
 	if (c->passes_identity)
 		sip_write_copy_all(w, m, SIP_HEADER_P_ASSERTED_IDENTITY);
 	if (c->passes_history) {

@@ -71,7 +71,7 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 	sip_write_cseq(w, 1, sip_str_c("INVITE"));
 	fields_contact(c->calls, w, &route->hop);
 	fields_allow(w);
-	fields_pass(w, invite, c);
+	fields_pass(w, invite, c, CALL_CALLER);
 }
 
 static int send_invite(
@@ -85,6 +85,7 @@ static int send_invite(
 		return ERR_DENIED;
 	c->passes_identity = route->passes_identity;
 	c->passes_history = route->passes_history;
+	c->is_anonymous = route->is_anonymous;
 	write_invite(&w, c, invite, route);
 	if (w.failed)
 		return ERR_TOO_LARGE;

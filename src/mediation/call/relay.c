@@ -22,7 +22,7 @@ static int send_on(struct exchange *x, const struct sip_msg *m)
 		fields_contact(c->calls, &w, &to->hop);
 	if (x->method == SIP_INVITE)
 		fields_allow(&w);
-	fields_pass(&w, m, c);
+	fields_pass(&w, m, c, x->from);
 	if (w.failed)
 		return ERR_TOO_LARGE;
 	r.fields = fields_done(&w);

@@ -55,6 +55,32 @@ static void callee_gets_what_is_for_him_and_no_more(void **state)
 	world_destroy(w);
 }
 
+/* RFC 3323 §5.3. */
+static void caller_whom_the_route_hides_is_named_nowhere(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	w->is_anonymous = true;
+	plan.fields = "Subject: secret\r\nOrganization: secret\r\nPriority: urgent\r\n"
+		      "Call-Info: <http://secret.example/me.jpg>\r\n"
+		      "Geolocation: <cid:secret@caller.example>\r\n"
+		      "Referred-By: <sip:secret@caller.example>\r\n";
+	a = party_dial(w, &plan);
+	world_pass(w, 1000);
+	b = party_callee(w, a);
+
+	assert_non_null(
+		strstr(b->seen, "\r\nFrom: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag="));
+	assert_non_null(strstr(b->seen, "\r\nPriority: urgent\r\n"));
+	assert_null(strstr(b->seen, "secret"));
+	assert_null(strstr(b->seen, "caller"));
+	assert_null(strstr(b->seen, "alice"));
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void ringing_has_the_tag_that_the_answer_has(void **state)
 {
 	struct world *w = world_create();
@@ -504,6 +530,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(call_has_two_dialogs_and_ends_on_both_sides),
 		cmocka_unit_test(callee_gets_what_is_for_him_and_no_more),
+		cmocka_unit_test(caller_whom_the_route_hides_is_named_nowhere),
 		cmocka_unit_test(ringing_has_the_tag_that_the_answer_has),
 		cmocka_unit_test(refusal_passes),
 		cmocka_unit_test(call_without_hops_left_gets_483),

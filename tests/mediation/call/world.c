@@ -111,6 +111,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	(void)snprintf(out->uri, sizeof(out->uri), "sip:%.*s@callee.example%s", (int)u.user.len,
 		u.user.at, attempt + 1 < w->n_routes ? ";lost" : "");
 	(void)snprintf(out->host, sizeof(out->host), "b2bua.example");
+	out->is_anonymous = w->is_anonymous;
 	return 0;
 }
 

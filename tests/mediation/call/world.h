@@ -110,6 +110,7 @@ struct world {
 	unsigned n_calls_ended;
 	enum call_end end;   /* of the last one */
 	unsigned body_error; /* of the hook, for messages of the callee's */
+	bool is_anonymous;   /* the routes hide who calls */
 	bool refuses_offers; /* it does, those of the caller's */
 	unsigned n_bodies;
 };
