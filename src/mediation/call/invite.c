@@ -382,7 +382,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		count(c->calls, CALL_C_ANSWERED);
 		exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
 		if (!c->incoming || !c->incoming->wants_ack)
-			call_over(c, CALL_END_FAILED, -1);
+			call_over(c, CALL_END_FAILED, CALL_CALLER); /* he was refused */
 	} else {
 		if (p)
 			give_up(p, x, m);

@@ -499,6 +499,7 @@ static void answer_that_cannot_be_passed_ends_the_call(void **state)
 	assert_true(party_callee(w, a)->is_acked && party_callee(w, a)->is_over);
 	assert_int_equal(w->end, CALL_END_FAILED);
 	assert_int_equal(w->n_bodies, 2);
+	assert_int_equal(metrics_get(w->parties[NODE_CALLER].cells, TRANSACTION_C_SERVER_OTHER), 0);
 	world_destroy(w);
 }
 
