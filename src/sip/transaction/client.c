@@ -125,6 +125,15 @@ static bool can_be_followed(struct sip_str message)
 	return sip_msg_decode(message.at, message.len, SIP_DATAGRAM, &m) == SIP_FINE;
 }
 
+/* The last eighth is kept for what ends calls. */
+static bool has_room(const struct transactions *l, enum sip_method method)
+{
+	bool may_all = method != SIP_INVITE;
+
+	return transaction_is_below(l->clients.count, l->config.max_client, may_all) &&
+	       transaction_is_below(l->bytes, l->config.max_bytes, may_all);
+}
+
 int client_transaction_start(struct transactions *l, const struct transaction_request *r,
 	const struct transaction_hop *to, const struct client_events *events, void *arg,
 	struct client_transaction **out)
@@ -133,7 +142,7 @@ int client_transaction_start(struct transactions *l, const struct transaction_re
 	struct sip_str message;
 	int err;
 
-	if (l->clients.count >= l->config.max_client || l->bytes >= l->config.max_bytes)
+	if (!has_room(l, r->method))
 		return ERR_FULL;
 	c = make(l, r->method, to);
 	if (!c)

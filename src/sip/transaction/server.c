@@ -107,15 +107,10 @@ static void on_repeat(struct wheel_timer *timer, void *arg)
 /* ---- requests ---- */
 
 /* The last eighth is kept for requests within dialogs. */
-static bool is_below(size_t n, size_t max, bool is_within_dialog)
-{
-	return n < (is_within_dialog ? max : max - max / 8);
-}
-
 static bool has_room(const struct transactions *l, bool is_within_dialog)
 {
-	return is_below(l->servers.count, l->config.max_server, is_within_dialog) &&
-	       is_below(l->bytes, l->config.max_bytes, is_within_dialog);
+	return transaction_is_below(l->servers.count, l->config.max_server, is_within_dialog) &&
+	       transaction_is_below(l->bytes, l->config.max_bytes, is_within_dialog);
 }
 
 static struct server_transaction *make(struct transactions *l, const struct transaction_key *key,

@@ -95,6 +95,12 @@ static inline void count(struct transactions *l, enum transaction_counter row)
 	metrics_add(l->config.cells, row, 1);
 }
 
+/* Is there room for one more among N; the last eighth is not for all. */
+static inline bool transaction_is_below(size_t n, size_t max, bool may_all)
+{
+	return n < (may_all ? max : max - max / 8);
+}
+
 /* Copies DATA, replacing what K held; on failure K is as it was. */
 int kept_set(struct transactions *l, struct kept *k, struct sip_str data);
 void kept_drop(struct transactions *l, struct kept *k);

@@ -422,6 +422,22 @@ static void requests_over_the_limit_are_refused(void **state)
 	box_destroy(b);
 }
 
+/* Else no BYE could be sent when there are as many calls as can be. */
+static void invites_leave_the_last_eighth_to_others(void **state)
+{
+	struct box *b = box_create_small(false, 16);
+	struct client_transaction *c;
+
+	for (unsigned i = 0; i < 14; i++)
+		assert_int_equal(box_start(b, SIP_INVITE, &c), 0);
+	assert_int_equal(box_start(b, SIP_INVITE, &c), ERR_FULL);
+	assert_int_equal(box_start(b, SIP_BYE, &c), 0);
+	assert_int_equal(box_start(b, SIP_BYE, &c), 0);
+
+	assert_int_equal(box_start(b, SIP_BYE, &c), ERR_FULL);
+	box_destroy(b);
+}
+
 static void left_transaction_goes_on_unheard(void **state)
 {
 	struct box *b = box_create(false);
@@ -484,6 +500,7 @@ int main(void)
 		cmocka_unit_test(lost_connection_ends_what_waits_on_it),
 		cmocka_unit_test(accepted_invite_outlives_its_connection),
 		cmocka_unit_test(requests_over_the_limit_are_refused),
+		cmocka_unit_test(invites_leave_the_last_eighth_to_others),
 		cmocka_unit_test(left_transaction_goes_on_unheard),
 		cmocka_unit_test(ack_of_a_2xx_is_the_same_each_time),
 	};
