@@ -109,6 +109,9 @@ static inline struct end *end_across(struct pair *p, enum call_side side)
 /* ---- invite.c: calls that begin ---- */
 
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
+/* M requires what we have not, and has been answered. */
+bool invite_asks_for_extensions(
+	struct calls *l, struct server_transaction *s, const struct sip_msg *m);
 void invite_response(struct exchange *x, const struct sip_msg *m);
 void invite_attempt_ended(struct exchange *x, enum transaction_end why);
 void invite_timer(struct wheel_timer *t, void *arg);

@@ -135,7 +135,7 @@ static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned s
 
 /* ---- the beginning ---- */
 
-static bool asks_for_extensions(
+bool invite_asks_for_extensions(
 	struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct transaction_reply r = {.status = 420};
@@ -273,7 +273,7 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
 	else if (l->n_open >= l->config.max_calls)
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
-	else if (!asks_for_extensions(l, s, m))
+	else if (!invite_asks_for_extensions(l, s, m))
 		begin(l, s, m);
 }
 

@@ -105,17 +105,11 @@ void options_reply(struct calls *l, struct server_transaction *s)
 		server_transaction_leave(s);
 }
 
-void relay_open(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+static void take(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
 
-	if (!sip_dialog_take(&e->dialog, m)) {
-		refuse(c->calls, s, 500, CALL_C_REFUSED_NO_DIALOG);
-	} else if (c->is_over) {
-		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
-	} else if (sip_header_first(m, SIP_HEADER_REQUIRE)) {
-		refuse(c->calls, s, 420, CALL_C_REFUSED_EXTENSION);
-	} else if (m->method == SIP_BYE) {
+	if (m->method == SIP_BYE) {
 		on_bye(e, s);
 	} else if (m->method == SIP_INVITE) {
 		on_invite(e, s, m);
@@ -128,6 +122,18 @@ void relay_open(struct end *e, struct server_transaction *s, const struct sip_ms
 	} else {
 		refuse(c->calls, s, 405, CALL_C_REFUSED_METHOD);
 	}
+}
+
+void relay_open(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = e->pair->call;
+
+	if (!sip_dialog_take(&e->dialog, m))
+		refuse(c->calls, s, 500, CALL_C_REFUSED_NO_DIALOG);
+	else if (c->is_over)
+		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
+	else if (!invite_asks_for_extensions(c->calls, s, m))
+		take(e, s, m);
 }
 
 /* ---- and back ---- */

@@ -51,13 +51,11 @@ static const char *contact_of(const struct leg *g)
 
 static void write_within(struct leg *g, struct sip_writer *w, enum sip_method method, uint32_t cseq)
 {
-	size_t len = strlen(contact_of(g));
-
 	sip_dialog_write(&g->dialog, w, method, cseq);
-	assert_true(w->cap - w->len > len);
-	memcpy(w->buf + w->len, contact_of(g), len);
-	w->len += len;
 	assert_false(w->failed);
+	w->len += (size_t)snprintf(w->buf + w->len, w->cap - w->len, "%s%s", contact_of(g),
+		g->fields ? g->fields : "");
+	assert_true(w->len < w->cap);
 }
 
 static void send_ack(struct leg *g, uint32_t cseq, const char *body)
@@ -88,6 +86,7 @@ static void on_within_response(void *arg, struct client_transaction *c, const st
 	if (m->status < 200)
 		return;
 	g->within_status = m->status;
+	keep(g->seen, sizeof(g->seen), m->head);
 	keep(g->within_body, sizeof(g->within_body), m->body);
 	if (m->method == SIP_INVITE && m->status < 300)
 		send_ack(g, m->cseq, NULL);

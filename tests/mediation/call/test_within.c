@@ -157,6 +157,23 @@ static void other_methods_get_405(void **state)
 	end(&t);
 }
 
+/* RFC 3261 §8.2.2.3. */
+static void request_that_requires_an_extension_hears_which(void **state)
+{
+	struct talk t = begin();
+
+	t.a->fields = "Require: timer\r\n";
+	leg_request(t.a, SIP_INVITE, "hold");
+	t.a->fields = NULL;
+	world_pass(t.w, 500);
+
+	assert_int_equal(t.a->within_status, 420);
+	assert_non_null(strstr(t.a->seen, "\r\nUnsupported: timer\r\n"));
+	assert_int_equal(world_count(t.w, CALL_C_REFUSED_EXTENSION), 1);
+	assert_int_equal(t.b->n_requests, 0);
+	end(&t);
+}
+
 static void options_within_a_call_are_answered_here(void **state)
 {
 	struct talk t = begin();
@@ -263,6 +280,7 @@ int main(void)
 		cmocka_unit_test(reinvite_that_was_cancelled_is_in_nobodys_way),
 		cmocka_unit_test(reinvite_waits_for_one_that_is_being_cancelled),
 		cmocka_unit_test(other_methods_get_405),
+		cmocka_unit_test(request_that_requires_an_extension_hears_which),
 		cmocka_unit_test(options_within_a_call_are_answered_here),
 		cmocka_unit_test(request_out_of_order_gets_500),
 		cmocka_unit_test(refused_reinvite_leaves_the_call_as_it_was),

@@ -57,6 +57,7 @@ struct leg {
 	struct client_transaction *client; /* of the INVITE that began the call */
 	struct client_transaction *within; /* of its last request within the call */
 	bool is_thinking;                  /* rings at an INVITE within the call */
+	const char *fields;                /* of its requests within the call, further ones */
 	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
 	unsigned interval_ms;
 	char request[4096]; /* the INVITE that came */
