@@ -45,7 +45,7 @@ enum call_end {
 	CALL_END_CALLER, /* BYE */
 	CALL_END_CALLEE,
 	CALL_END_CANCELLED, /* before an answer, by the caller */
-	CALL_END_FAILED,    /* not answered: refused, or nobody there */
+	CALL_END_FAILED,    /* not answered: refused, or nobody there; or no session came of it */
 	CALL_END_TIMEOUT,   /* ringing, or an ACK that did not come */
 	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
 	CALL_END_COUNT
@@ -84,7 +84,7 @@ struct call_user {
 	 * The body of M is on its way from FROM to the other side: TYPE and CONTENT are what goes
 	 * on, a view that is good until the next call. NULL: bodies pass untouched. An error keeps
 	 * the message back: a request gets 488, a final response becomes one, a provisional one
-	 * goes on without its body.
+	 * goes on without its body, and so does an ACK, which ends the call.
 	 */
 	int (*body)(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
 		struct sip_str *type, struct sip_str *content);

@@ -220,35 +220,45 @@ void exchange_reply(
 
 /* ---- ACK ---- */
 
-static void keep_ack_body(struct exchange *y, struct sip_str type, struct sip_str content)
+/* Keeps what M's body is to the other side with the exchange Y, whose ACK it goes with. */
+static int keep_ack_body(struct exchange *y, enum call_side from, const struct sip_msg *m)
 {
-	y->ack_body = malloc(type.len + content.len + 1);
+	struct sip_str type, content;
+	int err = body_pass(y->call, from, m, &type, &content);
+
+	if (err || content.len == 0)
+		return err;
+	y->ack_body = malloc((size_t)type.len + content.len);
 	if (!y->ack_body)
-		return;
+		return -ENOMEM;
 	if (type.len)
 		memcpy(y->ack_body, type.at, type.len);
-	if (content.len)
-		memcpy(y->ack_body + type.len, content.at, content.len);
+	memcpy(y->ack_body + type.len, content.at, content.len);
 	y->ack_type_len = type.len;
 	y->ack_len = content.len;
+	return 0;
 }
 
+/* An answer that cannot be passed leaves the other side without a session: there is no call. */
 void exchange_ack_came(struct exchange *x, const struct sip_msg *m)
 {
 	struct exchange *y = x->peer;
+	struct call *c = x->call;
 	struct end *e = &x->pair->ends[x->from];
-	struct sip_str type, content;
+	int err = 0;
 
 	if (!x->wants_ack)
 		return;
 	x->wants_ack = false;
-	wheel_cancel(x->call->calls->config.wheel, &x->repeat);
+	wheel_cancel(c->calls->config.wheel, &x->repeat);
 	if (y && y->owes_ack) {
-		if (m->body.len && body_pass(x->call, x->from, m, &type, &content) == 0)
-			keep_ack_body(y, type, content);
+		err = keep_ack_body(y, x->from, m);
 		exchange_send_ack(y);
 	}
 	if (e->wants_bye)
 		end_bye(e);
-	call_settle(x->call);
+	if (err && !c->is_over)
+		call_over(c, CALL_END_FAILED, -1);
+	else
+		call_settle(c);
 }

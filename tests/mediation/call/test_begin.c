@@ -466,6 +466,25 @@ static void late_offer_is_answered_in_the_ack(void **state)
 	world_destroy(w);
 }
 
+static void late_answer_that_cannot_be_passed_ends_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.is_late_offer = true;
+	w->refuses_offers = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+	b = party_callee(w, a);
+
+	assert_true(b->is_acked && b->is_over && a->is_over);
+	assert_string_equal(b->ack_body, "");
+	assert_int_equal(w->end, CALL_END_FAILED);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void offer_that_cannot_be_passed_gets_488_at_once(void **state)
 {
 	struct world *w = world_create();
@@ -555,6 +574,7 @@ int main(void)
 		cmocka_unit_test(late_answer_of_a_route_is_not_the_next_ones),
 		cmocka_unit_test(answer_whose_routes_cannot_be_read_ends_the_call),
 		cmocka_unit_test(late_offer_is_answered_in_the_ack),
+		cmocka_unit_test(late_answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(offer_that_cannot_be_passed_gets_488_at_once),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),
