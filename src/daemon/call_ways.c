@@ -123,12 +123,10 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	const struct sip_listener_config *l = listener_of(t, to);
 	struct sip_target target = {.addr = to->remote};
 	struct sip_flow flow;
-	int rc = ERR_NOT_FOUND;
+	int rc;
 
 	if (to->flow)
-		rc = sip_transport_send(t->transport, flow_of(to->flow), &to->remote, message, 0);
-	if (rc != ERR_NOT_FOUND && rc != -EPIPE)
-		return rc;
+		return sip_transport_send(t->transport, flow_of(to->flow), &to->remote, message, 0);
 	if (!l)
 		return -EADDRNOTAVAIL;
 	target.transport = l->transport;

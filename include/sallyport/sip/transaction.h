@@ -54,7 +54,9 @@ struct transaction_hop {
 
 /* Must not call this folder. */
 struct transaction_carrier {
-	/* Sends one message; an error says that it cannot arrive. May set the flow it has chosen.
+	/* Sends one message; an error says that it cannot arrive. May set the flow it has chosen
+	 * where there was none. ERR_NOT_FOUND, -EPIPE: the flow is gone; the layer knows what else
+	 * leads there: for a reply that is not where its request came from.
 	 */
 	int (*send)(void *arg, struct transaction_hop *to, struct bytes message);
 	/* Transport and sent-by of our Via; a view, good until the next call. The branch is left.

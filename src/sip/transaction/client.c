@@ -76,7 +76,7 @@ static int launch(struct client_transaction *c)
 
 	if (err)
 		return err;
-	err = transaction_send(&c->t);
+	err = transaction_carry_request(l, &c->t.hop, kept_str(&c->t.sent));
 	if (err) {
 		count(l, TRANSACTION_C_UNSENT);
 		hash_table_remove(&l->clients, &c->t.node);
@@ -232,7 +232,7 @@ static void acknowledge(struct client_transaction *c, const struct sip_msg *m)
 	if (!c->ack.data && compose_ack(c, m, &message) == 0)
 		(void)kept_set(l, &c->ack, message);
 	if (c->ack.data)
-		(void)transaction_carry(l, &c->t.hop, kept_str(&c->ack));
+		(void)transaction_carry_request(l, &c->t.hop, kept_str(&c->ack));
 }
 
 static void on_invite_final(struct client_transaction *c, const struct sip_msg *m)
@@ -295,5 +295,5 @@ int transactions_send_ack(struct transactions *l, const struct transaction_reque
 
 	branch_make(l, call, BRANCH_OF_CALL, branch);
 	err = compose_request(l, r, to, branch, &message);
-	return err ? err : transaction_carry(l, to, message);
+	return err ? err : transaction_carry_request(l, to, message);
 }

@@ -141,6 +141,17 @@ int transaction_carry(
 	return l->config.carrier.send(l->config.carrier.arg, to, sip_str_bytes(message));
 }
 
+int transaction_carry_request(
+	const struct transactions *l, struct transaction_hop *to, struct sip_str message)
+{
+	int err = transaction_carry(l, to, message);
+
+	if ((err != ERR_NOT_FOUND && err != -EPIPE) || !to->is_reliable || to->flow == 0)
+		return err;
+	to->flow = 0;
+	return transaction_carry(l, to, message);
+}
+
 int transaction_send(struct transaction *t)
 {
 	return transaction_carry(t->layer, &t->hop, kept_str(&t->sent));

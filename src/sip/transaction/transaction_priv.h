@@ -127,6 +127,9 @@ void transaction_absorb(struct transaction *t, enum transaction_state state, uns
 
 int transaction_carry(
 	const struct transactions *l, struct transaction_hop *to, struct sip_str message);
+/* A request of ours: where its connection is gone, any other that leads there will do. */
+int transaction_carry_request(
+	const struct transactions *l, struct transaction_hop *to, struct sip_str message);
 int transaction_send(struct transaction *t); /* what it has kept */
 
 /* ---- client.c, server.c ---- */

@@ -394,6 +394,22 @@ static void lost_connection_ends_what_waits_on_it(void **state)
 	box_destroy(b);
 }
 
+/* Its dialog remembers one that is gone. */
+static void request_finds_another_connection_when_its_own_is_gone(void **state)
+{
+	struct box *b = box_create(true);
+	struct client_transaction *c;
+
+	b->dead_flow = b->peer.flow;
+	assert_int_equal(box_start(b, SIP_BYE, &c), 0);
+
+	assert_int_equal(b->n_sent, 1);
+	assert_int_equal(b->sent[0].to.flow, 9);
+	transactions_flow_failed(b->l, 9);
+	assert_int_equal(b->n_ended, 1);
+	box_destroy(b);
+}
+
 static void accepted_invite_outlives_its_connection(void **state)
 {
 	struct box *b = box_create(true);
@@ -498,6 +514,7 @@ int main(void)
 		cmocka_unit_test(request_that_cannot_be_sent_begins_nothing),
 		cmocka_unit_test(repetition_that_cannot_be_sent_ends_the_transaction),
 		cmocka_unit_test(lost_connection_ends_what_waits_on_it),
+		cmocka_unit_test(request_finds_another_connection_when_its_own_is_gone),
 		cmocka_unit_test(accepted_invite_outlives_its_connection),
 		cmocka_unit_test(requests_over_the_limit_are_refused),
 		cmocka_unit_test(invites_leave_the_last_eighth_to_others),
