@@ -209,6 +209,8 @@ int client_transaction_cancel(struct client_transaction *c, struct sip_str field
 /* Nobody hears of C any more, and it must not be used. It is not cancelled by that. */
 void client_transaction_leave(struct client_transaction *c);
 const struct transaction_hop *client_transaction_hop(const struct client_transaction *c);
+/* Its Request-URI; a view. */
+struct sip_str client_transaction_uri(const struct client_transaction *c);
 
 /*
  * Sends the ACK of a 2xx. It is no transaction; the same CALL, a number of the user's, gives it

@@ -58,7 +58,7 @@ static int fill(
 	struct calls *l = c->calls;
 	struct end *caller = &p->ends[CALL_CALLER], *callee = &p->ends[CALL_CALLEE];
 	int err = sip_dialog_of_response(
-		&callee->dialog, response, sip_str_c("sip:unknown@unknown.invalid"));
+		&callee->dialog, response, client_transaction_uri(attempt->client));
 
 	callee->hop = *client_transaction_hop(attempt->client);
 	if (err || is_late)

@@ -286,6 +286,17 @@ const struct transaction_hop *client_transaction_hop(const struct client_transac
 	return &c->t.hop;
 }
 
+/* Our own request line: two spaces, and none in the URI. */
+struct sip_str client_transaction_uri(const struct client_transaction *c)
+{
+	const char *end = c->t.sent.data + c->t.sent.len;
+	const char *from = memchr(c->t.sent.data, ' ', c->t.sent.len);
+
+	from++;
+	return sip_str_of(
+		from, (size_t)((const char *)memchr(from, ' ', (size_t)(end - from)) - from));
+}
+
 int transactions_send_ack(struct transactions *l, const struct transaction_request *r,
 	struct transaction_hop *to, uint64_t call)
 {

@@ -276,7 +276,8 @@ static void reply(struct leg *g, unsigned status, const char *tag, const char *b
 	const char *more = status == 200 ? g->plan.answer_fields : NULL;
 	char fields[1024];
 
-	(void)snprintf(fields, sizeof(fields), "%s%s", contact_of(g), more ? more : "");
+	(void)snprintf(fields, sizeof(fields), "%s%s",
+		status < 200 && g->plan.is_bare_ringing ? "" : contact_of(g), more ? more : "");
 	r.fields = sip_str_c(fields);
 	if (body) {
 		r.content_type = sip_str_c("application/sdp");

@@ -522,6 +522,26 @@ static void answer_that_cannot_be_passed_ends_the_call(void **state)
 	world_destroy(w);
 }
 
+/* Some gateways say only with the answer where they want to hear more. */
+static void callee_who_rings_without_contact_is_where_the_invite_went(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	const struct call *c;
+	const struct pair *p;
+
+	plan.is_bare_ringing = true;
+	(void)party_dial(w, &plan);
+	world_pass(w, 1000);
+
+	c = CONTAINER_OF(w->calls->calls.next, struct call, link);
+	p = CONTAINER_OF(c->pairs.next, struct pair, link);
+	assert_true(sip_str_equal(
+		p->ends[CALL_CALLEE].dialog.target, sip_str_c("sip:0@callee.example")));
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* No 488 before the end: the callee rings, and his answer is still to come. */
 static void ringing_whose_body_cannot_be_passed_goes_on_without(void **state)
 {
@@ -577,6 +597,7 @@ int main(void)
 		cmocka_unit_test(late_answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(offer_that_cannot_be_passed_gets_488_at_once),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
+		cmocka_unit_test(callee_who_rings_without_contact_is_where_the_invite_went),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),
 	};
 

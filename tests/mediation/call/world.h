@@ -38,6 +38,7 @@ struct plan {
 	unsigned cancel_ms;
 	unsigned reinvite_caller_ms, reinvite_callee_ms; /* after the answer */
 	unsigned n_forks;        /* callees that ring, with tags of their own; the first answers */
+	bool is_bare_ringing;    /* without Contact */
 	bool second_answers_too; /* of them, in the same moment */
 	unsigned n_late;         /* callees that answer then and have not rung */
 	bool no_ack;             /* the caller sends none */

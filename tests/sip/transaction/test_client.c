@@ -38,6 +38,7 @@ static void invite_is_repeated_and_ends_after_64_t1(void **state)
 	struct client_transaction *c;
 
 	assert_int_equal(box_start(b, SIP_INVITE, &c), 0);
+	assert_true(sip_str_equal(client_transaction_uri(c), sip_str_c("sip:bob@example.com")));
 	box_pass(b, 31980);
 	assert_int_equal(b->n_ended, 0);
 	box_pass(b, 20);
