@@ -83,8 +83,8 @@ struct call_user {
 	/*
 	 * The body of M is on its way from FROM to the other side: TYPE and CONTENT are what goes
 	 * on, a view that is good until the next call. NULL: bodies pass untouched. An error keeps
-	 * the message back: a request gets 488, a final response becomes one, a provisional one
-	 * goes on without its body, and so does an ACK, which ends the call.
+	 * the message back: a request gets 488, and a 2xx becomes one. Other responses go on
+	 * without their bodies, and so does an ACK, which ends the call.
 	 */
 	int (*body)(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
 		struct sip_str *type, struct sip_str *content);

@@ -198,10 +198,12 @@ void exchange_reply(
 	if (!x->server || x->is_replied)
 		return;
 	if (m && body_pass(x->call, side, m, &r.content_type, &r.content) != 0) {
-		/* It rings all the same; whether there is an answer is seen when it comes. */
-		r.status = status < 200 ? status : 488;
 		r.content_type = r.content = SIP_NONE;
-		m = NULL;
+		/* Ringing and refusals are what they are without a body too, an answer is none. */
+		if (status >= 200 && status < 300) {
+			r.status = 488;
+			m = NULL;
+		}
 	}
 	if (m && status == m->status && m->reason.len < sizeof(reason)) {
 		(void)snprintf(reason, sizeof(reason), "%.*s", (int)m->reason.len, m->reason.at);
@@ -212,6 +214,7 @@ void exchange_reply(
 		return;
 	if (w.failed) {
 		r.status = 500;
+		r.reason = NULL;
 		r.content_type = r.content = SIP_NONE;
 	}
 	r.fields = fields_done(&w);

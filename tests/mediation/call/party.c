@@ -346,7 +346,7 @@ static void on_answer(struct wheel_timer *t, void *arg)
 	if (!g->server)
 		return;
 	if (g->plan.status && g->plan.status != 200) {
-		reply(g, g->plan.status, "b0", NULL);
+		reply(g, g->plan.status, "b0", "no");
 		stop(g);
 		return;
 	}

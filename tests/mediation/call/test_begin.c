@@ -522,6 +522,21 @@ static void answer_that_cannot_be_passed_ends_the_call(void **state)
 	world_destroy(w);
 }
 
+static void refusal_whose_body_cannot_be_passed_stays_what_it_is(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.answer_ms = 500, .status = 486};
+	struct leg *a;
+
+	w->body_error = 1;
+	a = party_dial(w, &plan);
+	world_settle(w);
+
+	assert_int_equal(a->status, 486);
+	assert_string_equal(a->body, "");
+	world_destroy(w);
+}
+
 /* Some gateways say only with the answer where they want to hear more. */
 static void callee_who_rings_without_contact_is_where_the_invite_went(void **state)
 {
@@ -597,6 +612,7 @@ int main(void)
 		cmocka_unit_test(late_answer_that_cannot_be_passed_ends_the_call),
 		cmocka_unit_test(offer_that_cannot_be_passed_gets_488_at_once),
 		cmocka_unit_test(answer_that_cannot_be_passed_ends_the_call),
+		cmocka_unit_test(refusal_whose_body_cannot_be_passed_stays_what_it_is),
 		cmocka_unit_test(callee_who_rings_without_contact_is_where_the_invite_went),
 		cmocka_unit_test(ringing_whose_body_cannot_be_passed_goes_on_without),
 	};
