@@ -266,9 +266,9 @@ void dns_destroy(struct dns *d)
 {
 	if (!d)
 		return;
-	loop_deferred_cancel(&d->hand_out);
 	if (d->ub)
-		ub_ctx_delete(d->ub); /* calls nobody back */
+		ub_ctx_delete(d->ub); /* answers all that is under way, by SERVFAIL */
+	loop_deferred_cancel(&d->hand_out);
 	list_for_each_safe (it, &d->questions)
 		forget(CONTAINER_OF(it, struct dns_question, link));
 	free(d);

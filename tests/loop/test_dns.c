@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <sallyport/loop/dns.h>
 
+#include "../../src/loop/loop_priv.h"
 #include "dns_wire.h"
 
 struct fixture {
@@ -272,6 +273,9 @@ static void question_under_way_goes_with_the_resolver(void **state)
 	dns_destroy(f->dns);
 	f->dns = NULL;
 
+	/* Nor does the loop know of it any more. */
+	assert_true(list_is_empty(&f->loop->deferred));
+	(void)loop_deliver(f->loop);
 	assert_int_equal(f->n_answers, 0);
 }
 
