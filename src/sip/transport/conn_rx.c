@@ -80,7 +80,8 @@ static bool refuse(struct sip_conn *c, enum sip_frame what, struct bytes head)
 static bool answer_ping(struct sip_conn *c)
 {
 	sip_count(c->t, SIP_TRANSPORT_C_PINGS);
-	return sip_conn_send_raw(c, bytes_of("\r\n", 2)) == 0;
+	/* A peer that reads nothing gets no pong, and is read all the same. */
+	return sip_conn_send_raw(c, bytes_of("\r\n", 2)) != -EPIPE;
 }
 
 /* What stands at the front of IN is taken off it. False: C is gone, or ends. */

@@ -265,6 +265,19 @@ static void fill(struct rig *r, struct sip_flow flow)
 	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_FULL), 1);
 }
 
+/* ... to the last byte, when the kernel takes no more either. */
+static void fill_up(struct rig *r, struct sip_flow flow)
+{
+	uint64_t waiting;
+
+	do {
+		while (sip_transport_send(r->layer, flow, NULL, rig_bytes("\n"), 0) == 0)
+			continue;
+		waiting = rig_counted(r, SIP_TRANSPORT_C_BUFFERED);
+		rig_turn_now(r);
+	} while (rig_counted(r, SIP_TRANSPORT_C_BUFFERED) != waiting);
+}
+
 static void peer_that_does_not_read_is_cut_off_and_told_of(void **state)
 {
 	struct rig *r = *state;
@@ -281,6 +294,23 @@ static void peer_that_does_not_read_is_cut_off_and_told_of(void **state)
 	assert_int_equal(r->failed[0], 9);
 	assert_int_equal(r->n_failed, waiting / 8000);
 	assert_int_equal(r->failed_why, -ETIMEDOUT);
+	close(fd);
+}
+
+/* Its ping is not answered: there is no room. What stands behind it counts. */
+static void peer_that_does_not_read_is_heard(void **state)
+{
+	struct rig *r = *state;
+	rig_start(r);
+	int fd = connect_and_speak(r);
+	fill(r, r->arrival.flow);
+	fill_up(r, r->arrival.flow);
+
+	rig_say(fd, "\r\n\r\n" OPTIONS);
+	rig_until(r, SIP_TRANSPORT_C_RX_TCP, 2);
+
+	assert_int_equal(r->n_closed, 0);
+	assert_string_equal(r->text, OPTIONS);
 	close(fd);
 }
 
@@ -324,6 +354,7 @@ int main(void)
 		TEST(message_is_so_long_at_most),
 		TEST(begun_messages_take_so_much_in_all),
 		TEST(peer_that_does_not_read_is_cut_off_and_told_of),
+		TEST(peer_that_does_not_read_is_heard),
 		TEST(slow_reader_gets_everything_in_order),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
