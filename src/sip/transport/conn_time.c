@@ -60,7 +60,8 @@ static struct due next_due(const struct sip_conn *c)
 static void send_ping(struct sip_conn *c)
 {
 	c->ping_ms = sip_now(c->t);
-	if (sip_conn_send_raw(c, bytes_of(ping, sizeof(ping))) == 0)
+	/* Without room for it the other times count on. */
+	if (sip_conn_send_raw(c, bytes_of(ping, sizeof(ping))) != -EPIPE)
 		sip_conn_arm(c);
 }
 

@@ -297,6 +297,24 @@ static void peer_that_does_not_read_is_cut_off_and_told_of(void **state)
 	close(fd);
 }
 
+static void ping_without_room_stops_no_time(void **state)
+{
+	struct rig *r = *state;
+	struct sip_flow flow;
+	rig_start(r);
+	int fd = dial(r, &flow);
+	assert_int_equal(sip_transport_keep_alive(r->layer, flow, 1000), 0);
+	fill(r, flow);
+	fill_up(r, flow);
+
+	rig_wait(r, 1200);
+	assert_int_equal(r->n_closed, 0);
+	rig_wait(r, r->config.limits.write_ms);
+
+	assert_int_equal(r->n_closed, 1);
+	close(fd);
+}
+
 /* Its ping is not answered: there is no room. What stands behind it counts. */
 static void peer_that_does_not_read_is_heard(void **state)
 {
@@ -354,6 +372,7 @@ int main(void)
 		TEST(message_is_so_long_at_most),
 		TEST(begun_messages_take_so_much_in_all),
 		TEST(peer_that_does_not_read_is_cut_off_and_told_of),
+		TEST(ping_without_room_stops_no_time),
 		TEST(peer_that_does_not_read_is_heard),
 		TEST(slow_reader_gets_everything_in_order),
 	};
