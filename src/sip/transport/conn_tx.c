@@ -52,11 +52,10 @@ static bool write_all(struct sip_conn *c, const uint8_t *data, size_t len, size_
  * The message M, of which SENT bytes are with the kernel, waits. The rest of a message that has
  * been begun is taken whatever the limits say: there is never more than one of those.
  */
-static int enqueue(struct sip_conn *c, struct bytes m, size_t sent, uint64_t token)
+static int enqueue(struct sip_conn *c, struct bytes m, size_t sent, bool is_begun, uint64_t token)
 {
 	struct sip_transport_layer *t = c->t;
 	size_t size = sizeof(struct sip_outgoing) + m.len;
-	bool is_begun = sent > 0;
 
 	if (!is_begun && c->queued + size > t->config.limits.queue_bytes)
 		return ERR_FULL;
@@ -87,6 +86,7 @@ static bool wait_to_write(struct sip_conn *c)
 
 static int send_bytes(struct sip_conn *c, struct bytes m, uint64_t token)
 {
+	bool is_begun = false;
 	size_t sent = 0;
 
 	if (c->is_broken || c->is_last)
@@ -96,8 +96,10 @@ static int send_bytes(struct sip_conn *c, struct bytes m, uint64_t token)
 			return -EPIPE;
 		if (sent == m.len)
 			return 0;
+		/* TLS has made a record of what it was shown and does not take it back. */
+		is_begun = sent > 0 || c->tls;
 	}
-	int rc = enqueue(c, m, sent, token);
+	int rc = enqueue(c, m, sent, is_begun, token);
 	if (rc == -ENOMEM) {
 		sip_conn_break(c, SIP_TRANSPORT_C_END_BUFFERS, rc);
 		return -EPIPE;

@@ -264,6 +264,27 @@ static void long_messages_pass_whole(void **state)
 	assert_memory_equal(r->text, text, (size_t)head + 50000);
 }
 
+/* TLS keeps a record of it that leaves with whatever is sent next. */
+static void message_that_was_begun_is_not_just_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->rig;
+	static const char text[8000];
+	int rc;
+	r->config.limits.buffer_bytes = 4096;
+	start(f, &edge, &client);
+	struct sip_flow flow = request(f, "edge.example", 1);
+	rig_until(r, SIP_TRANSPORT_C_RX_TLS, 1);
+
+	do
+		rc = sip_transport_send(r->layer, flow, NULL, bytes_of(text, sizeof(text)), 2);
+	while (rc == 0);
+
+	assert_int_equal(rc, -EPIPE);
+	rig_until(r, SIP_TRANSPORT_C_END_BUFFERS, 1);
+	assert_true(rig_is_gone(r, flow));
+}
+
 static void handshake_must_be_done_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -333,6 +354,7 @@ int main(void)
 		TEST(alias_brings_requests_to_whom_the_certificate_names),
 		TEST(new_certificate_is_for_new_connections),
 		TEST(long_messages_pass_whole),
+		TEST(message_that_was_begun_is_not_just_refused),
 		TEST(handshake_must_be_done_in_time),
 		TEST(handshakes_at_once_are_so_many),
 		TEST(what_is_no_handshake_ends_the_connection),
