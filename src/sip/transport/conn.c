@@ -77,7 +77,7 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 	c->queued = 0;
 }
 
-static void free_conn(struct sip_conn *c)
+void sip_conn_free(struct sip_conn *c)
 {
 	crypto_tls_conn_destroy(c->tls);
 	ws_destroy(c->ws);
@@ -129,7 +129,7 @@ void sip_conn_end(struct sip_conn *c, enum sip_transport_counter counter, int wh
 	fail_queue(c, true, why);
 	if (u->closed)
 		u->closed(u->arg, c->flow, why);
-	free_conn(c);
+	sip_conn_free(c);
 }
 
 void sip_conn_break(struct sip_conn *c, enum sip_transport_counter counter, int why)
@@ -145,9 +145,12 @@ void sip_conn_break(struct sip_conn *c, enum sip_transport_counter counter, int 
 
 void sip_conn_drop(struct sip_conn *c)
 {
+	bool is_read = c->t->serving == c; /* whoever drops it may look at its message still */
+
 	take_out(c);
 	fail_queue(c, false, 0);
-	free_conn(c);
+	if (!is_read)
+		sip_conn_free(c);
 }
 
 /* ---- stages ---- */

@@ -61,7 +61,10 @@ bool sip_conn_deliver(struct sip_conn *c, struct bytes message, bool is_refused)
 	t->config.user.arrived(t->config.user.arg, &a);
 	bool is_there = t->serving == c;
 	t->serving = NULL;
-	return is_there && !c->is_broken;
+	if (is_there)
+		return !c->is_broken;
+	sip_conn_free(c);
+	return false;
 }
 
 /* What is left of C is to send the answer. */

@@ -188,8 +188,10 @@ bool sip_conn_open(struct sip_conn *c);
 void sip_conn_end(struct sip_conn *c, enum sip_transport_counter counter, int why);
 /* The same at the end of the turn, for whoever is called from elsewhere. */
 void sip_conn_break(struct sip_conn *c, enum sip_transport_counter counter, int why);
-/* Without a word. */
+/* Without a word. In the callback that gets its message, its memory stays until that returns. */
 void sip_conn_drop(struct sip_conn *c);
+/* Its memory alone: it has been taken out. */
+void sip_conn_free(struct sip_conn *c);
 /* Connects to TARGET. -errno, -ENOMEM, ERR_FULL. */
 int sip_conn_dial(
 	struct sip_transport_layer *t, const struct sip_target *target, struct sip_conn **out);

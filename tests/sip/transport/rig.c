@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,8 +30,11 @@ static void on_arrived(void *arg, const struct sip_arrival *a)
 		assert_int_equal(
 			sip_transport_send(r->layer, a->flow, &a->remote, rig_bytes(r->answer), 0),
 			0);
-	if (r->is_closing)
-		sip_transport_close(r->layer, a->flow);
+	if (!r->is_closing)
+		return;
+	sip_transport_close(r->layer, a->flow);
+	assert_memory_equal(a->message.data, r->text, a->message.len);
+	assert_int_equal(a->peer ? a->peer->n_names : 0, a->peer ? r->peer.n_names : 0);
 }
 
 static void on_failed(void *arg, uint64_t token, struct sip_flow flow, int why)
@@ -70,6 +74,7 @@ int rig_setup(void **state)
 	struct rig *r = calloc(1, sizeof(*r));
 
 	assert_non_null(r);
+	(void)mallopt(M_PERTURB, 0xa5); /* what is freed does not look as before */
 	r->loop = loop_create("test", 16);
 	r->net = net_create(r->loop, r->net_cells);
 	assert_non_null(r->net);

@@ -170,6 +170,18 @@ static void server_with_its_address_is_let_in(void **state)
 	rig_until(f->rig, SIP_TRANSPORT_C_RX_TLS, 1);
 }
 
+static void owner_may_close_the_flow_and_look_at_its_peer(void **state)
+{
+	struct fixture *f = *state;
+	f->rig->is_closing = true;
+	start(f, &edge, &client);
+
+	(void)request(f, "edge.example", 1);
+	rig_until(f->rig, SIP_TRANSPORT_C_END_PEER, 1);
+
+	assert_true(sip_peer_is(&f->rig->peer, "client.example"));
+}
+
 /* ---- reuse ---- */
 
 static void name_decides_over_the_connection(void **state)
@@ -350,6 +362,7 @@ int main(void)
 		TEST(server_with_another_name_is_refused),
 		TEST(server_named_by_its_address_needs_it_in_its_certificate),
 		TEST(server_with_its_address_is_let_in),
+		TEST(owner_may_close_the_flow_and_look_at_its_peer),
 		TEST(name_decides_over_the_connection),
 		TEST(alias_brings_requests_to_whom_the_certificate_names),
 		TEST(new_certificate_is_for_new_connections),
