@@ -108,6 +108,13 @@ static bool take_data(struct sip_conn *c, const struct ws_read *read, bool is_en
 	return false;
 }
 
+/* A frame that has come in pieces has come whole; a message around it has not. */
+static void end_control(struct sip_conn *c)
+{
+	if (!ws_is_within(c->ws))
+		c->partial_ms = 0;
+}
+
 /* False: C is gone, or ends. */
 static bool take_event(struct sip_conn *c, enum ws_event what, const struct ws_read *read)
 {
@@ -117,8 +124,10 @@ static bool take_event(struct sip_conn *c, enum ws_event what, const struct ws_r
 		return take_data(c, read, what == WS_MESSAGE);
 	case WS_PING:
 		sip_count(c->t, SIP_TRANSPORT_C_PINGS);
+		end_control(c);
 		return send_control(c, WS_OP_PONG, read->data);
 	case WS_PONG:
+		end_control(c);
 		return true;
 	case WS_CLOSE:
 		close_with(c, read->code, SIP_TRANSPORT_C_END_PEER, 0);

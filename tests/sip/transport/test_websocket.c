@@ -369,6 +369,26 @@ static void message_must_be_whole_in_time(void **state)
 	close(fd);
 }
 
+/* Where segments end is the network's affair. */
+static void ping_in_pieces_begins_no_message(void **state)
+{
+	struct rig *r = *state;
+	uint8_t bytes[64];
+	int fd = open_ws(r);
+	size_t n = frame(bytes, FIN | PING, "ping", 4, true);
+	say_frame(fd, FIN | TEXT, OPTIONS, strlen(OPTIONS));
+	rig_until(r, SIP_TRANSPORT_C_RX_WS, 1);
+
+	assert_int_equal(send(fd, bytes, 8, 0), 8);
+	rig_turn(r);
+	assert_int_equal(send(fd, bytes + 8, n - 8, 0), n - 8);
+	hear_frame(r, fd, FIN | PONG, "ping", 4);
+	rig_wait(r, r->config.limits.message_ms + 200);
+
+	assert_int_equal(r->n_closed, 0);
+	close(fd);
+}
+
 static void client_must_say_something_in_time(void **state)
 {
 	struct rig *r = *state;
@@ -398,6 +418,7 @@ int main(void)
 		TEST(origin_is_the_listeners_affair),
 		TEST(request_must_be_there_in_time),
 		TEST(message_must_be_whole_in_time),
+		TEST(ping_in_pieces_begins_no_message),
 		TEST(client_must_say_something_in_time),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
