@@ -14,7 +14,8 @@ static void next_step(struct sip_location *at);
 
 /* ---- questions ---- */
 
-static void ask(struct sip_location *at, const char *name, enum dns_type type, uint32_t index,
+/* An error is kept in AT, and the others go on. */
+static int ask(struct sip_location *at, const char *name, enum dns_type type, uint32_t index,
 	dns_answer_fn fn)
 {
 	const struct sip_locator_dns *dns = &at->locator->config.dns;
@@ -27,6 +28,7 @@ static void ask(struct sip_location *at, const char *name, enum dns_type type, u
 		at->n_waiting++;
 	else
 		at->rc = rc;
+	return rc;
 }
 
 /* Q has its answer. */
@@ -88,10 +90,13 @@ static void on_srv(void *arg, int rc, const struct dns_record *records, size_t n
 	go_on(at);
 }
 
+/* What cannot be asked for is not known to be missing. */
 static void ask_srv(struct sip_location *at)
 {
-	for (size_t i = 0; i < at->n_services; i++)
-		ask(at, at->services[i].name, DNS_SRV, (uint32_t)i, on_srv);
+	for (size_t i = 0; i < at->n_services; i++) {
+		struct locate_service *s = &at->services[i];
+		s->rc = ask(at, s->name, DNS_SRV, (uint32_t)i, on_srv);
+	}
 }
 
 static void on_address(void *arg, int rc, const struct dns_record *records, size_t n)
@@ -118,9 +123,9 @@ static void ask_addresses(struct sip_location *at)
 {
 	for (uint32_t i = 0; i < at->n_hosts; i++) {
 		if (wants(at, ADDR_IPV6))
-			ask(at, at->hosts[i].name, DNS_AAAA, i, on_address);
+			(void)ask(at, at->hosts[i].name, DNS_AAAA, i, on_address);
 		if (wants(at, ADDR_IPV4))
-			ask(at, at->hosts[i].name, DNS_A, i, on_address);
+			(void)ask(at, at->hosts[i].name, DNS_A, i, on_address);
 	}
 }
 
@@ -196,7 +201,7 @@ static void begin(struct sip_location *at)
 		ask_srv(at);
 		go_on(at);
 	} else {
-		ask(at, at->hop.host, DNS_NAPTR, 0, on_naptr);
+		(void)ask(at, at->hop.host, DNS_NAPTR, 0, on_naptr);
 		go_on(at);
 	}
 }

@@ -63,7 +63,7 @@ static int ask(void *arg, const char *name, enum dns_type type, dns_answer_fn fn
 	assert_true(f->n_questions < ARRAY_LEN(f->questions));
 	struct dns_question *q = &f->questions[f->n_questions++];
 
-	if (strcmp(name, "full.example") == 0)
+	if (strcmp(name, "full.example") == 0 || strcmp(name, "_sip._tcp.busy.example") == 0)
 		return ERR_FULL;
 	*q = (struct dns_question){.is_open = true, .type = type, .fn = fn, .arg = fn_arg};
 	snprintf(q->name, sizeof(q->name), "%s", name);
@@ -403,6 +403,16 @@ static void host_that_cannot_be_asked_for_leaves_the_others(void **state)
 	assert_int_equal(f->rc, ERR_FULL);
 }
 
+static void service_that_cannot_be_asked_for_is_not_passed_by(void **state)
+{
+	struct fixture *f = *state;
+	has_address(f, "busy.example", "192.0.2.1");
+
+	locate(f, "sip:busy.example;transport=tcp");
+
+	assert_int_equal(f->rc, ERR_FULL);
+}
+
 /* ---- bounds ---- */
 
 static void address_of_ours_decides_on_the_family(void **state)
@@ -585,6 +595,7 @@ int main(void)
 		TEST(name_that_is_not_there_is_not_found),
 		TEST(failing_srv_does_not_lead_to_the_host),
 		TEST(host_that_cannot_be_asked_for_leaves_the_others),
+		TEST(service_that_cannot_be_asked_for_is_not_passed_by),
 		TEST(address_of_ours_decides_on_the_family),
 		TEST(time_is_up_for_all_questions_together),
 		TEST(addresses_that_came_in_time_are_taken),
