@@ -21,17 +21,31 @@ static struct sip_flow flow_of(uint64_t number)
 	return (struct sip_flow){(uint32_t)number, (uint32_t)(number >> 32)};
 }
 
-/* The listener that a connection of ours stands for: that of its address. */
+static bool is_dialled_for(const struct call_thread *t, size_t i, const struct sip_arrival *a)
+{
+	const struct call_trunk *k = &t->trunks[i];
+
+	return k->place != 0 && k->transport == a->transport &&
+	       addr_equal_ip(&t->listeners[k->place - 1].local, &a->local) &&
+	       addr_equal_ip(&k->address, &a->remote);
+}
+
+/* The listener that a connection of ours stands for: that of a trunk with its two addresses, best
+ * one whose gateway has its port too. */
 static uint32_t place_of(const struct call_thread *t, const struct sip_arrival *a)
 {
+	uint32_t place = 0;
+
 	if (a->listener != SIP_NO_LISTENER)
 		return a->listener + 1;
-	for (uint32_t i = 0; i < t->n_listeners; i++) {
-		if (t->listeners[i].transport == a->transport &&
-			addr_equal_ip(&t->listeners[i].local, &a->local))
-			return i + 1;
+	for (size_t i = 0; i < t->n_trunks; i++) {
+		if (!is_dialled_for(t, i, a))
+			continue;
+		if (t->trunks[i].address.port == a->remote.port)
+			return t->trunks[i].place;
+		place = place ? place : t->trunks[i].place;
 	}
-	return 0;
+	return place;
 }
 
 static const struct sip_listener_config *listener_of(

@@ -170,6 +170,19 @@ static int send_to(struct fixture *f, struct transaction_hop *to, const char *te
 
 /* ---- tests ---- */
 
+/* Its trunk listens on another port than the first one of our address. */
+static void gateway_may_use_the_connection_that_we_have_dialled(void **state)
+{
+	struct fixture *f = *state;
+
+	receive(f, SIP_NO_LISTENER, address("198.51.100.2", 5070));
+	assert_int_equal(f->n_requests, 1);
+	receive(f, SIP_NO_LISTENER, address("198.51.100.1", 5060));
+	assert_int_equal(f->n_requests, 1); /* a repetition */
+
+	assert_int_equal(metrics_get(f->cells, TRANSACTION_C_REFUSED_STRANGER), 0);
+}
+
 static void gateway_is_known_on_the_listener_of_its_trunk_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -236,6 +249,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+		TEST(gateway_may_use_the_connection_that_we_have_dialled),
 		TEST(gateway_is_known_on_the_listener_of_its_trunk_alone),
 		TEST(response_is_not_dialled_to_where_its_request_came_from),
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
