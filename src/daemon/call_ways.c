@@ -124,9 +124,18 @@ static void on_unreachable(void *arg, struct sip_flow flow, const struct addr *p
 	(void)peer;
 }
 
+/* By datagram a stranger hears 403; for connections there is room for gateways alone. */
+static bool on_admits(void *arg, uint32_t listener, const struct addr *peer)
+{
+	const struct transaction_hop from = {.place = listener + 1, .remote = *peer};
+
+	return is_known(arg, &from);
+}
+
 struct sip_transport_user call_ways_transport(struct call_thread *t)
 {
-	return (struct sip_transport_user){on_arrived, on_failed, on_closed, on_unreachable, t};
+	return (struct sip_transport_user){
+		on_arrived, on_failed, on_closed, on_unreachable, on_admits, t};
 }
 
 /* ---- transactions ---- */

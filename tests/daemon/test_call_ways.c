@@ -196,6 +196,20 @@ static void gateway_is_known_on_the_listener_of_its_trunk_alone(void **state)
 	assert_int_equal(f->n_requests, 1);
 }
 
+static void connections_are_for_gateways_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct sip_transport_user u = call_ways_transport(&f->thread);
+	struct addr gateway = address("198.51.100.2", 40000);
+	struct addr stranger = address("198.51.100.3", 40000);
+	f->trunk_options[1].enabled = false; /* ends its calls */
+
+	assert_true(u.admits(u.arg, 1, &gateway));
+
+	assert_false(u.admits(u.arg, 0, &gateway));
+	assert_false(u.admits(u.arg, 1, &stranger));
+}
+
 /* RFC 3261 §18.2.2: not to the port that the connection had. */
 static void response_is_not_dialled_to_where_its_request_came_from(void **state)
 {
@@ -251,6 +265,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 		TEST(gateway_may_use_the_connection_that_we_have_dialled),
 		TEST(gateway_is_known_on_the_listener_of_its_trunk_alone),
+		TEST(connections_are_for_gateways_alone),
 		TEST(response_is_not_dialled_to_where_its_request_came_from),
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
 		TEST(request_is_dialled_anew_when_its_connection_is_gone),

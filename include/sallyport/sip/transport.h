@@ -92,6 +92,9 @@ struct sip_transport_user {
 	void (*closed)(void *arg, struct sip_flow flow, int why);
 	/* An ICMP error has come for what was sent to PEER by UDP (RFC 3261 §18.4). */
 	void (*unreachable)(void *arg, struct sip_flow flow, const struct addr *peer);
+	/* May PEER have a connection to that listener? Who may not is closed before he costs
+	 * anything. NULL: anybody may. */
+	bool (*admits)(void *arg, uint32_t listener, const struct addr *peer);
 	void *arg;
 };
 
@@ -224,6 +227,7 @@ enum sip_transport_counter {
 	SIP_TRANSPORT_C_REFUSED_CLIENT,
 	SIP_TRANSPORT_C_REFUSED_UNREADY,
 	SIP_TRANSPORT_C_REFUSED_DESCRIPTORS,
+	SIP_TRANSPORT_C_REFUSED_STRANGER,
 	SIP_TRANSPORT_C_END_PEER,
 	SIP_TRANSPORT_C_END_OWN,
 	SIP_TRANSPORT_C_END_ERROR,

@@ -45,10 +45,12 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 	[SIP_TRANSPORT_C_REFUSED_LIMIT] = {"sallyport_sip_connections_refused_total",
 		"reason=\"limit\"", METRICS_COUNTER,
 		"Connections closed at once: too many in all, of one client, or in their "
-		"handshakes; and pauses for want of descriptors."},
+		"handshakes, or by somebody who is none of ours; and pauses for want of "
+		"descriptors."},
 	[SIP_TRANSPORT_C_REFUSED_CLIENT] = REFUSED("client"),
 	[SIP_TRANSPORT_C_REFUSED_UNREADY] = REFUSED("handshakes"),
 	[SIP_TRANSPORT_C_REFUSED_DESCRIPTORS] = REFUSED("descriptors"),
+	[SIP_TRANSPORT_C_REFUSED_STRANGER] = REFUSED("stranger"),
 	[SIP_TRANSPORT_C_END_PEER] = {"sallyport_sip_connections_ended_total", "reason=\"peer\"",
 		METRICS_COUNTER, "Connections ended, by who or what ended them."},
 	[SIP_TRANSPORT_C_END_OWN] = ENDED("own"),

@@ -72,6 +72,34 @@ static enum sip_stage first_stage(const struct sip_listener *l)
 	return l->transport == SIP_WS ? SIP_STAGE_UPGRADE : SIP_STAGE_OPEN;
 }
 
+#define LINES_PER_SECOND 5
+
+static void log_stranger(const struct sip_listener *l, const struct addr *peer)
+{
+	struct sip_transport_layer *t = l->t;
+	char theirs[ADDR_TEXT_LEN], ours[ADDR_TEXT_LEN];
+	uint32_t held;
+
+	if (log_level_get() >= LOG_LEVEL_INFO &&
+		log_limit_ok(&t->log_strangers, sip_now(t), LINES_PER_SECOND, &held))
+		log_info(LOG_SIP, "connection refused",
+			"peer=%s listener=%s transport=%s reason=\"stranger\" held=%u",
+			log_addr(peer, theirs), addr_format(&l->local, ours),
+			sip_transport_name(l->transport), held);
+}
+
+/* Limits bound what strangers take; this leaves all of it to those who are expected. */
+static bool is_admitted(const struct sip_listener *l, const struct addr *peer)
+{
+	const struct sip_transport_user *u = &l->t->config.user;
+
+	if (!u->admits || u->admits(u->arg, l->index, peer))
+		return true;
+	sip_count(l->t, SIP_TRANSPORT_C_REFUSED_STRANGER);
+	log_stranger(l, peer);
+	return false;
+}
+
 /* The limits of all; that of a client is asked where it is counted. */
 static bool has_room(const struct sip_listener *l)
 {
@@ -94,7 +122,7 @@ static void admit(struct sip_listener *l, int fd, const struct addr *peer)
 	struct sip_transport_layer *t = l->t;
 	struct net_client *client;
 
-	if (!has_room(l)) {
+	if (!is_admitted(l, peer) || !has_room(l)) {
 		close(fd);
 		return;
 	}

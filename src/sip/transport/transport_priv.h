@@ -61,7 +61,7 @@ struct sip_transport_layer {
 	struct net_clients clients;
 	uint32_t n_accepted, n_dialled, n_unready;
 	uint64_t buffered;
-	struct log_limit log_accepted, log_dialled;
+	struct log_limit log_accepted, log_dialled, log_strangers;
 	struct sip_conn *serving; /* set to NULL when it goes under its own callback */
 	uint8_t *scratch;
 };

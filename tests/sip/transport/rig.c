@@ -87,7 +87,7 @@ int rig_setup(void **state)
 		.cells = r->cells,
 		.listeners = r->listeners,
 		.limits = sip_transport_limits_default,
-		.user = {on_arrived, on_failed, on_closed, on_unreachable, r}};
+		.user = {on_arrived, on_failed, on_closed, on_unreachable, NULL, r}};
 	log_fd_set(-1);
 	alarm(60);
 	*state = r;
