@@ -16,6 +16,7 @@
 #define MAX_CALLS     5000 /* at once; more get 503 */
 #define RETRY_AFTER_S 10
 #define EARLY_MAX     20
+#define STRANGERS_S   100 /* get 403, each second */
 /* Each call has a transaction on each side, another for what goes on within it, and those that only
  * absorb repetitions for half a minute. */
 #define TRANSACTIONS_PER_CALL 16
@@ -182,6 +183,7 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 		.max_client = n * TRANSACTIONS_PER_CALL,
 		.max_bytes = n * BYTES_PER_CALL,
 		.retry_after_s = RETRY_AFTER_S,
+		.strangers_per_s = STRANGERS_S,
 	};
 
 	crypto_random(&c.key, sizeof(c.key));

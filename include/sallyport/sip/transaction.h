@@ -35,6 +35,7 @@ enum transaction_counter {
 	TRANSACTION_C_REFUSED_STRANGER,
 	TRANSACTION_C_DROPPED_MALFORMED,
 	TRANSACTION_C_DROPPED_RESPONSE, /* matches nothing */
+	TRANSACTION_C_DROPPED_STRANGER,
 	TRANSACTION_C_TIMEOUT_CLIENT,
 	TRANSACTION_C_TIMEOUT_SERVER,
 	TRANSACTION_C_UNSENT,
@@ -104,6 +105,7 @@ struct transactions_config {
 	 */
 	size_t max_server, max_client, max_bytes;
 	unsigned retry_after_s;
+	unsigned strangers_per_s; /* answers to their datagrams; 0: to all */
 };
 
 /* NULL when out of memory. */
@@ -116,7 +118,8 @@ void transactions_receive(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);
 /*
  * The same from somebody whom nobody here knows: a request gets 403, once, and nothing is kept of
- * it, so that whoever forges a sender's address gains nothing. Responses are taken as ever.
+ * it, so that whoever forges a sender's address gains nothing; of more datagrams than
+ * STRANGERS_PER_S the rest is dropped. Responses are taken as ever.
  */
 void transactions_receive_stranger(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);

@@ -44,6 +44,7 @@ static const struct metrics_row rows[TRANSACTION_C_COUNT] = {
 	REFUSED(TRANSACTION_C_REFUSED_STRANGER, "stranger", NULL),
 	DROPPED(TRANSACTION_C_DROPPED_MALFORMED, "malformed", "Messages dropped unanswered."),
 	DROPPED(TRANSACTION_C_DROPPED_RESPONSE, "unmatched_response", NULL),
+	DROPPED(TRANSACTION_C_DROPPED_STRANGER, "stranger", NULL),
 	FAILED(TRANSACTION_C_TIMEOUT_CLIENT, "no_response",
 		"Transactions that ended without the message they waited for."),
 	FAILED(TRANSACTION_C_TIMEOUT_SERVER, "no_reply_or_ack", NULL),

@@ -228,6 +228,23 @@ void transactions_receive(
 	}
 }
 
+/* The sender's address may be forged, and nobody is owed an answer here. */
+static bool may_answer_stranger(struct transactions *l, const struct transaction_hop *from)
+{
+	uint64_t second = now_ms(l) / 1000;
+
+	if (from->is_reliable || l->config.strangers_per_s == 0)
+		return true;
+	if (second != l->stranger_s) {
+		l->stranger_s = second;
+		l->n_strangers = 0;
+	}
+	if (l->n_strangers == l->config.strangers_per_s)
+		return false;
+	l->n_strangers++;
+	return true;
+}
+
 void transactions_receive_stranger(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from)
 {
@@ -235,6 +252,10 @@ void transactions_receive_stranger(
 
 	if (m->refusal == SIP_FINE && !m->is_request) {
 		receive_response(l, m);
+		return;
+	}
+	if (!may_answer_stranger(l, from)) {
+		count(l, TRANSACTION_C_DROPPED_STRANGER);
 		return;
 	}
 	count(l, TRANSACTION_C_REFUSED_STRANGER);

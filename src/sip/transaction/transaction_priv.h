@@ -30,6 +30,8 @@ struct transactions {
 	struct hash_table servers, clients, flows;
 	size_t bytes;        /* kept for all of them */
 	uint64_t n_branches; /* made so far */
+	uint64_t stranger_s; /* the second in which N_STRANGERS have asked by datagram */
+	unsigned n_strangers;
 	/* A message being written, or the words of a key. */
 	char scratch[SIP_MSG_MAX + WORDS_MORE];
 };

@@ -110,6 +110,7 @@ struct box *box_create_small(bool is_reliable, size_t max)
 		.max_client = max,
 		.max_bytes = max * 65536,
 		.retry_after_s = 7,
+		.strangers_per_s = BOX_STRANGERS,
 	};
 
 	b->clock.mono_ms = 1000000;

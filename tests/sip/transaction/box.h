@@ -16,6 +16,7 @@
 #define BOX_SENT_MAX  256
 #define BOX_TEXT_MAX  4096
 #define BOX_USERS_MAX 64
+#define BOX_STRANGERS 4 /* are answered each second */
 
 struct box_sent {
 	uint64_t at_ms;

@@ -547,9 +547,8 @@ static void request_as_long_as_any_is_answered(void **state)
 	box_destroy(b);
 }
 
-static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
+static void put_of_stranger(struct box *b)
 {
-	struct box *b = box_create(false);
 	struct sip_msg m;
 	static const char wire[] =
 		"INVITE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKx\r\n"
@@ -558,6 +557,13 @@ static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
 
 	assert_int_equal(sip_msg_decode(wire, strlen(wire), SIP_DATAGRAM, &m), SIP_FINE);
 	transactions_receive_stranger(b->l, &m, &b->peer);
+}
+
+static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
+{
+	struct box *b = box_create(false);
+
+	put_of_stranger(b);
 	box_pass(b, 32000);
 
 	assert_int_equal(b->n_sent, 1);
@@ -565,6 +571,33 @@ static void strangers_request_gets_403_once_and_nothing_is_kept(void **state)
 	assert_int_equal(b->n_requests, 0);
 	assert_int_equal(box_count(b, TRANSACTION_C_SERVER_INVITE), 0);
 	assert_int_equal(box_count(b, TRANSACTION_C_REFUSED_STRANGER), 1);
+	box_destroy(b);
+}
+
+static void strangers_datagrams_get_so_many_answers_in_a_second(void **state)
+{
+	struct box *b = box_create(false);
+
+	for (unsigned i = 0; i < BOX_STRANGERS + 3; i++)
+		put_of_stranger(b);
+	assert_int_equal(b->n_sent, BOX_STRANGERS);
+	assert_int_equal(box_count(b, TRANSACTION_C_DROPPED_STRANGER), 3);
+	box_pass(b, 1000);
+	put_of_stranger(b);
+
+	assert_int_equal(b->n_sent, BOX_STRANGERS + 1);
+	box_destroy(b);
+}
+
+/* Nobody can forge the address that a connection comes from. */
+static void strangers_on_connections_are_all_answered(void **state)
+{
+	struct box *b = box_create(true);
+
+	for (unsigned i = 0; i < BOX_STRANGERS + 3; i++)
+		put_of_stranger(b);
+
+	assert_int_equal(b->n_sent, BOX_STRANGERS + 3);
 	box_destroy(b);
 }
 
@@ -600,6 +633,8 @@ int main(void)
 		cmocka_unit_test(malformed_request_is_answered_if_it_can_be),
 		cmocka_unit_test(request_as_long_as_any_is_answered),
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
+		cmocka_unit_test(strangers_datagrams_get_so_many_answers_in_a_second),
+		cmocka_unit_test(strangers_on_connections_are_all_answered),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
