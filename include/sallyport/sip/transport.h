@@ -92,8 +92,8 @@ struct sip_transport_user {
 	void (*closed)(void *arg, struct sip_flow flow, int why);
 	/* An ICMP error has come for what was sent to PEER by UDP (RFC 3261 §18.4). */
 	void (*unreachable)(void *arg, struct sip_flow flow, const struct addr *peer);
-	/* May PEER have a connection to that listener? Who may not is closed before he costs
-	 * anything. NULL: anybody may. */
+	/* May PEER have a connection to that listener, or over UDP an answer to STUN? Who may not
+	 * is closed before he costs anything. NULL: anybody may. */
 	bool (*admits)(void *arg, uint32_t listener, const struct addr *peer);
 	void *arg;
 };

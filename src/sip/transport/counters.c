@@ -69,7 +69,8 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 	[SIP_TRANSPORT_C_PINGS] = {"sallyport_sip_pings_total", NULL, METRICS_COUNTER,
 		"Keep-alives of peers: CRLF, STUN and WebSocket."},
 	[SIP_TRANSPORT_C_DROPPED_UDP] = {"sallyport_sip_datagrams_dropped_total", NULL,
-		METRICS_COUNTER, "Datagrams that are too long, or STUN that is not a request."},
+		METRICS_COUNTER,
+		"Datagrams that are too long, or STUN that is not a request or a stranger's."},
 	[SIP_TRANSPORT_C_FAILED] = {"sallyport_sip_send_failures_total", "reason=\"connection\"",
 		METRICS_COUNTER,
 		"Messages lost with their connection, and messages refused because a peer does "

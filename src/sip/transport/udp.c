@@ -28,10 +28,16 @@ static size_t write_answer(
 
 static void receive_stun(struct sip_listener *l, const struct net_buf *b)
 {
+	const struct sip_transport_user *u = &l->t->config.user;
 	uint8_t answer[STUN_ANSWER_MAX];
 	struct stun_msg m;
 	size_t len = 0;
 
+	/* An answer is longer than its request, and the sender may be forged. */
+	if (u->admits && !u->admits(u->arg, l->index, &b->addr)) {
+		sip_count(l->t, SIP_TRANSPORT_C_DROPPED_UDP);
+		return;
+	}
 	if (stun_msg_decode(b->data, b->len, &m) == 0 && m.class == STUN_REQUEST &&
 		m.method == STUN_BINDING && !m.is_classic)
 		len = write_answer(&m, &b->addr, answer);
@@ -40,8 +46,10 @@ static void receive_stun(struct sip_listener *l, const struct net_buf *b)
 		return;
 	}
 	struct net_buf *reply = net_buf_get(l->t->config.net);
-	if (!reply)
+	if (!reply) {
+		sip_count(l->t, SIP_TRANSPORT_C_FULL);
 		return;
+	}
 	memcpy(reply->data, answer, len);
 	reply->len = (uint32_t)len;
 	reply->addr = b->addr;

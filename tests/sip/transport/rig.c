@@ -67,6 +67,15 @@ static void on_unreachable(void *arg, struct sip_flow flow, const struct addr *p
 	r->unreachable = *peer;
 }
 
+static bool on_admits(void *arg, uint32_t listener, const struct addr *peer)
+{
+	const struct rig *r = arg;
+
+	assert_in_range(listener, 0, r->config.n_listeners - 1);
+	assert_int_not_equal(peer->port, 0);
+	return !r->admits_nobody;
+}
+
 /* ---- life ---- */
 
 int rig_setup(void **state)
@@ -87,7 +96,7 @@ int rig_setup(void **state)
 		.cells = r->cells,
 		.listeners = r->listeners,
 		.limits = sip_transport_limits_default,
-		.user = {on_arrived, on_failed, on_closed, on_unreachable, NULL, r}};
+		.user = {on_arrived, on_failed, on_closed, on_unreachable, on_admits, r}};
 	log_fd_set(-1);
 	alarm(60);
 	*state = r;

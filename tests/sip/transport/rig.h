@@ -41,6 +41,7 @@ struct rig {
 	/* What the owner does when a message comes. */
 	const char *answer; /* sends it back by the flow; NULL: nothing */
 	bool is_closing;
+	bool admits_nobody;
 };
 
 /* A cmocka setup: no layer yet. */

@@ -93,22 +93,14 @@ static void accepted_ones_are_so_many_and_leave_the_dialled_alone(void **state)
 	close(c);
 }
 
-static bool admits_the_first(void *arg, uint32_t listener, const struct addr *peer)
-{
-	const struct rig *r = arg;
-
-	assert_int_equal(listener, 0);
-	assert_int_not_equal(peer->port, 0);
-	return rig_counted(r, SIP_TRANSPORT_C_ACCEPTED) == 0;
-}
-
 static void who_is_not_admitted_takes_nobodys_place(void **state)
 {
 	struct rig *r = *state;
-	r->config.user.admits = admits_the_first;
 	rig_start(r);
-	int a = connect_and_speak(r), b = rig_connect(r, 0);
+	int a = connect_and_speak(r);
 
+	r->admits_nobody = true;
+	int b = rig_connect(r, 0);
 	rig_hear_end(r, b);
 
 	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_REFUSED_STRANGER), 1);

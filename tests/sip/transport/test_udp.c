@@ -189,6 +189,20 @@ static void binding_request_is_answered(void **state)
 	close(fd);
 }
 
+static void binding_request_of_a_stranger_is_dropped(void **state)
+{
+	struct rig *r = *state;
+	struct addr local;
+	r->admits_nobody = true;
+	int fd = peer(r, 0, &local);
+
+	ask(fd, STUN_REQUEST, 0);
+	rig_until(r, SIP_TRANSPORT_C_DROPPED_UDP, 1);
+
+	assert_true(rig_is_quiet(r, fd));
+	close(fd);
+}
+
 /* RFC 8489 §6.3.1 */
 static void unknown_attribute_is_refused(void **state)
 {
@@ -237,6 +251,7 @@ int main(void)
 		TEST(closed_port_is_told),
 		TEST(keep_alive_is_no_message),
 		TEST(binding_request_is_answered),
+		TEST(binding_request_of_a_stranger_is_dropped),
 		TEST(unknown_attribute_is_refused),
 		TEST(other_stun_is_dropped),
 	};
