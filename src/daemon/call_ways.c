@@ -154,6 +154,7 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 		return -EADDRNOTAVAIL;
 	target.transport = l->transport;
 	target.local = l->local;
+	target.has_udp_alone = true; /* a trunk over UDP is one by UDP: there is no other port */
 	rc = sip_transport_request(t->transport, &target, message, 0, &flow);
 	if (rc == 0)
 		to->flow = flow_number(flow);

@@ -242,6 +242,18 @@ static void answer_goes_to_the_sent_by_of_a_connection_that_is_gone(void **state
 	assert_int_equal(wire.target.addr.port, 5070);
 }
 
+/* Its gateway has no port for TCP that we know of. */
+static void long_request_goes_by_udp_where_the_trunk_says_so(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction_hop to = {.place = 3, .remote = address("198.51.100.1", 5060)};
+
+	assert_int_equal(send_to(f, &to, "INVITE sip:b@198.51.100.1 SIP/2.0\r\n\r\n"), 0);
+
+	assert_int_equal(wire.target.transport, SIP_UDP);
+	assert_true(wire.target.has_udp_alone);
+}
+
 static void request_is_dialled_anew_when_its_connection_is_gone(void **state)
 {
 	struct fixture *f = *state;
@@ -268,6 +280,7 @@ int main(void)
 		TEST(connections_are_for_gateways_alone),
 		TEST(response_is_not_dialled_to_where_its_request_came_from),
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
+		TEST(long_request_goes_by_udp_where_the_trunk_says_so),
 		TEST(request_is_dialled_anew_when_its_connection_is_gone),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

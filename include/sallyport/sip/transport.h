@@ -61,6 +61,8 @@ struct sip_target {
 	/* Over TLS: the host the caller wants to reach, a name or a numeric address, which the
 	 * peer's certificate must bear (RFC 5922 §7). */
 	char name[SIP_NAME_LEN];
+	/* Over UDP: it is known to take nothing else, so that long requests go there as well. */
+	bool has_udp_alone;
 };
 
 /* ---- what is told ---- */

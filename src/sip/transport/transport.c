@@ -222,7 +222,7 @@ static int request_by_udp(struct sip_transport_layer *t, const struct sip_target
 {
 	struct sip_listener *l = socket_for(t, target);
 
-	if (m.len > t->config.limits.datagram_bytes)
+	if (m.len > t->config.limits.datagram_bytes && !target->has_udp_alone)
 		return ERR_TOO_LARGE;
 	if (!l)
 		return -EADDRNOTAVAIL;

@@ -89,8 +89,10 @@ static void long_request_wants_another_transport(void **state)
 		ERR_TOO_LARGE);
 	assert_int_equal(sip_transport_request(r->layer, &to, bytes_of(text, 1300), 1, &flow), 0);
 
-	/* A response has no choice. */
+	/* A response has no choice, nor has a request to who takes nothing else. */
 	assert_int_equal(sip_transport_send(r->layer, flow, &to.addr, bytes_of(text, 1301), 1), 0);
+	to.has_udp_alone = true;
+	assert_int_equal(sip_transport_request(r->layer, &to, bytes_of(text, 1301), 1, &flow), 0);
 	close(fd);
 }
 
