@@ -18,6 +18,8 @@
 #define CACHE_BYTES    "4m"
 #define RCODE_NXDOMAIN 3
 #define CLASS_IN       1
+#define LABEL_MAX      63
+#define TEXT_MAX       253 /* 255 bytes with the length of the first label and the root */
 
 struct dns {
 	struct loop *loop; /* not owned */
@@ -125,17 +127,27 @@ static void on_time_out(struct wheel_timer *t, void *arg)
 /* ---- questions ---- */
 
 /* Underscores are those of RFC 2782. What libunbound would take for an escape is none here. */
+static bool is_of_label(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '-' || c == '_';
+}
+
+/* RFC 1035 §2.3.4. libunbound would say the same of labels and lengths, but keeps whatever it has
+ * refused until the context goes. */
 static bool is_host_name(const char *name)
 {
-	size_t len = strlen(name);
+	size_t len = strlen(name), label = 0;
 
+	if (len > 0 && name[len - 1] == '.')
+		len--;
 	for (size_t i = 0; i < len; i++) {
-		char c = name[i];
-		bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-		if (!is_letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.')
+		if (name[i] == '.' && label > 0)
+			label = 0;
+		else if (!is_of_label(name[i]) || ++label > LABEL_MAX)
 			return false;
 	}
-	return len > 0 && len < DNS_NAME_LEN;
+	return label > 0 && len <= TEXT_MAX;
 }
 
 int dns_ask(struct dns *d, const char *name, enum dns_type type, dns_answer_fn fn, void *arg,
@@ -156,7 +168,7 @@ int dns_ask(struct dns *d, const char *name, enum dns_type type, dns_answer_fn f
 	int rc = ub_resolve_event(d->ub, name, (int)type, CLASS_IN, q, on_answer, NULL);
 	if (rc != 0) {
 		forget(q);
-		return rc == UB_NOMEM ? -ENOMEM : ERR_MALFORMED;
+		return rc == UB_NOMEM ? -ENOMEM : rc == UB_SYNTAX ? ERR_MALFORMED : -EIO;
 	}
 	wheel_set(loop_wheel(d->loop), &q->timer, loop_clock(d->loop)->mono_ms + d->timeout_ms);
 	if (out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Questions to the domain name system, answered by a name server of the test's on loopback. */
-#include <setjmp.h>
 #include <errno.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +14,8 @@
 #include <cmocka.h>
 #include <event2/event.h>
 #include <sallyport/loop/dns.h>
+#include <unbound.h>
+#include <unbound-event.h>
 
 #include "../../src/loop/loop_priv.h"
 #include "dns_wire.h"
@@ -115,6 +117,21 @@ static int teardown(void **state)
 	loop_destroy(f->loop);
 	free(f);
 	return 0;
+}
+
+/* ---- libunbound ---- */
+
+static size_t n_given; /* to it */
+
+int __real_ub_resolve_event(struct ub_ctx *ctx, const char *name, int type, int class, void *arg,
+	ub_event_callback_type fn, int *id);
+int __wrap_ub_resolve_event(struct ub_ctx *ctx, const char *name, int type, int class, void *arg,
+	ub_event_callback_type fn, int *id);
+int __wrap_ub_resolve_event(struct ub_ctx *ctx, const char *name, int type, int class, void *arg,
+	ub_event_callback_type fn, int *id)
+{
+	n_given++;
+	return __real_ub_resolve_event(ctx, name, type, class, arg, fn, id);
 }
 
 /* ---- who asks ---- */
@@ -257,12 +274,25 @@ static void questions_at_once_are_so_many(void **state)
 static void what_is_no_host_name_is_not_asked(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const bad[] = {"", "a b", "a\\046b", "a/b", "a..b", "\xc3\xa4.example",
+	static const char *const bad[] = {"", ".", "a b", "a\\046b", "a/b", "a..b", ".a", "a..",
+		"\xc3\xa4.example",
 		"012345678901234567890123456789012345678901234567890123456789abcd.example"};
+	char name[DNS_NAME_LEN];
 
+	n_given = 0;
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
 		assert_int_equal(ask(f, bad[i], DNS_A, NULL), ERR_MALFORMED);
-	assert_int_equal(f->n_asked, 0);
+	for (size_t i = 0; i < 254; i++)
+		name[i] = i % 2 ? '.' : 'a';
+	name[253] = 'a';
+	name[254] = '\0'; /* "a.a.a...aa", 254 bytes */
+	assert_int_equal(ask(f, name, DNS_A, NULL), ERR_MALFORMED);
+	assert_int_equal(n_given, 0);
+
+	name[253] = '\0';
+	name[252] = 'a';
+	assert_int_equal(ask(f, name, DNS_A, NULL), 0);
+	assert_int_equal(n_given, 1);
 }
 
 static void question_under_way_goes_with_the_resolver(void **state)

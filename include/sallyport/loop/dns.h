@@ -62,7 +62,8 @@ typedef void (*dns_answer_fn)(void *arg, int rc, const struct dns_record *record
 
 /*
  * Asks for NAME, a host name that is complete as it stands. FN is called once, after this has
- * returned. *OUT may be NULL for who never cancels. ERR_MALFORMED: no host name; ERR_FULL; -ENOMEM.
+ * returned. *OUT may be NULL for who never cancels. ERR_MALFORMED: no host name; ERR_FULL; -ENOMEM;
+ * -EIO: there are no sockets to ask by.
  */
 int dns_ask(struct dns *d, const char *name, enum dns_type type, dns_answer_fn fn, void *arg,
 	struct dns_question **out);
