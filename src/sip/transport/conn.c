@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A connection: its place among the others, its stages, its events, its end. */
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -126,7 +127,7 @@ void sip_conn_end(struct sip_conn *c, enum sip_transport_counter counter, int wh
 	sip_count(c->t, counter);
 	log_end(c, counter);
 	take_out(c);
-	fail_queue(c, true, why);
+	fail_queue(c, true, why ? why : -EPIPE);
 	if (u->closed)
 		u->closed(u->arg, c->flow, why);
 	sip_conn_free(c);

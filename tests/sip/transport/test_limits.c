@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define OPTIONS "OPTIONS sip:bob@example.com SIP/2.0\r\nContent-Length: 0\r\n\r\n"
@@ -314,6 +315,22 @@ static void peer_that_does_not_read_is_cut_off_and_told_of(void **state)
 	close(fd);
 }
 
+static void messages_fail_for_a_reason_when_the_peer_goes_in_good_order(void **state)
+{
+	struct rig *r = *state;
+	rig_start(r);
+	int fd = connect_and_speak(r);
+	fill(r, r->arrival.flow);
+
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	rig_until(r, SIP_TRANSPORT_C_END_PEER, 1);
+
+	assert_int_equal(r->closed_why, 0);
+	assert_true(r->n_failed > 0);
+	assert_int_equal(r->failed_why, -EPIPE);
+	close(fd);
+}
+
 static void ping_without_room_stops_no_time(void **state)
 {
 	struct rig *r = *state;
@@ -390,6 +407,7 @@ int main(void)
 		TEST(message_is_so_long_at_most),
 		TEST(begun_messages_take_so_much_in_all),
 		TEST(peer_that_does_not_read_is_cut_off_and_told_of),
+		TEST(messages_fail_for_a_reason_when_the_peer_goes_in_good_order),
 		TEST(ping_without_room_stops_no_time),
 		TEST(peer_that_does_not_read_is_heard),
 		TEST(slow_reader_gets_everything_in_order),
