@@ -311,6 +311,23 @@ static int on_contact(void *arg, const struct transaction_hop *hop, char *out, s
 	return len < 0 || (size_t)len >= cap ? ERR_NO_SPACE : 0;
 }
 
+/* A connection that the gateway made says nothing of where it listens; its trunk does. */
+static void aim_at_trunk(const struct call_thread *t, struct transaction_hop *hop)
+{
+	const struct addr *listens = NULL;
+
+	for (size_t i = 0; hop->is_reliable && i < t->n_trunks; i++) {
+		const struct addr *a = &t->trunks[i].address;
+		if (!is_of_trunk(t, i, hop))
+			continue;
+		if (a->port == hop->remote.port)
+			return;
+		listens = listens ? listens : a;
+	}
+	if (listens)
+		hop->remote = *listens;
+}
+
 /*
  * To the address that a URI has in figures. A name is not looked up: the request then goes where
  * the last one went. On a connection it stays as long as that lives.
@@ -320,11 +337,12 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 	struct addr a;
 	struct sip_uri u;
 
-	(void)arg;
 	if (sip_uri_decode(uri, &u) == 0 && u.scheme == SIP_SCHEME_SIP &&
 		sip_host_addr(&u.host, u.port ? u.port : SIP_PORT, &a) == 0 &&
 		a.family == hop->remote.family)
 		hop->remote = a;
+	else
+		aim_at_trunk(arg, hop);
 }
 
 static void on_ended(void *arg, struct call *c, enum call_end why)

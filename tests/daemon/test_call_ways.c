@@ -12,7 +12,7 @@
 
 #include "../../src/daemon/call_thread_priv.h"
 
-#define N_TRUNKS    2
+#define N_TRUNKS    3
 #define N_LISTENERS 3
 
 struct fixture {
@@ -111,6 +111,7 @@ static int setup(void **state)
 	listen_on(f, 2, SIP_UDP, 5060);
 	connect_trunk(f, 0, 1, "198.51.100.1", 5060);
 	connect_trunk(f, 1, 2, "198.51.100.2", 5070);
+	connect_trunk(f, 2, 2, "198.51.100.2", 5072);
 	f->options.trunks = (struct conf_list){f->trunk_options, N_TRUNKS};
 	f->thread = (struct call_thread){.options = &f->options,
 		.listeners = f->listeners,
@@ -202,7 +203,7 @@ static void connections_are_for_gateways_alone(void **state)
 	struct sip_transport_user u = call_ways_transport(&f->thread);
 	struct addr gateway = address("198.51.100.2", 40000);
 	struct addr stranger = address("198.51.100.3", 40000);
-	f->trunk_options[1].enabled = false; /* ends its calls */
+	f->trunk_options[1].enabled = f->trunk_options[2].enabled = false; /* ends its calls */
 
 	assert_true(u.admits(u.arg, 1, &gateway));
 
@@ -240,6 +241,35 @@ static void answer_goes_to_the_sent_by_of_a_connection_that_is_gone(void **state
 
 	assert_int_equal(wire.n_dialled, 1);
 	assert_int_equal(wire.target.addr.port, 5070);
+}
+
+static struct addr next_hop(struct fixture *f, const char *uri, uint16_t port, bool is_reliable)
+{
+	struct call_user u = call_ways_calls(&f->thread);
+	struct transaction_hop hop = {.flow = 1,
+		.place = 2,
+		.remote = address("198.51.100.2", port),
+		.is_reliable = is_reliable};
+
+	u.next_hop(u.arg, sip_str_c(uri), &hop);
+	assert_int_equal(hop.flow, 1);
+	return hop.remote;
+}
+
+static void request_goes_to_its_uri_or_to_the_trunk(void **state)
+{
+	struct fixture *f = *state;
+	struct addr said = address("198.51.100.9", 5080), trunk = address("198.51.100.2", 5070);
+	struct addr last = address("198.51.100.2", 40000), a;
+
+	a = next_hop(f, "sip:b@198.51.100.9:5080", 40000, true);
+	assert_true(addr_equal(&a, &said));
+	a = next_hop(f, "sip:b@gw.example", 40000, true);
+	assert_true(addr_equal(&a, &trunk));
+	a = next_hop(f, "sip:b@gw.example", 5072, true); /* another trunk of the gateway's */
+	assert_int_equal(a.port, 5072);
+	a = next_hop(f, "sip:b@gw.example", 40000, false); /* who sends from a port hears on it */
+	assert_true(addr_equal(&a, &last));
 }
 
 /* Its gateway has no port for TCP that we know of. */
@@ -280,6 +310,7 @@ int main(void)
 		TEST(connections_are_for_gateways_alone),
 		TEST(response_is_not_dialled_to_where_its_request_came_from),
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
+		TEST(request_goes_to_its_uri_or_to_the_trunk),
 		TEST(long_request_goes_by_udp_where_the_trunk_says_so),
 		TEST(request_is_dialled_anew_when_its_connection_is_gone),
 	};
