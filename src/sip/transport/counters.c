@@ -45,8 +45,8 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 	[SIP_TRANSPORT_C_REFUSED_LIMIT] = {"sallyport_sip_connections_refused_total",
 		"reason=\"limit\"", METRICS_COUNTER,
 		"Connections closed at once: too many in all, of one client, or in their "
-		"handshakes, or by somebody who is none of ours; and pauses for want of "
-		"descriptors."},
+		"handshakes, or by somebody who is none of ours; for want of descriptors: pauses "
+		"in accepting, and connections not dialled."},
 	[SIP_TRANSPORT_C_REFUSED_CLIENT] = REFUSED("client"),
 	[SIP_TRANSPORT_C_REFUSED_UNREADY] = REFUSED("handshakes"),
 	[SIP_TRANSPORT_C_REFUSED_DESCRIPTORS] = REFUSED("descriptors"),

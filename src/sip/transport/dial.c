@@ -48,14 +48,23 @@ static int connect_to(int fd, const struct sip_target *target)
 	return rc;
 }
 
-static int dial_socket(struct sip_transport_layer *t, const struct sip_target *target, int *out)
+static int open_socket(struct sip_transport_layer *t, const struct sip_target *target, int *out)
 {
 	int family = target->addr.family == ADDR_IPV6 ? AF_INET6 : AF_INET;
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int rc = fd < 0 ? -errno : net_descriptor_admit(t->config.net, NET_FOR_CONNECTION, fd);
 
-	if (fd < 0)
-		return -errno;
-	int rc = net_descriptor_admit(t->config.net, NET_FOR_CONNECTION, fd);
+	if (rc == -EMFILE || rc == -ENFILE)
+		sip_count(t, SIP_TRANSPORT_C_REFUSED_DESCRIPTORS);
+	if (rc == 0)
+		*out = fd;
+	return rc;
+}
+
+static int dial_socket(struct sip_transport_layer *t, const struct sip_target *target, int *out)
+{
+	int fd = -1, rc = open_socket(t, target, &fd);
+
 	if (rc != 0)
 		return rc;
 	rc = connect_to(fd, target);

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -92,6 +93,28 @@ static void accepted_ones_are_so_many_and_leave_the_dialled_alone(void **state)
 	close(a);
 	close(b);
 	close(c);
+}
+
+static void dialling_without_descriptors_is_counted(void **state)
+{
+	struct rig *r = *state;
+	struct sip_target to;
+	struct sip_flow flow;
+	struct rlimit all, few;
+	rig_start(r);
+	int server = rig_server(&to), next = dup(server);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	few = all;
+	few.rlim_cur = (rlim_t)next;
+
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	int rc = sip_transport_request(r->layer, &to, rig_bytes(OPTIONS), 1, &flow);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+
+	assert_int_equal(rc, -EMFILE);
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_REFUSED_DESCRIPTORS), 1);
+	close(server);
 }
 
 static void who_is_not_admitted_takes_nobodys_place(void **state)
@@ -397,6 +420,7 @@ int main(void)
 		TEST(listener_that_cannot_start_is_named),
 		TEST(client_has_so_many_connections),
 		TEST(accepted_ones_are_so_many_and_leave_the_dialled_alone),
+		TEST(dialling_without_descriptors_is_counted),
 		TEST(who_is_not_admitted_takes_nobodys_place),
 		TEST(message_must_be_whole_in_time),
 		TEST(each_message_has_its_own_time),
