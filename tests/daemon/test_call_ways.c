@@ -284,7 +284,8 @@ static void long_request_goes_by_udp_where_the_trunk_says_so(void **state)
 	assert_true(wire.target.has_udp_alone);
 }
 
-static void request_is_dialled_anew_when_its_connection_is_gone(void **state)
+/* The layer of transactions knows whether another connection will do. */
+static void connection_that_is_gone_is_told_and_another_dialled_when_asked_for(void **state)
 {
 	struct fixture *f = *state;
 	struct transaction_hop to = {.flow = 1,
@@ -293,6 +294,9 @@ static void request_is_dialled_anew_when_its_connection_is_gone(void **state)
 		.is_reliable = true};
 	wire.by_flow = -EPIPE;
 
+	assert_int_equal(send_to(f, &to, "BYE sip:b@198.51.100.2:5070 SIP/2.0\r\n\r\n"), -EPIPE);
+	assert_int_equal(wire.n_dialled, 0);
+	to.flow = 0;
 	assert_int_equal(send_to(f, &to, "BYE sip:b@198.51.100.2:5070 SIP/2.0\r\n\r\n"), 0);
 
 	assert_int_equal(wire.n_dialled, 1);
@@ -312,7 +316,7 @@ int main(void)
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
 		TEST(request_goes_to_its_uri_or_to_the_trunk),
 		TEST(long_request_goes_by_udp_where_the_trunk_says_so),
-		TEST(request_is_dialled_anew_when_its_connection_is_gone),
+		TEST(connection_that_is_gone_is_told_and_another_dialled_when_asked_for),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
