@@ -23,7 +23,7 @@ static void look_afresh(struct kernel_gate *g, uint64_t now_ms)
 
 static void close_gate(struct kernel_gate *g, struct kernel_lane *lane, uint64_t now_ms)
 {
-	uint64_t open = 0;
+	__u64 open = 0; /* as the programs share it */
 
 	g->is_known = false;
 	look_afresh(g, now_ms);
