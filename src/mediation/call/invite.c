@@ -371,6 +371,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	struct call *c = x->call;
 	bool is_wanted = invite_waits_for(c, x);
 	struct pair *p = pair_of(c, x, m, true);
+	struct exchange *asked = c->incoming; /* may end with its reply */
 
 	x->is_answered = true;
 	if (p && p == c->pair) {
@@ -380,7 +381,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		choose(c, x, p);
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
-		exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
+		exchange_reply(asked, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
 		if (!c->incoming || !c->incoming->wants_ack)
 			call_over(c, CALL_END_FAILED, CALL_CALLER); /* he was refused */
 	} else {
