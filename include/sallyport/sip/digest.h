@@ -92,6 +92,44 @@ struct sip_credentials {
 void sip_write_credentials(struct sip_writer *w, enum sip_header_id id,
 	const struct sip_auth *challenge, const struct sip_credentials *c);
 
+/* ---- a client that is challenged (RFC 3261 §22.2, §22.3; RFC 7616 §3.6) ---- */
+
+/* Texts as people write them, without quotes and backslashes in the name. Not owned. */
+struct sip_account {
+	const char *username;
+	const char *password;
+};
+
+/* What a challenger has said, kept for the requests that follow. A longer value is one that we
+ * cannot answer. */
+struct sip_auth_session {
+	enum sip_digest_algorithm algorithm; /* OTHER: nothing is known */
+	unsigned qop;
+	bool has_algorithm, has_opaque;
+	uint32_t nc; /* requests that have borne it */
+	char realm[128], nonce[512], opaque[256], cnonce[33];
+};
+/* Of a server and of the proxy before it. Plain data; all zero: nobody has asked yet. */
+struct sip_auth_sessions {
+	struct sip_auth_session server, proxy;
+};
+
+/*
+ * Takes the challenge of M, a 401 or 407: the first that we can answer (RFC 8760 §2.4). 0: the
+ * request, as a new one with the next CSeq, may be accepted with what sip_write_auth writes.
+ * ERR_UNSUPPORTED: no challenge that we can answer. ERR_DENIED: that nonce has been answered, so
+ * what is wrong is the account. Some servers have a new nonce each time, so the caller answers at
+ * most SIP_AUTH_TRIES challenges for one request of his.
+ */
+#define SIP_AUTH_TRIES 3
+int sip_auth_take(struct sip_auth_sessions *s, const struct sip_msg *m);
+/*
+ * Writes what the next request must bear: Authorization, Proxy-Authorization, both or nothing. Not
+ * for ACK and CANCEL, which cannot be challenged and repeat what their INVITE had (RFC 3261 §22.1).
+ */
+void sip_write_auth(struct sip_writer *w, struct sip_auth_sessions *s, const struct sip_account *a,
+	struct sip_str method, struct sip_str uri, struct sip_str body);
+
 /* ---- nonces ---- */
 
 /*
