@@ -9,7 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../src/daemon/dial_plan.h"
+#include "../../../src/daemon/dial_plan.h"
 
 struct root {
 	struct options_mediation mediation;

@@ -10,7 +10,7 @@
 #include <sallyport/crypto.h>
 #include <sallyport/net.h>
 
-#include "call_thread_priv.h"
+#include "thread.h"
 
 #define MAILBOX_LEN   256
 #define MAX_CALLS     5000 /* at once; more get 503 */

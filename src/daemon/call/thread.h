@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The thread of calls, as call_thread.c (its life) and call_ways.c (where messages go) share it. */
-#ifndef DAEMON_CALL_THREAD_PRIV_H
-#define DAEMON_CALL_THREAD_PRIV_H
+/* The thread of calls, as thread.c (its life) and ways.c (where messages go) share it. */
+#ifndef DAEMON_CALL_PRIV_H
+#define DAEMON_CALL_PRIV_H
 
 #include <sallyport/mediation/call.h>
 #include <sallyport/sip/transport.h>
 
-#include "call_thread.h"
-#include "dial_plan.h"
+#include "../call_thread.h"
+#include "../dial_plan.h"
 
 /* In the order of the options; PLACE 0: no call is taken over it. */
 struct call_trunk {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/daemon/call_thread_priv.h"
+#include "../../../src/daemon/call/thread.h"
 
 #define N_TRUNKS    3
 #define N_LISTENERS 3

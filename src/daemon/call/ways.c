@@ -9,7 +9,7 @@
 
 #include <sallyport/crypto.h>
 
-#include "call_thread_priv.h"
+#include "thread.h"
 
 static uint64_t flow_number(struct sip_flow f)
 {

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "dial_plan.h"
+#include "../dial_plan.h"
 
 #define FAST_FAILOVER_S 10 /* without settings, as with settings that do not say it */
 
