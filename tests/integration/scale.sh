@@ -129,7 +129,7 @@ crowd slow-tls slow $OUT "$SLOW" "$CRED_USER" "$CRED_PASSWORD" $PEER tls
 mapfile -t ports < <(awk '/^relayed/ { print $2 }' "$WORK/slow.log" "$WORK/slow-tls.log")
 check "slow: all have a relay port" same "${#ports[@]}" $((2 * SLOW))
 flooded() {
-	in_space hq python3 "$HERE/stream.py" flood 600000 $OUT "${ports[@]}"
+	in_space hq python3 "$HERE/stream.py" flood "${PIDS[edge]}" 600000 $OUT "${ports[@]}"
 	metric_at_least edge sallyport_net_stream_drops_total "" $((2 * SLOW))
 }
 check "slow: what they leave is dropped" within 90 flooded

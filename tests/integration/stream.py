@@ -6,7 +6,8 @@
   stream.py idle SERVER COUNT                 speaks once over TLS, then says nothing
   stream.py slow SERVER COUNT USER PASSWORD PEER [tls]   allocates, then never reads again
   stream.py hoard SERVER COUNT                begins DTLS handshakes and sends what must be kept
-  stream.py flood BYTES ADDRESS PORT...       sends datagrams to each port in turn
+  stream.py flood PID BYTES ADDRESS PORT...   sends datagrams to each port in turn, as fast as
+                                              process PID reads them from its UDP sockets
 
 All but the last print "ready", slow ones "relayed PORT" lines before it, and stay until they are
 ended.
@@ -19,6 +20,7 @@ import socket
 import ssl
 import struct
 import sys
+import time
 
 COOKIE = 0x2112A442
 
@@ -133,6 +135,28 @@ def stay(sockets):
     return sockets
 
 
+def await_read(pid):
+    """Till nothing waits in the UDP sockets of its network namespace, a second at most."""
+    for _ in range(200):
+        with open(f"/proc/{pid}/net/udp", encoding="ascii") as table:
+            next(table)
+            if not any(int(line.split()[4].split(":")[1], 16) for line in table):
+                return
+        time.sleep(0.005)
+
+
+def flood(pid, rounds, address, ports):
+    # A socket that overflows loses what is for others too, where it serves many relay ports.
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sent = 0
+    for _ in range(rounds):
+        for port in ports:
+            s.sendto(bytes(1200), (address, port))
+            sent += 1
+            if sent % 100 == 0:
+                await_read(pid)
+
+
 def main(what, *a):
     if what == "silent":
         stay([connect(a[0], int(a[2]) if a[2:] else 3478) for _ in range(int(a[1]))])
@@ -144,10 +168,7 @@ def main(what, *a):
     elif what == "slow":
         stay([allocate(a[0], *a[2:]) for _ in range(int(a[1]))])
     elif what == "flood":
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        for _ in range(int(a[0]) // 1200):
-            for port in a[2:]:
-                s.sendto(bytes(1200), (a[1], int(port)))
+        flood(a[0], int(a[1]) // 1200, a[2], [int(port) for port in a[3:]])
 
 
 main(*sys.argv[1:])

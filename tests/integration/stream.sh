@@ -100,7 +100,7 @@ good
 mapfile -t ports < <(awk '/^relayed/ { print $2 }' "$WORK/slow.log")
 # Again where the host is so slow that too little of it gets through.
 flooded() {
-	in_space hq python3 "$HERE/stream.py" flood 1500000 $OUT "${ports[@]}"
+	in_space hq python3 "$HERE/stream.py" flood "${PIDS[edge]}" 1500000 $OUT "${ports[@]}"
 	at_least "$(metric sallyport_net_stream_drops_total)" $SLOW
 }
 check "what slow readers leave is dropped and counted" within 30 flooded
@@ -111,6 +111,7 @@ if [ -z "$SANITIZED" ]; then
 	check "a slow reader costs little more than its buffer" at_most $((full - idle)) $((SLOW * 290 + 4096))
 fi
 await good 120
+note "full sockets: ext $(overflows ext) edge $(overflows edge) hq $(overflows hq)"
 check "the good client lost nothing beside them" uclient_clean "$WORK/good.log"
 check "silent connections end by themselves" within 15 metric_is \
 	'sallyport_net_connections ' $SLOW
