@@ -63,7 +63,26 @@ struct call_route {
 	bool is_anonymous;     /* From says nothing about who calls, nor do others that pass */
 	bool passes_identity;  /* P-Asserted-Identity */
 	bool passes_history;   /* History-Info and Diversion */
+	uint32_t trunk;        /* the user's own name for it */
 };
+
+/*
+ * A body that is on its way to the other side. An offer and its answers have the same EXCHANGE: an
+ * INVITE, its responses, its ACK. Each attempt to reach a callee is one of its own; a refusal may
+ * have none, which is 0.
+ */
+struct call_body {
+	struct call *call;
+	enum call_side from;
+	const struct sip_msg *msg;
+	uint64_t exchange;
+	uint64_t fork;                  /* whose it is of several callees; 0: none has rung yet */
+	const struct call_route *route; /* of an INVITE that begins a call; else NULL */
+	uint64_t ticket;                /* for call_body_ready */
+	/* What goes on, as it came: may be changed to a view that is good until the next call. */
+	struct sip_str type, content;
+};
+#define CALL_BODY_LATER 1
 
 struct call_user {
 	/*
@@ -81,13 +100,15 @@ struct call_user {
 	 * where this one does. NULL: it stays. */
 	void (*next_hop)(void *arg, struct sip_str uri, struct transaction_hop *hop);
 	/*
-	 * The body of M is on its way from FROM to the other side: TYPE and CONTENT are what goes
-	 * on, a view that is good until the next call. NULL: bodies pass untouched. An error keeps
-	 * the message back: a request gets 488, and a 2xx becomes one. Other responses go on
-	 * without their bodies, and so does an ACK, which ends the call.
+	 * What goes on of a body? NULL: bodies pass untouched. An error keeps the message back: a
+	 * request gets 488, and a 2xx becomes one. Other responses go on without their bodies, and
+	 * so does an ACK, which ends the call. CALL_BODY_LATER: the message waits until
+	 * call_body_ready says what goes on. Must not call this folder.
 	 */
-	int (*body)(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
-		struct sip_str *type, struct sip_str *content);
+	int (*body)(void *arg, struct call_body *b);
+	/* What was offered within a call has been refused, or withdrawn. Told of exchanges without
+	 * a body too. NULL: nobody asks. */
+	void (*off)(void *arg, struct call *c, uint64_t exchange);
 	/* The call is over. NULL: nobody asks. */
 	void (*ended)(void *arg, struct call *c, enum call_end why);
 	void *arg;
@@ -120,8 +141,17 @@ void calls_destroy(struct calls *l);
 /* What the transactions of L are made with. */
 struct transaction_user calls_transaction_user(struct calls *l);
 
+/*
+ * The message that waits by that ticket goes on, with RC, TYPE and CONTENT as if the hook had said
+ * so at once. Without effect where it waits no more: it was cancelled, or somebody is gone. Not
+ * from within a hook, and not after ENDED. The call may be gone on return.
+ */
+void call_body_ready(
+	struct call *c, uint64_t ticket, int rc, struct sip_str type, struct sip_str content);
+
 /* For bodies and records. The caller's Call-ID: what all of a call is known by in the log. */
 struct sip_str call_id(const struct call *c);
+void *call_own(const struct call *c);   /* what the route hook has set */
 void *call_media(const struct call *c); /* whoever has the body hook keeps his own here */
 void call_media_set(struct call *c, void *media);
 

@@ -72,6 +72,23 @@ struct exchange {
 	uint64_t ack_number;
 	char *ack_body; /* type, then content; for repetitions */
 	size_t ack_type_len, ack_len;
+	struct list waiting; /* messages, in their order */
+};
+
+/* A message that waits for its body. Owned by the exchange that it is of. */
+struct waiting {
+	struct list link;
+	void (*go_on)(struct exchange *x, const struct waiting *w, const struct call_body *b);
+	uint64_t ticket;
+	unsigned status;          /* of a reply */
+	const struct pair *pair;  /* not owned; of a reply */
+	struct call_route *route; /* of an attempt; owned */
+	bool is_ready;
+	int rc;
+	char *answer; /* what TYPE and CONTENT point into */
+	struct sip_str type, content;
+	size_t len;
+	char bytes[];
 };
 
 /* Owned by the list of all calls. */
@@ -90,6 +107,7 @@ struct call {
 	struct wheel_timer timer;
 	unsigned n_attempts, n_early, n_late;
 	bool is_ringing, is_over;
+	bool is_held; /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	void *media;
@@ -137,10 +155,11 @@ extern const struct client_events exchange_client_events;
 struct exchange *exchange_open(struct call *c, enum sip_method method, enum call_side from);
 void exchange_free(struct exchange *x);
 bool exchange_is_done(const struct exchange *x);
-/* Says what M (may be NULL) says to whoever sent the request. STATUS is what he is told. Behind a
- * final one X may be done. */
+/* Says what M (may be NULL) says to whoever sent the request, at once or when its body is ready.
+ * STATUS is what he is told, P (may be NULL) which callee says so to the call's INVITE. Behind a
+ * final one X may be done and, where M is a 2xx that cannot be said, the call gone. */
 void exchange_reply(
-	struct exchange *x, unsigned status, const struct sip_msg *m, struct sip_str to_tag);
+	struct exchange *x, unsigned status, const struct sip_msg *m, const struct pair *p);
 /* The server half's 2xx is out: it is repeated until ACK. */
 void exchange_accepted(struct exchange *x);
 void exchange_ack_came(struct exchange *x, const struct sip_msg *m);
@@ -180,10 +199,23 @@ void fields_pass(
 	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from);
 void fields_contact(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
 void fields_allow(struct sip_writer *w);
-/* The body of M as the other side gets it. */
-int body_pass(struct call *c, enum call_side from, const struct sip_msg *m, struct sip_str *type,
-	struct sip_str *content);
 unsigned status_pass(unsigned status);
+
+/* ---- bodies.c ---- */
+
+/* B's message, which belongs to X, as the other side gets it: TYPE and CONTENT are set. 0, an
+ * error or CALL_BODY_LATER. */
+int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
+	const struct call_route *route, struct call_body *b);
+/* B's message waits, behind those of X that do, with what RC says of it. HOW's GO_ON, and what that
+ * wants. -ENOMEM: it does not, and HOW's route is the caller's still. */
+int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how);
+/* Does any message of the call wait? */
+bool body_is_awaited(const struct call *c);
+/* Nothing of X waits any more. */
+void body_forget(struct exchange *x);
+/* X has come to nothing. */
+void body_is_off(struct exchange *x);
 
 /* ---- calls.c ---- */
 

@@ -118,6 +118,11 @@ struct sip_str call_id(const struct call *c)
 	return sip_str_of(c->caller, c->call_id_len);
 }
 
+void *call_own(const struct call *c)
+{
+	return c->own;
+}
+
 void *call_media(const struct call *c)
 {
 	return c->media;

@@ -50,6 +50,7 @@ struct exchange *exchange_open(struct call *c, enum sip_method method, enum call
 	x->from = from;
 	x->ack_number = ++c->calls->n_tokens;
 	wheel_timer_init(&x->repeat, on_repeat);
+	list_init(&x->waiting);
 	list_append(&c->exchanges, &x->link);
 	return x;
 }
@@ -66,13 +67,14 @@ void exchange_free(struct exchange *x)
 		c->incoming = NULL;
 	if (c->attempt == x)
 		c->attempt = NULL;
+	body_forget(x);
 	free(x->ack_body);
 	free(x);
 }
 
 bool exchange_is_done(const struct exchange *x)
 {
-	return !x->server && !x->client && !x->owes_ack;
+	return !x->server && !x->client && !x->owes_ack && list_is_empty(&x->waiting);
 }
 
 /* ---- the server half ---- */
@@ -89,7 +91,9 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 	}
 	if (x->client)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
-	exchange_reply(x, 487, NULL, SIP_NONE);
+	exchange_reply(x, 487, NULL, NULL);
+	if (x->owes_ack)
+		exchange_send_ack(x); /* his answer was on its way */
 }
 
 /* The ACK has not come: there is nobody. */
@@ -108,7 +112,8 @@ static void on_server_ended(void *arg, struct server_transaction *s, enum transa
 {
 	struct exchange *x = arg;
 	struct call *c = x->call;
-	bool is_cut_short = !x->is_replied || why == TRANSACTION_UNSENT;
+	bool is_asking = !x->is_replied;
+	bool is_cut_short = is_asking || why == TRANSACTION_UNSENT;
 
 	(void)s;
 	x->is_replied = true;
@@ -116,7 +121,7 @@ static void on_server_ended(void *arg, struct server_transaction *s, enum transa
 	if (x->wants_ack)
 		give_up_ack(x);
 	else if (is_cut_short && is_of_the_call(x))
-		call_over(c, CALL_END_LOST, -1);
+		call_over(c, CALL_END_LOST, is_asking ? CALL_CALLER : -1);
 	x->server = NULL;
 	call_settle(c);
 }
@@ -187,23 +192,24 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	}
 }
 
-void exchange_reply(
-	struct exchange *x, unsigned status, const struct sip_msg *m, struct sip_str to_tag)
+/* B is what M has become, NULL without one; RC what its body has come to. */
+static void reply_with(struct exchange *x, unsigned status, const struct pair *p,
+	const struct call_body *b, int rc)
 {
-	enum call_side side = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
-	struct transaction_reply r = {.status = status, .to_tag = to_tag};
+	const struct sip_msg *m = b ? b->msg : NULL;
+	struct transaction_reply r = {.status = status};
 	char reason[REASON_MAX];
 	struct sip_writer w;
 
-	if (!x->server || x->is_replied)
-		return;
-	if (m && body_pass(x->call, side, m, &r.content_type, &r.content) != 0) {
-		r.content_type = r.content = SIP_NONE;
-		/* Ringing and refusals are what they are without a body too, an answer is none. */
-		if (status >= 200 && status < 300) {
-			r.status = 488;
-			m = NULL;
-		}
+	if (p)
+		r.to_tag = p->ends[CALL_CALLER].dialog.local_tag;
+	/* Ringing and refusals are what they are without a body too, an answer is none. */
+	if (rc && status >= 200 && status < 300) {
+		r.status = 488;
+		m = NULL;
+	} else if (b && rc == 0) {
+		r.content_type = b->type;
+		r.content = b->content;
 	}
 	if (m && status == m->status && m->reason.len < sizeof(reason)) {
 		(void)snprintf(reason, sizeof(reason), "%.*s", (int)m->reason.len, m->reason.at);
@@ -218,19 +224,68 @@ void exchange_reply(
 		r.content_type = r.content = SIP_NONE;
 	}
 	r.fields = fields_done(&w);
+	if (r.status >= 300)
+		body_is_off(x);
 	say(x, &r);
+}
+
+/* The 2xx of an INVITE has been passed on, or whoever asked is gone, or was refused for its body.
+ */
+static void after_accepting(struct exchange *x)
+{
+	if (x->wants_ack)
+		return;
+	if (is_of_the_call(x))
+		call_over(x->call, CALL_END_FAILED, CALL_CALLER);
+	else
+		exchange_send_ack(x);
+}
+
+static void reply_now(struct exchange *x, unsigned status, const struct pair *p,
+	const struct call_body *b, int rc)
+{
+	if (x->server && !x->is_replied)
+		reply_with(x, status, p, b, rc);
+	else if (status >= 300)
+		body_is_off(x);
+	if (b && x->method == SIP_INVITE && status >= 200 && status < 300)
+		after_accepting(x);
+}
+
+static void go_on_replying(struct exchange *x, const struct waiting *w, const struct call_body *b)
+{
+	reply_now(x, w->status, w->pair, b, w->rc);
+}
+
+void exchange_reply(
+	struct exchange *x, unsigned status, const struct sip_msg *m, const struct pair *p)
+{
+	enum call_side side = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
+	struct waiting how = {.go_on = go_on_replying, .status = status, .pair = p};
+	struct call_body b = {.msg = m};
+	int rc = 0;
+
+	if (status >= 300)
+		body_forget(x);
+	if (m && x->server && !x->is_replied)
+		rc = body_ask(x, side, p, NULL, &b);
+	if (m && (rc == CALL_BODY_LATER || !list_is_empty(&x->waiting))) {
+		rc = body_wait(x, &b, rc, &how);
+		if (rc == 0)
+			return;
+	}
+	reply_now(x, status, p, m ? &b : NULL, rc);
 }
 
 /* ---- ACK ---- */
 
-/* Keeps what M's body is to the other side with the exchange Y, whose ACK it goes with. */
-static int keep_ack_body(struct exchange *y, enum call_side from, const struct sip_msg *m)
+/* With the exchange Y, whose ACK it goes with. */
+static int keep_ack_body(struct exchange *y, const struct call_body *b)
 {
-	struct sip_str type, content;
-	int err = body_pass(y->call, from, m, &type, &content);
+	struct sip_str type = b->type, content = b->content;
 
-	if (err || content.len == 0)
-		return err;
+	if (content.len == 0)
+		return 0;
 	y->ack_body = malloc((size_t)type.len + content.len);
 	if (!y->ack_body)
 		return -ENOMEM;
@@ -240,6 +295,36 @@ static int keep_ack_body(struct exchange *y, enum call_side from, const struct s
 	y->ack_type_len = type.len;
 	y->ack_len = content.len;
 	return 0;
+}
+
+static void go_on_acknowledging(
+	struct exchange *y, const struct waiting *w, const struct call_body *b)
+{
+	int err = w->rc ? w->rc : keep_ack_body(y, b);
+
+	if (!y->owes_ack)
+		return;
+	exchange_send_ack(y);
+	if (err)
+		call_over(y->call, CALL_END_FAILED, -1);
+}
+
+/* What M, an ACK from FROM, says to the other side, to which Y owes one: now or later. */
+static int acknowledge(struct exchange *y, enum call_side from, const struct sip_msg *m)
+{
+	static const struct waiting how = {.go_on = go_on_acknowledging};
+	struct call_body b = {.msg = m};
+	int err = body_ask(y, from, NULL, NULL, &b);
+
+	if (err == CALL_BODY_LATER) {
+		err = body_wait(y, &b, err, &how);
+		if (err == 0)
+			return 0;
+	}
+	if (err == 0)
+		err = keep_ack_body(y, &b);
+	exchange_send_ack(y);
+	return err;
 }
 
 /* An answer that cannot be passed leaves the other side without a session: there is no call. */
@@ -254,10 +339,8 @@ void exchange_ack_came(struct exchange *x, const struct sip_msg *m)
 		return;
 	x->wants_ack = false;
 	wheel_cancel(c->calls->config.wheel, &x->repeat);
-	if (y && y->owes_ack) {
-		err = keep_ack_body(y, x->from, m);
-		exchange_send_ack(y);
-	}
+	if (y && y->owes_ack)
+		err = acknowledge(y, x->from, m);
 	if (e->wants_bye)
 		end_bye(e);
 	if (err && !c->is_over)

@@ -99,18 +99,6 @@ void fields_allow(struct sip_writer *w)
 	sip_write_methods(w, SIP_HEADER_ALLOW, ALLOWED);
 }
 
-int body_pass(struct call *c, enum call_side from, const struct sip_msg *m, struct sip_str *type,
-	struct sip_str *content)
-{
-	const struct call_user *u = &c->calls->config.user;
-
-	*type = sip_header_value(m, SIP_HEADER_CONTENT_TYPE);
-	*content = m->body;
-	if (!u->body || m->body.len == 0)
-		return 0;
-	return u->body(u->arg, c, from, m, type, content);
-}
-
 /* What concerns our own side of the dialog with the callee says nothing to the caller: we answer no
  * challenge of his, and follow no redirection. */
 unsigned status_pass(unsigned status)

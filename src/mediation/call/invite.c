@@ -74,15 +74,23 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 	fields_pass(w, invite, c, CALL_CALLER);
 }
 
-static int send_invite(
-	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
+static void start_timer(struct call *c, unsigned ms)
+{
+	struct calls *l = c->calls;
+
+	wheel_set(l->config.wheel, &c->timer, l->config.clock->mono_ms + ms);
+}
+
+static int send_with(struct exchange *x, const struct call_body *b, const struct call_route *route)
 {
 	struct call *c = x->call;
-	struct transaction_request r = {.method = SIP_INVITE, .uri = sip_str_c(route->uri)};
+	const struct sip_msg *invite = b->msg;
+	struct transaction_request r = {.method = SIP_INVITE,
+		.uri = sip_str_c(route->uri),
+		.content_type = b->type,
+		.content = b->content};
 	struct sip_writer w;
 
-	if (body_pass(c, CALL_CALLER, invite, &r.content_type, &r.content) != 0)
-		return ERR_DENIED;
 	c->passes_identity = route->passes_identity;
 	c->passes_history = route->passes_history;
 	c->is_anonymous = route->is_anonymous;
@@ -95,11 +103,52 @@ static int send_invite(
 		c->calls->transactions, &r, &route->hop, &exchange_client_events, x, &x->client);
 }
 
-static void start_timer(struct call *c, unsigned ms)
-{
-	struct calls *l = c->calls;
+static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned status);
+static void fail(struct call *c, unsigned status, const struct sip_msg *m);
 
-	wheel_set(l->config.wheel, &c->timer, l->config.clock->mono_ms + ms);
+static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
+{
+	struct call *c = x->call;
+	int err = w->rc ? ERR_DENIED : 0;
+
+	if (!invite_waits_for(c, x))
+		return;
+	if (err == 0)
+		err = send_with(x, b, w->route);
+	if (err == 0) {
+		start_timer(c, c->calls->config.timers.progress_ms);
+		return;
+	}
+	c->attempt = NULL;
+	unsigned status = err == ERR_DENIED ? 488 : attempt(c, b->msg, 503);
+	if (status)
+		fail(c, status, NULL);
+}
+
+static int wait_to_send(
+	struct exchange *x, const struct call_body *b, const struct call_route *route)
+{
+	struct waiting how = {.go_on = go_on_sending, .route = malloc(sizeof(*route))};
+	int err = -ENOMEM;
+
+	if (how.route) {
+		*how.route = *route;
+		err = body_wait(x, b, CALL_BODY_LATER, &how);
+	}
+	if (err)
+		free(how.route);
+	return err;
+}
+
+static int send_invite(
+	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
+{
+	struct call_body b = {.msg = invite};
+	int err = body_ask(x, CALL_CALLER, NULL, route, &b);
+
+	if (err == CALL_BODY_LATER)
+		return wait_to_send(x, &b, route);
+	return err ? ERR_DENIED : send_with(x, &b, route);
 }
 
 /* Tries routes until an INVITE is on its way. 0, or what the caller is to be told. */
@@ -225,7 +274,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 
 static void fail(struct call *c, unsigned status, const struct sip_msg *m)
 {
-	exchange_reply(c->incoming, m ? status_pass(status) : status, m, SIP_NONE);
+	exchange_reply(c->incoming, m ? status_pass(status) : status, m, NULL);
 	call_over(c, CALL_END_FAILED, -1);
 }
 
@@ -313,12 +362,14 @@ void invite_timer(struct wheel_timer *t, void *arg)
 
 	(void)arg;
 	if (c->is_ringing) {
-		exchange_reply(c->incoming, 408, NULL, SIP_NONE);
+		exchange_reply(c->incoming, 408, NULL, NULL);
 		call_over(c, CALL_END_TIMEOUT, -1);
 		return;
 	}
 	if (c->attempt && c->attempt->client)
 		(void)client_transaction_cancel(c->attempt->client, SIP_NONE); /* ends by time */
+	else if (c->attempt)
+		body_forget(c->attempt);
 	try_again_or_fail(c, 408, NULL);
 }
 
@@ -336,10 +387,10 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 	if (m->to_tag.len)
 		p = pair_of(c, x, m, c->n_early < c->calls->config.max_early);
 	if (!p) { /* one more to ring, under the tag of the first */
-		exchange_reply(c->incoming, m->status, NULL, SIP_NONE);
+		exchange_reply(c->incoming, m->status, NULL, NULL);
 		return;
 	}
-	exchange_reply(c->incoming, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
+	exchange_reply(c->incoming, m->status, m, p);
 }
 
 /* Those callees that have not been the first are not to be heard of any more. */
@@ -371,7 +422,6 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	struct call *c = x->call;
 	bool is_wanted = invite_waits_for(c, x);
 	struct pair *p = pair_of(c, x, m, true);
-	struct exchange *asked = c->incoming; /* may end with its reply */
 
 	x->is_answered = true;
 	if (p && p == c->pair) {
@@ -381,9 +431,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		choose(c, x, p);
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
-		exchange_reply(asked, m->status, m, p->ends[CALL_CALLER].dialog.local_tag);
-		if (!c->incoming || !c->incoming->wants_ack)
-			call_over(c, CALL_END_FAILED, CALL_CALLER); /* he was refused */
+		exchange_reply(c->incoming, m->status, m, p);
 	} else {
 		if (p)
 			give_up(p, x, m);

@@ -26,6 +26,8 @@ void call_free(struct call *c)
 
 void call_settle(struct call *c)
 {
+	if (c->is_held)
+		return;
 	list_for_each_safe (it, &c->exchanges) {
 		struct exchange *x = CONTAINER_OF(it, struct exchange, link);
 		if (exchange_is_done(x))
@@ -38,11 +40,12 @@ void call_settle(struct call *c)
 /* What is under way is ended on both sides of it. */
 static void end_exchange(struct exchange *x)
 {
+	body_forget(x);
 	if (x->owes_ack)
 		exchange_send_ack(x);
 	if (x->client && !x->is_answered && x->method == SIP_INVITE)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
-	exchange_reply(x, 487, NULL, SIP_NONE);
+	exchange_reply(x, 487, NULL, NULL);
 }
 
 /* Does an ACK of this side's come yet? Until then it gets no BYE (RFC 3261 §15). */
@@ -69,6 +72,8 @@ static void say_bye(struct call *c, enum call_side side)
 void call_over(struct call *c, enum call_end why, int quiet)
 {
 	struct calls *l = c->calls;
+	/* The callee's answer has not been passed on: there is no dialog with the caller. */
+	bool is_caller_asking = c->incoming && !c->incoming->is_replied;
 
 	if (c->is_over)
 		return;
@@ -82,7 +87,7 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
 	for (int side = 0; c->pair && side < 2; side++) {
-		if (side != quiet)
+		if (side != quiet && !(side == CALL_CALLER && is_caller_asking))
 			say_bye(c, side);
 	}
 	if (l->config.user.ended)

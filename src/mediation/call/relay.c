@@ -7,26 +7,51 @@
 
 /* ---- from one side to the other ---- */
 
-static int send_on(struct exchange *x, const struct sip_msg *m)
+static int send_with(struct exchange *x, const struct call_body *b)
 {
 	struct call *c = x->call;
 	struct end *to = end_across(x->pair, x->from);
-	struct transaction_request r = {.method = x->method};
+	struct transaction_request r = {
+		.method = x->method, .content_type = b->type, .content = b->content};
 	struct sip_writer w;
-	int err = body_pass(c, x->from, m, &r.content_type, &r.content);
 
-	if (err)
-		return ERR_DENIED;
 	fields_begin(c->calls, &w);
 	if (x->method == SIP_INVITE || x->method == SIP_UPDATE)
 		fields_contact(c->calls, &w, &to->hop);
 	if (x->method == SIP_INVITE)
 		fields_allow(&w);
-	fields_pass(&w, m, c, x->from);
+	fields_pass(&w, b->msg, c, x->from);
 	if (w.failed)
 		return ERR_TOO_LARGE;
 	r.fields = fields_done(&w);
 	return end_request(to, &r, &exchange_client_events, x, &x->client, &x->client_cseq);
+}
+
+static void refuse_for(struct exchange *x, int err)
+{
+	exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, NULL);
+}
+
+static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
+{
+	int err;
+
+	if (x->is_replied)
+		return; /* cancelled */
+	err = w->rc ? ERR_DENIED : send_with(x, b);
+	if (err)
+		refuse_for(x, err);
+}
+
+static int send_on(struct exchange *x, const struct sip_msg *m)
+{
+	static const struct waiting how = {.go_on = go_on_sending};
+	struct call_body b = {.msg = m};
+	int err = body_ask(x, x->from, NULL, NULL, &b);
+
+	if (err == CALL_BODY_LATER)
+		return body_wait(x, &b, err, &how);
+	return err ? ERR_DENIED : send_with(x, &b);
 }
 
 static void relay(struct end *e, struct server_transaction *s, const struct sip_msg *m)
@@ -46,7 +71,7 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 	server_transaction_take(s, &exchange_server_events, x);
 	err = send_on(x, m);
 	if (err) {
-		exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, SIP_NONE);
+		refuse_for(x, err);
 		call_settle(c);
 	}
 }
@@ -113,6 +138,8 @@ static void take(struct end *e, struct server_transaction *s, const struct sip_m
 		on_bye(e, s);
 	} else if (m->method == SIP_INVITE) {
 		on_invite(e, s, m);
+	} else if (m->method == SIP_UPDATE && m->body.len > 0 && body_is_awaited(c)) {
+		refuse(c->calls, s, 491, CALL_C_GLARE); /* RFC 3311 §5.2 */
 	} else if (m->method == SIP_UPDATE || m->method == SIP_INFO) {
 		if (m->method == SIP_UPDATE)
 			(void)sip_dialog_refresh(&e->dialog, m);
@@ -148,9 +175,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	x->owes_ack = true;
 	(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
-	exchange_reply(x, m->status, m, SIP_NONE);
-	if (!x->wants_ack)
-		exchange_send_ack(x); /* whoever asked is gone */
+	exchange_reply(x, m->status, m, NULL);
 }
 
 /* RFC 3261 §12.2.1.2: the other side does not know the dialog any more. */
@@ -165,7 +190,7 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 {
 	if (m->status < 200) {
 		if (m->status > 100 && x->method == SIP_INVITE)
-			exchange_reply(x, m->status, m, SIP_NONE);
+			exchange_reply(x, m->status, m, NULL);
 		return;
 	}
 	if (x->method == SIP_INVITE && m->status < 300) {
@@ -175,7 +200,7 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	if (x->method == SIP_UPDATE && m->status < 300)
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
-	exchange_reply(x, status_pass(m->status), m, SIP_NONE);
+	exchange_reply(x, status_pass(m->status), m, NULL);
 	if (m->status == 481 || m->status == 408)
 		lose(x);
 }
@@ -183,6 +208,6 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 void relay_client_ended(struct exchange *x, enum transaction_end why)
 {
 	x->is_answered = true;
-	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, SIP_NONE);
+	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
 	lose(x);
 }

@@ -128,18 +128,37 @@ static int on_contact(void *arg, const struct transaction_hop *hop, char *out, s
 	return 0;
 }
 
-static int on_body(void *arg, struct call *c, enum call_side from, const struct sip_msg *m,
-	struct sip_str *type, struct sip_str *content)
+static int on_body(void *arg, struct call_body *b)
+{
+	struct world *w = arg;
+
+	assert_true(b->content.len > 0 && b->type.len > 0);
+	assert_true(b->exchange != 0 || b->msg->status >= 300);
+	w->n_bodies++;
+	if (w->is_late && w->n_asked < ARRAY_LEN(w->asked)) {
+		if (w->asking)
+			w->asking(w->asking_arg);
+		w->asked[w->n_asked++] = (struct asked){b->call, b->ticket, b->exchange, b->fork};
+		return CALL_BODY_LATER;
+	}
+	if (b->from == CALL_CALLER && w->refuses_offers)
+		return ERR_MALFORMED;
+	return b->from == CALL_CALLEE && w->body_error ? ERR_MALFORMED : 0;
+}
+
+void world_ready(struct world *w, unsigned i, int rc, const char *content)
+{
+	assert_true(i < w->n_asked);
+	call_body_ready(w->asked[i].call, w->asked[i].ticket, rc, sip_str_c("application/sdp"),
+		sip_str_c(content));
+}
+
+static void on_off(void *arg, struct call *c, uint64_t exchange)
 {
 	struct world *w = arg;
 
 	(void)c;
-	(void)m;
-	assert_true(content->len > 0 && type->len > 0);
-	w->n_bodies++;
-	if (from == CALL_CALLER && w->refuses_offers)
-		return ERR_MALFORMED;
-	return from == CALL_CALLEE && w->body_error ? ERR_MALFORMED : 0;
+	w->off = exchange;
 }
 
 static void on_ended(void *arg, struct call *c, enum call_end why)
@@ -179,7 +198,7 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 	struct calls_config c = {
 		.wheel = &w->wheel,
 		.clock = &w->clock,
-		.user = {on_route, on_forget, on_contact, NULL, on_body, on_ended, w},
+		.user = {on_route, on_forget, on_contact, NULL, on_body, on_off, on_ended, w},
 		.key = {5, 6},
 		.cells = w->cells,
 		.timers = call_timers_default,

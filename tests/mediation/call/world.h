@@ -95,6 +95,12 @@ struct packet {
 	char data[];
 };
 
+/* Of the hook for bodies, when that says "later". */
+struct asked {
+	struct call *call;
+	uint64_t ticket, exchange, fork;
+};
+
 struct world {
 	struct clock clock;
 	struct wheel wheel;
@@ -115,9 +121,17 @@ struct world {
 	bool is_anonymous;   /* the routes hide who calls */
 	bool refuses_offers; /* it does, those of the caller's */
 	unsigned n_bodies;
+	bool is_late; /* it says "later" */
+	struct asked asked[16];
+	unsigned n_asked;
+	void (*asking)(void *arg); /* before it says so; or NULL */
+	void *asking_arg;
+	uint64_t off; /* the last exchange that came to nothing */
 };
 
 struct world *world_create(void);
+/* The message that was asked about goes on, the first one is 0. */
+void world_ready(struct world *w, unsigned i, int rc, const char *content);
 struct world *world_create_limited(size_t max_calls, unsigned max_early);
 /* Asserts that nothing is left anywhere. */
 void world_destroy(struct world *w);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Bodies on their way from one side to the other, and messages that wait for theirs. Those of an
+ * exchange go on in the order in which they came.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "call_priv.h"
+
+/* ---- asking ---- */
+
+/* The half that went out names both: it is there once for each offer. */
+static uint64_t number_of(const struct exchange *x)
+{
+	const struct call *c = x->call;
+
+	if (x == c->incoming)
+		x = x->peer ? x->peer : c->attempt;
+	return x ? x->ack_number : 0;
+}
+
+static uint64_t fork_of(const struct exchange *x, const struct pair *p)
+{
+	if (!p)
+		p = x->pair;
+	return p ? p->ack_number : 0;
+}
+
+int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
+	const struct call_route *route, struct call_body *b)
+{
+	struct call *c = x->call;
+	const struct call_user *u = &c->calls->config.user;
+
+	b->call = c;
+	b->from = from;
+	b->exchange = number_of(x);
+	b->fork = fork_of(x, p);
+	b->route = route;
+	b->ticket = ++c->calls->n_tokens;
+	b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
+	b->content = b->msg->body;
+	if (!u->body || b->content.len == 0)
+		return 0;
+	return u->body(u->arg, b);
+}
+
+void body_is_off(struct exchange *x)
+{
+	struct call *c = x->call;
+	const struct call_user *u = &c->calls->config.user;
+
+	if (u->off && !c->is_over)
+		u->off(u->arg, c, number_of(x));
+}
+
+/* ---- waiting ---- */
+
+static void copy(char **at, struct sip_str from, struct sip_str *out)
+{
+	*out = from.len ? sip_str_of(*at, from.len) : SIP_NONE;
+	if (from.len)
+		memcpy(*at, from.at, from.len);
+	*at += from.len;
+}
+
+static int keep_answer(struct waiting *w, int rc, struct sip_str type, struct sip_str content)
+{
+	char *at = malloc((size_t)type.len + content.len + 1);
+
+	if (!at)
+		return -ENOMEM;
+	w->answer = at;
+	copy(&at, type, &w->type);
+	copy(&at, content, &w->content);
+	w->rc = rc;
+	w->is_ready = true;
+	return 0;
+}
+
+int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how)
+{
+	struct waiting *w = malloc(sizeof(*w) + b->msg->bytes.len);
+
+	if (!w)
+		return -ENOMEM;
+	*w = *how;
+	w->ticket = b->ticket;
+	w->len = b->msg->bytes.len;
+	memcpy(w->bytes, b->msg->bytes.at, w->len);
+	if (rc != CALL_BODY_LATER && keep_answer(w, rc, b->type, b->content) != 0) {
+		free(w);
+		return -ENOMEM;
+	}
+	list_append(&x->waiting, &w->link);
+	return 0;
+}
+
+bool body_is_awaited(const struct call *c)
+{
+	list_for_each (it, &c->exchanges) {
+		if (!list_is_empty(&CONTAINER_OF(it, struct exchange, link)->waiting))
+			return true;
+	}
+	return false;
+}
+
+static void forget(struct waiting *w)
+{
+	free(w->route);
+	free(w->answer);
+	free(w);
+}
+
+void body_forget(struct exchange *x)
+{
+	list_for_each_safe (it, &x->waiting) {
+		list_remove(it);
+		forget(CONTAINER_OF(it, struct waiting, link));
+	}
+}
+
+static void go_on(struct exchange *x, struct waiting *w)
+{
+	struct sip_msg m;
+
+	if (sip_msg_decode(w->bytes, w->len, SIP_DATAGRAM, &m) == SIP_FINE) {
+		struct call_body b = {.msg = &m, .type = w->type, .content = w->content};
+		w->go_on(x, w, &b);
+	}
+	forget(w);
+}
+
+/* The last one may take X with it; X is held as long as there are others. */
+static void flush(struct exchange *x)
+{
+	bool is_last = false;
+
+	while (!is_last && !list_is_empty(&x->waiting)) {
+		struct waiting *w = CONTAINER_OF(x->waiting.next, struct waiting, link);
+		if (!w->is_ready)
+			break;
+		list_remove(&w->link);
+		is_last = list_is_empty(&x->waiting);
+		go_on(x, w);
+	}
+}
+
+static struct waiting *find(const struct exchange *x, uint64_t ticket)
+{
+	list_for_each (it, &x->waiting) {
+		struct waiting *w = CONTAINER_OF(it, struct waiting, link);
+		if (w->ticket == ticket)
+			return w;
+	}
+	return NULL;
+}
+
+void call_body_ready(
+	struct call *c, uint64_t ticket, int rc, struct sip_str type, struct sip_str content)
+{
+	list_for_each (it, &c->exchanges) {
+		struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		struct waiting *w = find(x, ticket);
+		if (!w || w->is_ready)
+			continue;
+		if (keep_answer(w, rc, type, content) != 0) {
+			w->rc = -ENOMEM;
+			w->is_ready = true;
+		}
+		c->is_held = true;
+		flush(x);
+		c->is_held = false;
+		call_settle(c);
+		return;
+	}
+}
