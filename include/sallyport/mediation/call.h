@@ -64,6 +64,25 @@ struct call_route {
 	bool passes_identity;  /* P-Asserted-Identity */
 	bool passes_history;   /* History-Info and Diversion */
 	uint32_t trunk;        /* the user's own name for it */
+	/* The attempt is given up when it hears nothing but 100 for so long; 0: it has as long as
+	 * SIP allows. */
+	unsigned progress_ms;
+};
+
+/* How an attempt has failed, and what that means. */
+enum call_failure_kind {
+	CALL_FAILED_RESPONSE,    /* a final one, 300 and above */
+	CALL_FAILED_NO_PROGRESS, /* nothing but 100 in the time for it */
+	CALL_FAILED_UNREACHABLE, /* it could not be sent */
+	CALL_FAILED_SILENT,      /* no answer at all */
+};
+struct call_failure {
+	enum call_failure_kind kind;
+	const struct sip_msg *response; /* NULL: none */
+};
+struct call_verdict {
+	bool tries_next; /* unless the caller has heard of a callee already */
+	unsigned status; /* for the caller, if there is no next one */
 };
 
 /*
@@ -94,6 +113,13 @@ struct call_user {
 	unsigned (*route)(void *arg, void **own, const struct sip_msg *invite,
 		const struct transaction_hop *from, unsigned attempt, struct call_route *out);
 	void (*forget)(void *arg, void *own); /* NULL: there is nothing to forget */
+	/* An attempt has been heard of: a provisional response over 100, or an answer. NULL: nobody
+	 * asks. */
+	void (*reached)(void *arg, void *own, unsigned attempt);
+	/* An attempt has failed. *V has what that means by itself: the next route after 408, 503,
+	 * 504 and when there was no response. NULL: so it is. */
+	void (*judge)(void *arg, void *own, unsigned attempt, const struct call_failure *f,
+		struct call_verdict *v);
 	/* The URI of our Contact for messages that go to HOP, with a NUL. */
 	int (*contact)(void *arg, const struct transaction_hop *hop, char *out, size_t cap);
 	/* A request within a dialog goes to URI; HOP is where the last one went, and is changed to
@@ -115,8 +141,7 @@ struct call_user {
 };
 
 struct call_timers {
-	unsigned progress_ms; /* an attempt that hears nothing but 100 for so long is given up */
-	unsigned ring_ms;     /* a call that is not answered for so long is given up */
+	unsigned ring_ms; /* a call that is not answered for so long is given up */
 };
 extern const struct call_timers call_timers_default;
 

@@ -12,8 +12,9 @@
 /* In the order of the options; PLACE 0: no call is taken over it. */
 struct call_trunk {
 	enum sip_transport transport;
-	struct addr address; /* of the gateway */
-	uint32_t place;      /* of the listener that stands for us there */
+	struct addr address;       /* of the gateway */
+	uint32_t place;            /* of the listener that stands for us there */
+	uint64_t avoided_until_ms; /* it has asked to be left alone */
 };
 
 struct call_thread {
@@ -40,5 +41,19 @@ struct call_thread {
 struct sip_transport_user call_ways_transport(struct call_thread *t);
 struct transaction_carrier call_ways_carrier(struct call_thread *t);
 struct call_user call_ways_calls(struct call_thread *t);
+
+/* The attempts of a call that are left to it, as the route hook keeps them. */
+struct ways {
+	size_t n;
+	struct dial_attempt at[];
+};
+struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k);
+
+/* ---- verdicts.c: what has come of an attempt; for struct call_user and the dial plan ---- */
+
+void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct call_failure *f,
+	struct call_verdict *v);
+void call_verdicts_reached(void *arg, void *own, unsigned attempt);
+enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k);
 
 #endif

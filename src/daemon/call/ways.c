@@ -183,17 +183,11 @@ struct transaction_carrier call_ways_carrier(struct call_thread *t)
 
 /* ---- calls ---- */
 
-/* The attempts of a call that are left to it. */
-struct ways {
-	size_t n;
-	struct dial_attempt at[];
-};
-
-static const struct call_trunk *trunk_of(const struct call_thread *t, const struct dial_attempt *a)
+struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k)
 {
 	const struct options_trunk *first = t->options->trunks.items;
 
-	return &t->trunks[a->trunk->options - first];
+	return &t->trunks[k->options - first];
 }
 
 /* The number in a URI, without parameters; empty: none. */
@@ -227,9 +221,9 @@ static struct ways *find_ways(struct call_thread *t, const struct sip_msg *invit
 		caller = number_in(from.uri, calling, sizeof(calling));
 	crypto_random(&random, sizeof(random));
 	n = dial_plan_attempts(t->plan, t->state, number_in(invite->uri, called, sizeof(called)),
-		caller, NULL, NULL, random, &number, all);
+		caller, call_verdicts_state, t, random, &number, all);
 	for (size_t i = 0; i < n; i++) {
-		if (trunk_of(t, &all[i])->place != 0)
+		if (call_ways_trunk(t, all[i].trunk)->place != 0)
 			all[kept++] = all[i];
 	}
 	struct ways *w = kept ? malloc(sizeof(*w) + kept * sizeof(w->at[0])) : NULL;
@@ -250,10 +244,9 @@ static void write_host(struct sip_writer *w, const struct addr *a)
 }
 
 /* Less one byte, so that the text ends. */
-static int write_route(
-	const struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+static int write_route(struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
 {
-	const struct call_trunk *k = trunk_of(t, a);
+	const struct call_trunk *k = call_ways_trunk(t, a->trunk);
 	struct sip_writer w;
 
 	sip_write_begin(&w, out->uri, sizeof(out->uri) - 1);
@@ -269,6 +262,7 @@ static int write_route(
 	sip_write_begin(&w, out->host, sizeof(out->host) - 1);
 	write_host(&w, &t->listeners[k->place - 1].local);
 	(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
+	out->progress_ms = (unsigned)a->trunk->fast_failover_s * 1000;
 	out->is_anonymous = a->numbers.is_anonymous;
 	out->hop = (struct transaction_hop){
 		.remote = k->address, .is_reliable = k->transport != SIP_UDP, .place = k->place};
@@ -360,6 +354,8 @@ struct call_user call_ways_calls(struct call_thread *t)
 {
 	return (struct call_user){.route = on_route,
 		.forget = on_forget,
+		.reached = call_verdicts_reached,
+		.judge = call_verdicts_judge,
 		.contact = on_contact,
 		.next_hop = on_next_hop,
 		.ended = on_ended,

@@ -105,6 +105,7 @@ struct call {
 	struct pair *pair;         /* not owned; the one that was answered */
 	struct list pairs, exchanges;
 	struct wheel_timer timer;
+	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late;
 	bool is_ringing, is_over;
 	bool is_held; /* somebody goes through its exchanges: none is freed */
@@ -138,6 +139,12 @@ static inline bool invite_waits_for(const struct call *c, const struct exchange 
 {
 	return c->attempt == x && !c->is_over && !c->pair;
 }
+
+/* ---- failure.c ---- */
+
+/* What it means that C's newest attempt has failed so. */
+struct call_verdict failure_judge(struct call *c, const struct call_failure *f);
+void attempt_reached(struct call *c); /* the newest */
 
 /* ---- relay.c: requests within dialogs ---- */
 

@@ -6,7 +6,7 @@
 
 #include "call_priv.h"
 
-const struct call_timers call_timers_default = {.progress_ms = 10000, .ring_ms = 180000};
+const struct call_timers call_timers_default = {.ring_ms = 180000};
 
 /* ---- an attempt ---- */
 
@@ -81,6 +81,12 @@ static void start_timer(struct call *c, unsigned ms)
 	wheel_set(l->config.wheel, &c->timer, l->config.clock->mono_ms + ms);
 }
 
+/* Until something is heard of the newest attempt. */
+static void await_progress(struct call *c)
+{
+	start_timer(c, c->progress_ms ? c->progress_ms : c->calls->config.timers.ring_ms);
+}
+
 static int send_with(struct exchange *x, const struct call_body *b, const struct call_route *route)
 {
 	struct call *c = x->call;
@@ -109,6 +115,7 @@ static void fail(struct call *c, unsigned status, const struct sip_msg *m);
 static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
 {
 	struct call *c = x->call;
+	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
 	int err = w->rc ? ERR_DENIED : 0;
 
 	if (!invite_waits_for(c, x))
@@ -116,11 +123,12 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 	if (err == 0)
 		err = send_with(x, b, w->route);
 	if (err == 0) {
-		start_timer(c, c->calls->config.timers.progress_ms);
+		await_progress(c);
 		return;
 	}
 	c->attempt = NULL;
-	unsigned status = err == ERR_DENIED ? 488 : attempt(c, b->msg, 503);
+	unsigned status =
+		err == ERR_DENIED ? 488 : attempt(c, b->msg, failure_judge(c, &unsent).status);
 	if (status)
 		fail(c, status, NULL);
 }
@@ -156,6 +164,7 @@ static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned s
 {
 	const struct call_user *u = &c->calls->config.user;
 	const struct transaction_hop *from = server_transaction_hop(c->incoming->server);
+	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
 	struct call_route route;
 
 	while (c->n_attempts < ATTEMPTS_MAX) {
@@ -169,15 +178,16 @@ static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned s
 		if (!x)
 			return 503;
 		c->attempt = x;
+		c->progress_ms = route.progress_ms;
 		int err = send_invite(x, invite, &route);
 		if (err == 0) {
-			start_timer(c, c->calls->config.timers.progress_ms);
+			await_progress(c);
 			return 0;
 		}
 		exchange_free(x);
 		if (err == ERR_DENIED)
 			return 488; /* on any route */
-		status = 503;
+		status = failure_judge(c, &unsent).status;
 	}
 	return status;
 }
@@ -274,7 +284,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 
 static void fail(struct call *c, unsigned status, const struct sip_msg *m)
 {
-	exchange_reply(c->incoming, m ? status_pass(status) : status, m, NULL);
+	exchange_reply(c->incoming, status, m, NULL);
 	call_over(c, CALL_END_FAILED, -1);
 }
 
@@ -329,36 +339,38 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 /* ---- what an attempt comes to ---- */
 
 /* Another route may do better, unless the caller has heard of a callee already. */
-static bool may_try_again(const struct call *c, unsigned status)
+static void try_again_or_fail(struct call *c, const struct call_failure *f)
 {
-	return !c->is_ringing && (status == 408 || status == 503 || status == 504);
-}
-
-static void try_again_or_fail(struct call *c, unsigned status, const struct sip_msg *m)
-{
+	struct call_verdict v = failure_judge(c, f);
+	unsigned n_before = c->n_attempts;
 	struct sip_msg invite;
 
 	c->attempt = NULL;
-	if (may_try_again(c, status) &&
-		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE &&
-		attempt(c, &invite, status) == 0)
-		return;
-	fail(c, status, m);
+	if (v.tries_next && !c->is_ringing &&
+		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE) {
+		v.status = attempt(c, &invite, v.status);
+		if (v.status == 0)
+			return;
+	}
+	fail(c, v.status, c->n_attempts == n_before ? f->response : NULL);
 }
 
 void invite_attempt_ended(struct exchange *x, enum transaction_end why)
 {
 	struct call *c = x->call;
+	const struct call_failure f = {
+		.kind = why == TRANSACTION_TIMEOUT ? CALL_FAILED_SILENT : CALL_FAILED_UNREACHABLE};
 
 	x->is_answered = true;
 	if (invite_waits_for(c, x))
-		try_again_or_fail(c, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL);
+		try_again_or_fail(c, &f);
 }
 
 /* Nothing has come within the time for progress, or nobody has answered. */
 void invite_timer(struct wheel_timer *t, void *arg)
 {
 	struct call *c = CONTAINER_OF(t, struct call, timer);
+	const struct call_failure f = {.kind = CALL_FAILED_NO_PROGRESS};
 
 	(void)arg;
 	if (c->is_ringing) {
@@ -370,7 +382,7 @@ void invite_timer(struct wheel_timer *t, void *arg)
 		(void)client_transaction_cancel(c->attempt->client, SIP_NONE); /* ends by time */
 	else if (c->attempt)
 		body_forget(c->attempt);
-	try_again_or_fail(c, 408, NULL);
+	try_again_or_fail(c, &f);
 }
 
 static void on_provisional(struct exchange *x, const struct sip_msg *m)
@@ -382,6 +394,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 		return;
 	if (!c->is_ringing) {
 		c->is_ringing = true;
+		attempt_reached(c);
 		start_timer(c, c->calls->config.timers.ring_ms);
 	}
 	if (m->to_tag.len)
@@ -428,6 +441,8 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		if (!x->owes_ack)
 			exchange_send_ack(x);
 	} else if (p && is_wanted && sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) == 0) {
+		if (!c->is_ringing)
+			attempt_reached(c);
 		choose(c, x, p);
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
@@ -443,6 +458,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 void invite_response(struct exchange *x, const struct sip_msg *m)
 {
 	struct call *c = x->call;
+	const struct call_failure f = {CALL_FAILED_RESPONSE, m};
 
 	if (m->status < 200) {
 		on_provisional(x, m);
@@ -451,6 +467,6 @@ void invite_response(struct exchange *x, const struct sip_msg *m)
 	} else {
 		x->is_answered = true;
 		if (invite_waits_for(c, x))
-			try_again_or_fail(c, m->status, m);
+			try_again_or_fail(c, &f);
 	}
 }

@@ -94,8 +94,9 @@ static void listen_on(struct fixture *f, uint32_t i, enum sip_transport transpor
 static void connect_trunk(
 	struct fixture *f, size_t i, uint32_t place, const char *gateway, uint16_t port)
 {
-	f->trunks[i] = (struct call_trunk){
-		f->listeners[place - 1].transport, address(gateway, port), place};
+	f->trunks[i] = (struct call_trunk){.transport = f->listeners[place - 1].transport,
+		.address = address(gateway, port),
+		.place = place};
 	f->trunk_options[i].enabled = true;
 }
 

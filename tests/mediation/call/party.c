@@ -186,6 +186,12 @@ static void on_answered(struct leg *g, const struct sip_msg *m)
 	send_ack(g, m->cseq, g->plan.is_late_offer ? "late answer" : NULL);
 }
 
+static void on_refused(struct leg *g, const struct sip_msg *m)
+{
+	keep(g->seen, sizeof(g->seen), m->head);
+	stop(g);
+}
+
 static void on_response(void *arg, struct client_transaction *c, const struct sip_msg *m)
 {
 	struct leg *g = arg;
@@ -205,7 +211,7 @@ static void on_response(void *arg, struct client_transaction *c, const struct si
 		if (m->status < 300)
 			on_answered(g, m);
 		else
-			stop(g);
+			on_refused(g, m);
 	}
 }
 
@@ -273,7 +279,9 @@ struct leg *party_dial(struct world *w, const struct plan *plan)
 static void reply(struct leg *g, unsigned status, const char *tag, const char *body)
 {
 	struct transaction_reply r = {.status = status, .to_tag = sip_str_c(tag)};
-	const char *more = status == 200 ? g->plan.answer_fields : NULL;
+	const char *more = status == 200  ? g->plan.answer_fields
+			   : status > 299 ? g->plan.refusal_fields
+					  : NULL;
 	char fields[1024];
 
 	(void)snprintf(fields, sizeof(fields), "%s%s",

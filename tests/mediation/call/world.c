@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
 #include "world.h"
 
 unsigned world_draw(struct world *w, unsigned below)
@@ -37,6 +39,10 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	enum node n = to->remote.ip[15] - 1u;
 
 	assert_true(n < NODE_COUNT);
+	if (n == NODE_CALLEE && w->is_callee_gone)
+		return -ECONNREFUSED;
+	if (n == NODE_CALLEE && w->is_callee_deaf)
+		return 0;
 	if (world_draw(w, 100) >= w->loss_percent)
 		world_put(w, p->node, n, message.data, message.len);
 	if (world_draw(w, 100) < w->doubled_percent)
@@ -112,6 +118,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 		u.user.at, attempt + 1 < w->n_routes ? ";lost" : "");
 	(void)snprintf(out->host, sizeof(out->host), "b2bua.example");
 	out->is_anonymous = w->is_anonymous;
+	out->progress_ms = w->progress_ms;
 	return 0;
 }
 
@@ -161,6 +168,29 @@ static void on_off(void *arg, struct call *c, uint64_t exchange)
 	w->off = exchange;
 }
 
+static void on_reached(void *arg, void *own, unsigned attempt)
+{
+	struct world *w = arg;
+
+	assert_non_null(own);
+	w->n_reached++;
+	w->last_attempt = attempt;
+}
+
+static void on_judge(void *arg, void *own, unsigned attempt, const struct call_failure *f,
+	struct call_verdict *v)
+{
+	struct world *w = arg;
+
+	assert_non_null(own);
+	assert_true((f->kind == CALL_FAILED_RESPONSE) == (f->response != NULL));
+	w->n_failed++;
+	w->last_attempt = attempt;
+	w->failure = f->kind;
+	if (w->verdict)
+		*v = *w->verdict;
+}
+
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct world *w = arg;
@@ -198,7 +228,15 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 	struct calls_config c = {
 		.wheel = &w->wheel,
 		.clock = &w->clock,
-		.user = {on_route, on_forget, on_contact, NULL, on_body, on_off, on_ended, w},
+		.user = {.route = on_route,
+			.forget = on_forget,
+			.reached = on_reached,
+			.judge = on_judge,
+			.contact = on_contact,
+			.body = on_body,
+			.off = on_off,
+			.ended = on_ended,
+			.arg = w},
 		.key = {5, 6},
 		.cells = w->cells,
 		.timers = call_timers_default,
@@ -208,6 +246,7 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 	};
 
 	assert_non_null(w);
+	w->progress_ms = 10000;
 	w->seed = 1;
 	w->delay_max_ms = 1;
 	w->n_routes = 1;

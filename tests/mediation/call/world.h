@@ -44,7 +44,7 @@ struct plan {
 	bool no_ack;             /* the caller sends none */
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
 	const char *fields;      /* of the INVITE, further ones */
-	const char *answer_fields;
+	const char *answer_fields, *refusal_fields;
 };
 
 /* A telephone in a call. */
@@ -126,7 +126,13 @@ struct world {
 	unsigned n_asked;
 	void (*asking)(void *arg); /* before it says so; or NULL */
 	void *asking_arg;
-	uint64_t off; /* the last exchange that came to nothing */
+	uint64_t off;         /* the last exchange that came to nothing */
+	bool is_callee_deaf;  /* what goes to it is lost */
+	bool is_callee_gone;  /* nothing can be sent to it */
+	unsigned progress_ms; /* of routes */
+	unsigned n_reached, n_failed, last_attempt;
+	enum call_failure_kind failure;     /* the last one */
+	const struct call_verdict *verdict; /* on failures; NULL: as they are */
 };
 
 struct world *world_create(void);

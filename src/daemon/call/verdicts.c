@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What has come of an attempt to call by a trunk: for the call, and for the calls behind it. */
+#include "thread.h"
+
+/* A gateway may ask for as long as it likes; nobody is left out for longer than that. */
+#define AVOID_MAX_S 3600
+
+static const char *const kinds[] = {
+	[CALL_FAILED_RESPONSE] = "response",
+	[CALL_FAILED_NO_PROGRESS] = "no_progress",
+	[CALL_FAILED_UNREACHABLE] = "unreachable",
+	[CALL_FAILED_SILENT] = "silent",
+};
+
+static struct policy_failure read_failure(const struct call_failure *f)
+{
+	struct policy_failure out = {.kind = POLICY_UNREACHABLE, .q850 = -1};
+	struct sip_retry_after again;
+	const struct sip_header *h;
+
+	if (f->kind == CALL_FAILED_NO_PROGRESS)
+		out.kind = POLICY_NO_PROGRESS;
+	if (f->kind != CALL_FAILED_RESPONSE)
+		return out;
+	out.kind = POLICY_RESPONSE;
+	out.code = f->response->status;
+	for (h = sip_header_first(f->response, SIP_HEADER_REASON); h && out.q850 < 0;
+		h = sip_header_next(f->response, h))
+		out.q850 = policy_q850(sip_str_bytes(h->value));
+	if (sip_retry_after_decode(sip_header_value(f->response, SIP_HEADER_RETRY_AFTER), &again) ==
+		0)
+		out.retry_after_s = again.delay_s < AVOID_MAX_S ? again.delay_s : AVOID_MAX_S;
+	return out;
+}
+
+void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct call_failure *f,
+	struct call_verdict *v)
+{
+	struct call_thread *t = arg;
+	const struct ways *w = own;
+	const struct dial_trunk *k = w->at[attempt].trunk;
+	const struct policy_failure what = read_failure(f);
+	struct policy_verdict p;
+
+	policy_failure_judge(&k->failover, &what, &p);
+	if (p.avoid_s)
+		call_ways_trunk(t, k)->avoided_until_ms =
+			loop_clock(t->loop)->mono_ms + UINT64_C(1000) * p.avoid_s;
+	v->tries_next = p.tries_next;
+	v->status = p.code;
+	log_info(LOG_CALL, "attempt failed",
+		"trunk=%s why=%s status=%u counts_as=%u next=%s avoid_s=%u", k->options->name,
+		kinds[f->kind], what.code, p.code,
+		p.tries_next && attempt + 1 < w->n ? "yes" : "no", p.avoid_s);
+}
+
+void call_verdicts_reached(void *arg, void *own, unsigned attempt)
+{
+	const struct ways *w = own;
+
+	call_ways_trunk(arg, w->at[attempt].trunk)->avoided_until_ms = 0;
+}
+
+enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k)
+{
+	struct call_thread *t = arg;
+
+	return call_ways_trunk(t, k)->avoided_until_ms > loop_clock(t->loop)->mono_ms
+		       ? POLICY_TRUNK_DEMOTED
+		       : POLICY_TRUNK_UP;
+}

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What calls through the B2BUA do beside being passed on, with gateways that sipp plays: which failure of
+# one trunk leads to the next.
+. "$(dirname "$0")/lib.sh"
+begin sipp
+
+OUT=10.200.1.1
+site
+conf edge
+cat >>"$WORK/edge.yaml" <<-'YAML'
+	mediation:
+	  gateways:
+	    - {name: out, host: 10.200.1.2}
+	    - {name: in, host: 10.200.2.2}
+	  pools:
+	    - {name: outer, nodes: [ms1.example.net], colocated: false,
+	       primary_address: 10.200.1.1, trunk_listen: {udp: 5060}}
+	    - {name: inner, nodes: [ms1.example.net], colocated: false,
+	       primary_address: 10.200.2.1, trunk_listen: {udp: 5060-5063}}
+	  trunks:
+	    - {name: out, root: true, mediation: "outer:5060/udp", gateway: "out:5060", connection: private}
+	    - {name: good, root: true, mediation: "inner:5060/udp", gateway: "in:5060", connection: private}
+	    - {name: mapped, mediation: "inner:5061/udp", gateway: "in:5061", connection: private}
+	    - {name: slow, mediation: "inner:5062/udp", gateway: "in:5062", connection: private}
+	    - {name: full, mediation: "inner:5063/udp", gateway: "in:5063", connection: private}
+	  trunk_settings:
+	    - {scope: "trunk:mapped", srtp: none, failover_codes: [503], response_map: [{sip: 486, q850: "34", to: 503}]}
+	    - {scope: "trunk:slow", srtp: none, fast_failover: 2s}
+	  usages: [all]
+	  routes:
+	    - {name: to-mapped, match: '^1', usages: [all], trunks: [mapped, good], spread: ordered}
+	    - {name: to-slow, match: '^2', usages: [all], trunks: [slow, good], spread: ordered}
+	    - {name: to-full, match: '^3', usages: [all], trunks: [full, good], spread: ordered}
+YAML
+edge_start edge
+export TERM=${TERM:-dumb}
+
+# callee NAME ARGUMENTS: a gateway that answers, or does as its scenario says.
+callee() {
+	local name=$1
+	shift
+	start "$name" hq sipp -nostdin -trace_err -error_file "$WORK/$name.err" -i 10.200.2.2 "$@"
+}
+# calls ARGUMENTS: a gateway that calls; all calls must go as its scenario says.
+calls() {
+	in_space ext timeout 60 sipp -nostdin -trace_err -error_file "$WORK/calls.err" -i 10.200.1.2 \
+		-timeout 50 -timeout_error "$@" $OUT >"$WORK/calls.out" 2>&1 && return
+	tail -n 30 "$WORK/calls.out"
+	head -n 20 "$WORK/calls.err"
+	return 1
+}
+counted() {
+	same "$(metric edge "$1" "${3:-}")" "$2"
+}
+
+# ---- scenarios ----
+
+# reply STATUS [FIELD]: a message of a callee's scenario.
+reply() {
+	cat <<-XML
+		<send><![CDATA[
+		SIP/2.0 $1 Test
+		[last_Via:]
+		[last_From:]
+		[last_To:];tag=[pid]t[call_number]
+		[last_Call-ID:]
+		CSeq: 1 INVITE
+		Contact: <sip:[local_ip]:[local_port]>
+		${2:-X-None: -}
+		Content-Length: 0
+
+		]]></send>
+	XML
+}
+# scenario NAME: $WORK/NAME.xml from what is read.
+scenario() {
+	{
+		echo '<?xml version="1.0" encoding="UTF-8"?>'
+		echo "<scenario name=\"$1\">"
+		cat
+		echo '</scenario>'
+	} >"$WORK/$1.xml"
+}
+refuses() {
+	echo '<recv request="INVITE"/>'
+	reply "$@"
+	echo '<recv request="ACK"/>'
+}
+refuses 486 'Reason: Q.850;cause=34;text="no circuit"' | scenario mapped
+refuses 486 | scenario busy
+refuses 503 'Retry-After: 30' | scenario full
+scenario slow <<-XML
+	<recv request="INVITE"/>
+	$(reply 100)
+	<recv request="CANCEL"/>
+	<send><![CDATA[
+	SIP/2.0 200 OK
+	[last_Via:]
+	[last_From:]
+	[last_To:]
+	[last_Call-ID:]
+	[last_CSeq:]
+	Content-Length: 0
+
+	]]></send>
+	$(reply 487)
+	<recv request="ACK"/>
+XML
+
+callee good -sn uas -p 5060
+callee mapped -sf "$WORK/mapped.xml" -p 5061
+callee slow -sf "$WORK/slow.xml" -p 5062
+callee full -sf "$WORK/full.xml" -p 5063
+
+# ---- which failure leads to the next trunk ----
+
+# A request of one datagram, and what comes back.
+ask() {
+	printf '%s\r\n' "INVITE sip:$1@$OUT SIP/2.0" \
+		"Via: SIP/2.0/UDP 10.200.1.2:5066;branch=z9hG4bK$2;rport" "From: <sip:x@example.com>;tag=$2" \
+		"To: <sip:$1@$OUT>" "Call-ID: $2" 'CSeq: 1 INVITE' 'Contact: <sip:x@10.200.1.2:5066>' \
+		'Max-Forwards: 70' 'Content-Length: 0' '' |
+		in_space ext timeout 5 socat -t 2 - UDP4:$OUT:5060,bind=10.200.1.2:5066
+}
+
+check "busy with a cause that is mapped: 20 calls go to the next trunk" \
+	calls -sn uac -p 5064 -s 1000 -m 20 -r 20 -d 100
+check "each was tried twice" counted sallyport_call_next_routes_total 20
+check "nothing but 100: after two seconds the next trunk" \
+	calls -sn uac -p 5065 -s 2000 -m 5 -r 20 -d 100
+check "it was tried" counted sallyport_call_next_routes_total 25
+check "503 with Retry-After: the next trunk" calls -sn uac -p 5067 -s 3000 -m 1 -d 100
+check "and the first is left alone from then on" calls -sn uac -p 5068 -s 3000 -m 10 -r 20 -d 100
+check "only one call had gone there" counted sallyport_call_next_routes_total 26
+stop mapped USR1
+callee busy -sf "$WORK/busy.xml" -p 5061
+check "busy alone is the caller's to know" prints '^SIP/2.0 486 ' -- ask 1000 busy
+check "no other trunk was tried" counted sallyport_call_next_routes_total 26
+check "none is open" within 10 counted sallyport_calls_open 0
+finish

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the failure of an attempt means is the user's to say. */
+#include "world.h"
+
+static const struct plan usual = {.ring_ms = 100, .answer_ms = 2000, .hang_up_caller_ms = 5000};
+
+static void attempt_that_rings_is_reached_once(void **state)
+{
+	struct world *w = world_create();
+
+	(void)party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(w->n_reached, 1);
+	assert_int_equal(w->n_failed, 0);
+	world_destroy(w);
+}
+
+static void attempt_that_is_answered_at_once_is_reached_too(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+
+	plan.ring_ms = 0;
+	w->n_routes = 2;
+	(void)party_dial(w, &plan);
+	world_settle(w);
+
+	assert_int_equal(w->n_failed, 1);
+	assert_int_equal(w->failure, CALL_FAILED_RESPONSE);
+	assert_int_equal(w->n_reached, 1);
+	assert_int_equal(w->last_attempt, 1);
+	world_destroy(w);
+}
+
+static void user_may_try_elsewhere_after_any_response(void **state)
+{
+	static const struct call_verdict again = {.tries_next = true, .status = 480};
+	struct world *w = world_create();
+	struct plan busy = {.answer_ms = 100, .status = 486};
+	struct leg *a;
+
+	w->verdict = &again;
+	a = party_dial(w, &busy);
+	world_settle(w);
+
+	assert_int_equal(w->n_failed, 1);
+	assert_int_equal(a->status, 480);
+	world_destroy(w);
+}
+
+static void user_may_end_it_after_503(void **state)
+{
+	static const struct call_verdict final = {.tries_next = false, .status = 486};
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->n_routes = 3;
+	w->verdict = &final;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(a->status, 486);
+	assert_string_equal(a->reason, "Busy Here");
+	assert_int_equal(world_count(w, CALL_C_NEXT_ROUTE), 0);
+	world_destroy(w);
+}
+
+/* RFC 3326: why says more than the code, which may have been mapped. */
+static void reason_of_the_callee_passes_with_another_code(void **state)
+{
+	static const struct call_verdict final = {.tries_next = false, .status = 503};
+	struct world *w = world_create();
+	struct plan busy = {.answer_ms = 100,
+		.status = 486,
+		.refusal_fields = "Reason: Q.850;cause=34;text=\"no circuit\"\r\n"};
+	struct leg *a;
+
+	w->verdict = &final;
+	a = party_dial(w, &busy);
+	world_settle(w);
+
+	assert_int_equal(a->status, 503);
+	assert_non_null(strstr(a->seen, "\r\nReason: Q.850;cause=34;text=\"no circuit\"\r\n"));
+	world_destroy(w);
+}
+
+static void silence_is_told_from_a_refusal(void **state)
+{
+	struct world *w = world_create();
+	struct plan silent = {.ring_ms = 0};
+	struct leg *a;
+
+	w->progress_ms = 3000;
+	a = party_dial(w, &silent);
+	world_pass(w, 2800);
+	assert_int_equal(w->n_failed, 0);
+	world_pass(w, 500);
+
+	assert_int_equal(w->n_failed, 1);
+	assert_int_equal(w->failure, CALL_FAILED_NO_PROGRESS);
+	assert_int_equal(a->status, 408);
+	world_settle(w);
+	world_destroy(w);
+}
+
+/* Nothing but 100: with no time for progress it is the one for an answer. */
+static void without_a_time_for_progress_ringing_time_counts(void **state)
+{
+	struct world *w = world_create();
+	struct plan silent = {.ring_ms = 0};
+	struct leg *a;
+
+	w->progress_ms = 0;
+	a = party_dial(w, &silent);
+	world_pass(w, 179000);
+	assert_int_equal(a->status, 0);
+	world_pass(w, 2000);
+
+	assert_int_equal(a->status, 408);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void gateway_that_says_nothing_is_silent(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->progress_ms = 0;
+	w->is_callee_deaf = true;
+	a = party_dial(w, &usual);
+	world_pass(w, 33000);
+
+	assert_int_equal(w->failure, CALL_FAILED_SILENT);
+	assert_int_equal(a->status, 408);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void gateway_that_cannot_be_sent_to_is_unreachable(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->is_callee_gone = true;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(w->n_failed, 1);
+	assert_int_equal(w->failure, CALL_FAILED_UNREACHABLE);
+	assert_int_equal(a->status, 503);
+	world_destroy(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(attempt_that_rings_is_reached_once),
+		cmocka_unit_test(attempt_that_is_answered_at_once_is_reached_too),
+		cmocka_unit_test(user_may_try_elsewhere_after_any_response),
+		cmocka_unit_test(user_may_end_it_after_503),
+		cmocka_unit_test(reason_of_the_callee_passes_with_another_code),
+		cmocka_unit_test(silence_is_told_from_a_refusal),
+		cmocka_unit_test(without_a_time_for_progress_ringing_time_counts),
+		cmocka_unit_test(gateway_that_says_nothing_is_silent),
+		cmocka_unit_test(gateway_that_cannot_be_sent_to_is_unreachable),
+	};
+	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+}
