@@ -96,6 +96,7 @@ static bool read_record(
 
 int dns_records_read(struct bytes packet, enum dns_type type, struct dns_record *out, size_t *n_out)
 {
+	uint32_t ttl_s = UINT32_MAX;
 	size_t n = 0;
 	ns_msg m;
 
@@ -105,12 +106,16 @@ int dns_records_read(struct bytes packet, enum dns_type type, struct dns_record 
 		ns_rr rr;
 		if (ns_parserr(&m, ns_s_an, i, &rr) != 0)
 			return ERR_MALFORMED;
+		if (ns_rr_ttl(rr) < ttl_s)
+			ttl_s = ns_rr_ttl(rr);
 		if (ns_rr_type(rr) != (unsigned)type || ns_rr_class(rr) != ns_c_in)
 			continue;
 		if (!read_record(&m, &rr, type, &out[n]))
 			return ERR_MALFORMED;
 		n++;
 	}
+	for (size_t i = 0; i < n; i++)
+		out[i].ttl_s = ttl_s;
 	*n_out = n;
 	return 0;
 }

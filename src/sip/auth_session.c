@@ -16,7 +16,7 @@ static bool is_answerable(const struct sip_auth *a)
 
 static void copy(struct sip_str s, char *out)
 {
-	if (s.len > 0)
+	if (s.at)
 		memcpy(out, s.at, s.len);
 	out[s.len] = '\0';
 }

@@ -36,6 +36,7 @@ static void addresses_of_an_alias_are_its_targets(void **state)
 	assert_int_equal(n, 2);
 	assert_true(addr_equal(&records[0].addr, &a));
 	assert_true(addr_equal(&records[1].addr, &b));
+	assert_int_equal(records[0].ttl_s, 300);
 
 	assert_int_equal(read_all(&w, DNS_AAAA, &n), 0);
 	assert_int_equal(n, 1);
@@ -111,6 +112,24 @@ static int read_copy(const struct dns_wire *w, size_t len, enum dns_type type)
 	return rc;
 }
 
+/* The alias holds for less than its address: so does the answer (RFC 1034 §3.6.2). */
+static void answer_holds_for_its_least_time(void **state)
+{
+	struct dns_wire w;
+	size_t n;
+	dns_wire_begin(&w, 1, 0, "www.example", DNS_A);
+	dns_wire_cname(&w, NULL, "host.example");
+	size_t alias_len = w.len;
+	dns_wire_a(&w, "host.example", "192.0.2.1");
+	/* Behind the alias: a name of 14 bytes, type, class, and the time. */
+	assert_int_equal(be16_get(w.data + alias_len + 14 + 6), 300);
+	be16_put(w.data + alias_len + 14 + 6, 301);
+
+	assert_int_equal(read_all(&w, DNS_A, &n), 0);
+	assert_int_equal(n, 1);
+	assert_int_equal(records[0].ttl_s, 300);
+}
+
 static void truncated_answer_is_malformed(void **state)
 {
 	struct dns_wire w;
@@ -150,6 +169,7 @@ int main(void)
 		cmocka_unit_test(srv_record_has_four_parts),
 		cmocka_unit_test(naptr_record_has_six_parts),
 		cmocka_unit_test(records_behind_the_sixteenth_are_left_out),
+		cmocka_unit_test(answer_holds_for_its_least_time),
 		cmocka_unit_test(truncated_answer_is_malformed),
 		cmocka_unit_test(record_of_wrong_length_is_malformed),
 	};

@@ -30,6 +30,7 @@ struct dns_record {
 	char flags[8], service[32];
 	bool has_regexp;
 	struct addr addr; /* A and AAAA; port 0 */
+	uint32_t ttl_s;   /* of the whole answer: the least in it, its aliases included */
 };
 
 struct dns_config {

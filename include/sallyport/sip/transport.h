@@ -63,6 +63,11 @@ struct sip_target {
 	char name[SIP_NAME_LEN];
 	/* Over UDP: it is known to take nothing else, so that long requests go there as well. */
 	bool has_udp_alone;
+	/* What DNS says of it: that of the SRV record, with a number that its addresses share; and
+	 * how long all that may be believed, UINT32_MAX without DNS. 0 for whoever does not choose.
+	 */
+	uint16_t priority, weight, host;
+	uint32_t ttl_s;
 };
 
 /* ---- what is told ---- */

@@ -32,7 +32,8 @@ static int ask(struct sip_location *at, const char *name, enum dns_type type, ui
 }
 
 /* Q has its answer. */
-static struct sip_location *answered(struct locate_question *q, int rc)
+static struct sip_location *answered(
+	struct locate_question *q, int rc, const struct dns_record *records, size_t n)
 {
 	struct sip_location *at = q->at;
 
@@ -40,6 +41,8 @@ static struct sip_location *answered(struct locate_question *q, int rc)
 	at->n_waiting--;
 	if (rc != 0)
 		at->rc = rc;
+	else if (n > 0 && records[0].ttl_s < at->ttl_s)
+		at->ttl_s = records[0].ttl_s;
 	return at;
 }
 
@@ -64,7 +67,7 @@ static void go_on(struct sip_location *at)
 
 static void on_naptr(void *arg, int rc, const struct dns_record *records, size_t n)
 {
-	struct sip_location *at = answered(arg, rc);
+	struct sip_location *at = answered(arg, rc, records, n);
 
 	if (rc == 0)
 		locate_take_naptr(at, records, n);
@@ -74,7 +77,7 @@ static void on_naptr(void *arg, int rc, const struct dns_record *records, size_t
 static void on_srv(void *arg, int rc, const struct dns_record *records, size_t n)
 {
 	struct locate_question *q = arg;
-	struct sip_location *at = answered(q, rc);
+	struct sip_location *at = answered(q, rc, records, n);
 	struct locate_service *s = &at->services[q->index];
 
 	s->rc = rc;
@@ -102,7 +105,7 @@ static void ask_srv(struct sip_location *at)
 static void on_address(void *arg, int rc, const struct dns_record *records, size_t n)
 {
 	struct locate_question *q = arg;
-	struct sip_location *at = answered(q, rc);
+	struct sip_location *at = answered(q, rc, records, n);
 
 	if (rc == 0)
 		locate_take_addresses(&at->hosts[q->index], records, n);
@@ -188,11 +191,11 @@ static void begin(struct sip_location *at)
 		finish(at);
 	} else if (is_numeric) {
 		if (wants(at, numeric.family))
-			locate_add_target(at, t, &numeric, port);
+			(void)locate_add_target(at, t, &numeric, port);
 		finish(at);
 	} else if (at->hop.port != 0) {
 		at->step = STEP_ADDRESS;
-		locate_add_host(at, t, at->hop.host, port);
+		(void)locate_add_host(at, t, at->hop.host, port);
 		ask_addresses(at);
 		go_on(at);
 	} else if (is_said) {
@@ -282,6 +285,7 @@ int sip_locate(struct sip_locator *l, const struct sip_next_hop *hop, sip_locate
 		return -ENOMEM;
 	at->locator = l;
 	at->hop = *hop;
+	at->ttl_s = UINT32_MAX;
 	at->fn = fn;
 	at->arg = arg;
 	l->n++;

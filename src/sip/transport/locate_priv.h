@@ -22,7 +22,7 @@ struct locate_service {
 
 struct locate_host {
 	enum sip_transport transport;
-	uint16_t port;
+	uint16_t port, priority, weight;
 	char name[DNS_NAME_LEN];
 	size_t n_ipv6, n_ipv4;
 	struct addr ipv6[LOCATE_ADDRESSES_MAX], ipv4[LOCATE_ADDRESSES_MAX];
@@ -48,7 +48,8 @@ struct sip_location {
 	sip_located_fn fn;
 	void *arg;
 	enum locate_step step;
-	int rc; /* the last thing that went wrong */
+	int rc;         /* the last thing that went wrong */
+	uint32_t ttl_s; /* the least of what was answered */
 	size_t n_services, n_hosts, n_questions, n_waiting, n_targets;
 	struct locate_service services[LOCATE_SERVICES_MAX];
 	struct locate_host hosts[LOCATE_HOSTS_MAX];
@@ -71,10 +72,10 @@ enum sip_transport locate_default_transport(const struct sip_location *at);
 
 /* SRV is to be asked for T; nothing if we cannot send by it. */
 void locate_add_service(struct sip_location *at, enum sip_transport t);
-/* Addresses are to be asked for. */
-void locate_add_host(
+/* Addresses are to be asked for. NULL: there is no more room. */
+struct locate_host *locate_add_host(
 	struct sip_location *at, enum sip_transport t, const char *name, uint16_t port);
-void locate_add_target(
+struct sip_target *locate_add_target(
 	struct sip_location *at, enum sip_transport t, const struct addr *a, uint16_t port);
 
 /* The services that NAPTR names. */

@@ -98,25 +98,34 @@ void locate_take_naptr(struct sip_location *at, const struct dns_record *records
 
 /* ---- SRV ---- */
 
-void locate_add_host(struct sip_location *at, enum sip_transport t, const char *name, uint16_t port)
+struct locate_host *locate_add_host(
+	struct sip_location *at, enum sip_transport t, const char *name, uint16_t port)
 {
 	size_t len = strlen(name);
 
 	if (at->n_hosts == LOCATE_HOSTS_MAX || len >= DNS_NAME_LEN)
-		return;
+		return NULL;
 	struct locate_host *h = &at->hosts[at->n_hosts++];
 	h->transport = t;
 	h->port = port;
 	memcpy(h->name, name, len + 1);
+	return h;
 }
 
 static void take_srv(struct sip_location *at, struct locate_service *s)
 {
 	sip_srv_order(s->records, s->n, at->locator->config.random_below);
 	for (size_t i = 0; i < s->n; i++) {
+		const struct dns_record *r = &s->records[i];
 		/* RFC 2782: the root for a target says that there is no such service. */
-		if (s->records[i].name[0] != '\0' && s->records[i].port != 0)
-			locate_add_host(at, s->transport, s->records[i].name, s->records[i].port);
+		struct locate_host *h =
+			r->name[0] != '\0' && r->port != 0
+				? locate_add_host(at, s->transport, r->name, r->port)
+				: NULL;
+		if (h) {
+			h->priority = r->priority;
+			h->weight = r->weight;
+		}
 	}
 }
 
@@ -134,7 +143,7 @@ void locate_take_services(struct sip_location *at)
 	if (has_records || !is_known)
 		return;
 	if (locate_can_send_by(at, t))
-		locate_add_host(at, t, at->hop.host, sip_transport_port(t));
+		(void)locate_add_host(at, t, at->hop.host, sip_transport_port(t));
 	else
 		at->rc = ERR_UNSUPPORTED;
 }
@@ -152,11 +161,11 @@ void locate_take_addresses(struct locate_host *h, const struct dns_record *recor
 	}
 }
 
-void locate_add_target(
+struct sip_target *locate_add_target(
 	struct sip_location *at, enum sip_transport t, const struct addr *a, uint16_t port)
 {
 	if (at->n_targets == SIP_TARGETS_MAX)
-		return;
+		return NULL;
 	struct sip_target *target = &at->targets[at->n_targets++];
 	target->transport = t;
 	target->addr = *a;
@@ -164,6 +173,21 @@ void locate_add_target(
 	target->local = at->hop.local;
 	if (t == SIP_TLS)
 		memcpy(target->name, at->hop.domain, sizeof(target->name));
+	target->ttl_s = UINT32_MAX;
+	return target;
+}
+
+static void add_address(struct sip_location *at, size_t host, const struct addr *a)
+{
+	const struct locate_host *h = &at->hosts[host];
+	struct sip_target *target = locate_add_target(at, h->transport, a, h->port);
+
+	if (!target)
+		return;
+	target->priority = h->priority;
+	target->weight = h->weight;
+	target->host = (uint16_t)host;
+	target->ttl_s = at->ttl_s;
 }
 
 void locate_take_hosts(struct sip_location *at)
@@ -171,8 +195,8 @@ void locate_take_hosts(struct sip_location *at)
 	for (size_t i = 0; i < at->n_hosts; i++) {
 		const struct locate_host *h = &at->hosts[i];
 		for (size_t k = 0; k < h->n_ipv6; k++)
-			locate_add_target(at, h->transport, &h->ipv6[k], h->port);
+			add_address(at, i, &h->ipv6[k]);
 		for (size_t k = 0; k < h->n_ipv4; k++)
-			locate_add_target(at, h->transport, &h->ipv4[k], h->port);
+			add_address(at, i, &h->ipv4[k]);
 	}
 }

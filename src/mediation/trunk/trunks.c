@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* All trunks: their life, their state as a whole, their calls, and whose a request is. */
+#include <stdlib.h>
+
+#include "trunk_priv.h"
+
+#define SHARE        4    /* calls of one trunk for each that may still begin */
+#define STOP_WAIT_MS 2000 /* for providers to hear that we go */
+
+/* ---- state ---- */
+
+uint64_t trunk_jitter(const struct trunk *k, uint64_t span_ms)
+{
+	return span_ms - span_ms / 10 + k->all->config.random_below((uint32_t)(span_ms / 5) + 1);
+}
+
+static size_t n_up(const struct trunk *k)
+{
+	size_t n = 0;
+
+	list_for_each (it, &k->targets)
+		n += target_is_up(CONTAINER_OF(it, struct target, link));
+	return n;
+}
+
+/* All are silent, or one has asked for it. */
+static enum trunk_why why_not_up(const struct trunk *k)
+{
+	list_for_each (it, &k->targets) {
+		const struct target *t = CONTAINER_OF(it, struct target, link);
+		if (t->avoid_until_ms > trunk_now(k))
+			return TRUNK_AVOIDED;
+	}
+	return TRUNK_SILENT;
+}
+
+static enum trunk_why why_of(const struct trunk *k)
+{
+	if (!k->config.is_enabled)
+		return TRUNK_DISABLED;
+	if (k->n_targets == 0)
+		return TRUNK_NOT_FOUND;
+	if (n_up(k) == 0)
+		return why_not_up(k);
+	return k->config.registration && !k->registration.is_registered ? TRUNK_UNREGISTERED
+									: TRUNK_FINE;
+}
+
+static bool is_full(const struct trunk *k)
+{
+	return k->config.max_calls > 0 && k->n_calls >= k->config.max_calls;
+}
+
+static void set(struct trunk *k, enum trunk_counter row, uint64_t n)
+{
+	metrics_add(k->cells, row, n - metrics_get(k->cells, row));
+}
+
+static void say(const struct trunk *k)
+{
+	if (k->why == TRUNK_FINE)
+		log_notice(LOG_SIP, "trunk up", "trunk=%s", k->config.name);
+	else if (k->why != TRUNK_DISABLED)
+		log_warning(LOG_SIP, "trunk down", "trunk=%s why=\"%s\"", k->config.name,
+			trunk_why_text(k->why));
+}
+
+void trunk_settle(struct trunk *k)
+{
+	enum trunk_why why = why_of(k);
+
+	set(k, TRUNK_C_TARGETS, k->n_targets);
+	set(k, TRUNK_C_TARGETS_UP, n_up(k));
+	set(k, TRUNK_C_REGISTERED, k->registration.is_registered);
+	set(k, TRUNK_C_CALLS, k->n_calls);
+	set(k, TRUNK_C_WHY, why == TRUNK_FINE && is_full(k) ? TRUNK_FULL : why);
+	set(k, TRUNK_C_UP, why == TRUNK_FINE && !is_full(k));
+	if (why == k->why || !k->all->transactions || k->all->is_stopping)
+		return;
+	k->why = why;
+	say(k);
+}
+
+enum policy_trunk_state trunks_state(const struct trunks *t, uint32_t trunk)
+{
+	const struct trunk *k = &t->at[trunk];
+	enum trunk_why why = why_of(k);
+
+	if (why == TRUNK_DISABLED || t->is_stopping)
+		return POLICY_TRUNK_OFF;
+	return why == TRUNK_FINE && !is_full(k) ? POLICY_TRUNK_UP : POLICY_TRUNK_DEMOTED;
+}
+
+/* ---- calls ---- */
+
+bool trunks_call_begin(struct trunks *t, uint32_t trunk, size_t free_calls)
+{
+	struct trunk *k = &t->at[trunk];
+
+	if (is_full(k)) {
+		trunk_count(k, TRUNK_C_REFUSED_LIMIT);
+		return false;
+	}
+	if (k->n_calls >= SHARE * free_calls) {
+		trunk_count(k, TRUNK_C_REFUSED_SHARE);
+		return false;
+	}
+	k->n_calls++;
+	trunk_settle(k);
+	return true;
+}
+
+void trunks_call_end(struct trunks *t, uint32_t trunk)
+{
+	t->at[trunk].n_calls--;
+	trunk_settle(&t->at[trunk]);
+}
+
+void trunks_answered(struct trunks *t, uint32_t trunk, const struct addr *remote)
+{
+	struct target *target = target_find(&t->at[trunk], remote);
+
+	if (target && (target->is_down || target->misses > 0))
+		health_alive(target);
+}
+
+void trunks_missed(struct trunks *t, uint32_t trunk, const struct addr *remote, uint32_t avoid_s)
+{
+	struct target *target = target_find(&t->at[trunk], remote);
+
+	trunk_count(&t->at[trunk], TRUNK_C_CALLS_FAILED);
+	if (target)
+		health_missed(target, avoid_s);
+}
+
+struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk)
+{
+	const char *route = t->at[trunk].registration.service_route;
+
+	return route[0] ? sip_str_c(route) : SIP_NONE;
+}
+
+/* ---- whose it is ---- */
+
+bool trunks_is_account(const struct trunks *t, uint32_t trunk, struct sip_str user)
+{
+	const struct trunk_registration *r = t->at[trunk].config.registration;
+
+	return r && user.len > 0 && sip_str_equal(user, sip_str_c(r->user));
+}
+
+static bool has_end(const struct trunk *k, const struct trunk_source *s)
+{
+	const struct addr *local = &k->config.gateway.local;
+
+	return k->config.gateway.transport == s->transport && addr_equal_ip(local, &s->local) &&
+	       (s->is_dialled || local->port == s->local.port);
+}
+
+/* 0: it is not of K's gateway. */
+static unsigned rank(const struct trunks *t, uint32_t i, const struct trunk_source *s)
+{
+	const struct trunk *k = &t->at[i];
+	const struct target *target = target_find(k, &s->remote);
+	bool is_known = s->transport == SIP_TLS
+				? s->peer && sip_peer_is(s->peer, k->config.gateway.domain)
+				: target != NULL;
+
+	if (!is_known || !has_end(k, s))
+		return 0;
+	return 1 + (target && target->at.addr.port == s->remote.port) +
+	       2 * trunks_is_account(t, i, s->user);
+}
+
+uint32_t trunks_find(const struct trunks *t, const struct trunk_source *s)
+{
+	uint32_t found = TRUNK_NONE;
+	unsigned best = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		unsigned r = rank(t, i, s);
+		if (r > best) {
+			best = r;
+			found = i;
+		}
+	}
+	return found;
+}
+
+void trunks_heard(struct trunks *t, uint32_t trunk, const struct addr *remote)
+{
+	struct target *target = target_find(&t->at[trunk], remote);
+
+	if (target)
+		health_ask(target);
+}
+
+unsigned trunks_options_status(const struct trunks *t, uint32_t trunk)
+{
+	return t->is_stopping || !t->at[trunk].config.is_enabled ? 503 : 200;
+}
+
+/* ---- life ---- */
+
+static void on_stopped(struct wheel_timer *timer, void *arg)
+{
+	struct trunks *t = CONTAINER_OF(timer, struct trunks, stop_timer);
+
+	(void)arg;
+	t->stopped(t->stopped_arg);
+}
+
+struct trunks *trunks_create(const struct trunks_config *c)
+{
+	struct trunks *t = calloc(1, sizeof(*t) + c->n_trunks * sizeof(t->at[0]));
+
+	if (!t)
+		return NULL;
+	t->config = *c;
+	t->n = c->n_trunks;
+	wheel_timer_init(&t->stop_timer, on_stopped);
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct trunk *k = &t->at[i];
+		k->all = t;
+		k->config = c->trunks[i];
+		k->cells = c->cells + (size_t)i * TRUNK_C_COUNT;
+		register_init(k);
+		lookup_init(k);
+		trunk_settle(k);
+	}
+	t->config.trunks = NULL;
+	return t;
+}
+
+/* What is not known yet is no change worth a line, unless it stays so. */
+static void start(struct trunk *k)
+{
+	if (!k->config.is_enabled) {
+		k->why = TRUNK_DISABLED;
+		return;
+	}
+	k->why = k->config.registration ? TRUNK_UNREGISTERED : TRUNK_FINE;
+	lookup_start(k);
+	list_for_each (it, &k->targets)
+		health_start(CONTAINER_OF(it, struct target, link));
+	register_start(k);
+}
+
+void trunks_start(struct trunks *t, struct transactions *transactions)
+{
+	t->transactions = transactions;
+	for (uint32_t i = 0; i < t->n; i++)
+		start(&t->at[i]);
+}
+
+static void be_quiet(struct trunk *k)
+{
+	lookup_stop(k);
+	list_for_each (it, &k->targets)
+		health_stop(CONTAINER_OF(it, struct target, link));
+}
+
+void trunks_left(struct trunks *t)
+{
+	if (--t->n_leaving == 0)
+		wheel_set(t->config.wheel, &t->stop_timer, t->config.clock->mono_ms);
+}
+
+bool trunks_stop(struct trunks *t, void (*done)(void *arg), void *arg)
+{
+	t->is_stopping = true;
+	t->stopped = done;
+	t->stopped_arg = arg;
+	for (uint32_t i = 0; i < t->n && t->transactions; i++) {
+		be_quiet(&t->at[i]);
+		t->n_leaving += register_stop(&t->at[i]);
+	}
+	if (t->n_leaving > 0)
+		wheel_set(t->config.wheel, &t->stop_timer, t->config.clock->mono_ms + STOP_WAIT_MS);
+	return t->n_leaving > 0;
+}
+
+void trunks_destroy(struct trunks *t)
+{
+	if (!t)
+		return;
+	wheel_cancel(t->config.wheel, &t->stop_timer);
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct trunk *k = &t->at[i];
+		register_abandon(k);
+		lookup_stop(k);
+		list_for_each_safe (it, &k->targets)
+			target_close(CONTAINER_OF(it, struct target, link));
+	}
+	free(t);
+}
