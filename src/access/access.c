@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The door's life, the connections of clients, and what it answers itself. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sallyport/mras.h>
+
+#include "access_priv.h"
+
+#define LOG_BURST 5 /* lines a second about refusals */
+
+void count(struct access *a, enum access_counter c)
+{
+	metrics_add(a->config.cells, c, 1);
+}
+
+/* ---- life ---- */
+
+struct access *access_create(const struct access_config *c)
+{
+	struct access *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->config = *c;
+	a->rules = c->rules;
+	hash_table_init(&a->flows);
+	a->rates = rate_table_create(&c->hash);
+	if (!a->rates) {
+		access_destroy(a);
+		return NULL;
+	}
+	return a;
+}
+
+static void flow_drop(struct access *a, struct flow *f)
+{
+	flow_registered(a, f, false);
+	metrics_sub(a->config.cells, ACCESS_C_FLOWS, 1);
+	hash_table_remove(&a->flows, &f->node);
+	free(f);
+}
+
+static void drop_each(struct hash_node *n, void *arg)
+{
+	flow_drop(arg, CONTAINER_OF(n, struct flow, node));
+}
+
+void access_destroy(struct access *a)
+{
+	if (!a)
+		return;
+	hash_table_each(&a->flows, drop_each, a);
+	hash_table_fini(&a->flows);
+	rate_table_destroy(a->rates);
+	crypto_wipe(a->config.key, sizeof(a->config.key));
+	free(a);
+}
+
+void access_rules_set(struct access *a, const struct access_rules *r)
+{
+	a->rules = r;
+}
+
+void access_drain_set(struct access *a, bool is_on)
+{
+	a->is_draining = is_on;
+}
+
+/* ---- connections of clients ---- */
+
+static uint64_t flow_hash(const struct access *a, uint64_t id)
+{
+	return hash_bytes(&a->config.hash, &id, sizeof(id));
+}
+
+struct flow *flow_find(struct access *a, uint64_t id)
+{
+	struct hash_node *n = hash_table_first(&a->flows, flow_hash(a, id));
+
+	for (; n; n = hash_table_next(n)) {
+		struct flow *f = CONTAINER_OF(n, struct flow, node);
+		if (f->id == id)
+			return f;
+	}
+	return NULL;
+}
+
+/* NULL: there is no room. */
+static struct flow *flow_make(struct access *a, const struct access_arrival *from)
+{
+	struct flow *f =
+		a->flows.count < a->config.max_flows ? calloc(1, sizeof(struct flow)) : NULL;
+
+	if (!f)
+		return NULL;
+	f->id = from->flow;
+	f->remote = from->remote;
+	f->face = from->face;
+	if (hash_table_insert(&a->flows, &f->node, flow_hash(a, f->id)) != 0) {
+		free(f);
+		return NULL;
+	}
+	metrics_add(a->config.cells, ACCESS_C_FLOWS, 1);
+	return f;
+}
+
+void access_flow_closed(struct access *a, uint64_t flow)
+{
+	struct flow *f = flow_find(a, flow);
+
+	if (f)
+		flow_drop(a, f);
+}
+
+void flow_registered(struct access *a, struct flow *f, bool is_registered)
+{
+	char peer[ADDR_TEXT_LEN];
+
+	if (f->is_registered == is_registered)
+		return;
+	f->is_registered = is_registered;
+	if (is_registered) {
+		metrics_add(a->config.cells, ACCESS_C_REGISTERED, 1);
+		log_info(LOG_SIP, "client registered", "peer=%s transport=%s",
+			log_addr(&f->remote, peer),
+			sip_transport_name(a->config.outside[f->face].transport));
+	} else {
+		metrics_sub(a->config.cells, ACCESS_C_REGISTERED, 1);
+	}
+}
+
+static uint64_t contact_hash(const struct access *a, const struct sip_uri *u)
+{
+	char host[256 + 2];
+	uint32_t len = u->host.text.len < 256 ? u->host.text.len : 256;
+
+	for (uint32_t i = 0; i < len; i++) {
+		char c = u->host.text.at[i];
+		host[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+	}
+	memcpy(host + len, &u->port, sizeof(u->port));
+	return hash_bytes(&a->config.hash, host, len + sizeof(u->port));
+}
+
+bool flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u)
+{
+	uint64_t h = contact_hash(a, u);
+
+	for (unsigned i = 0; i < f->n_contacts && i < FLOW_CONTACTS; i++) {
+		if (f->contacts[i] == h)
+			return true;
+	}
+	return false;
+}
+
+void flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m)
+{
+	struct sip_list l = sip_list_of(m, SIP_HEADER_CONTACT);
+	struct sip_name_addr n;
+	struct sip_uri u;
+
+	while (sip_name_addr_next(&l, &n) == 1) {
+		if (n.is_star || sip_uri_decode(n.uri, &u) != 0 || flow_has_contact(a, f, &u))
+			continue;
+		f->contacts[f->n_contacts % FLOW_CONTACTS] = contact_hash(a, &u);
+		f->n_contacts =
+			f->n_contacts < 2 * FLOW_CONTACTS - 1 ? f->n_contacts + 1 : FLOW_CONTACTS;
+	}
+}
+
+/* ---- answers of our own ---- */
+
+void send_back(struct access *a, const struct incoming *in, const struct sip_writer *w)
+{
+	const struct access_carrier *c = &a->config.carrier;
+	const struct access_way way = {.flow = in->from->flow, .peer = in->from->remote};
+	struct bytes message = bytes_of(w->buf, w->len);
+	bool is_client = in->from->peer == NULL;
+
+	if (w->failed || (is_client ? c->send_outside(c->arg, in->from->flow, message)
+				    : c->send_inside(c->arg, &way, message)) != 0)
+		count(a, ACCESS_C_UNSENT);
+}
+
+static void begin_answer(
+	struct access *a, const struct incoming *in, unsigned status, struct sip_writer *w)
+{
+	char tag[17];
+
+	/* The same for every copy of a request. */
+	(void)snprintf(tag, sizeof(tag), "%016jx",
+		(uintmax_t)hash_bytes(&a->config.hash, in->m->call_id.at,
+			in->m->call_id.at ? in->m->call_id.len : 0));
+	sip_write_begin(w, a->out, sizeof(a->out));
+	sip_write_response(w, in->m, status, NULL, sip_str_c(tag), &in->from->remote);
+}
+
+static void log_refusal(struct access *a, const struct incoming *in, unsigned status)
+{
+	char peer[ADDR_TEXT_LEN], uri[LOG_NAME_LEN];
+	uint32_t held;
+
+	if (!log_limit_ok(&a->refusals, a->config.clock->mono_ms, LOG_BURST, &held))
+		return;
+	log_info(LOG_SIP, "request refused", "peer=%s method=%s uri=%s status=%u held=%u",
+		log_addr(&in->from->remote, peer), sip_method_name(in->m->method),
+		log_name(in->m->uri.at, in->m->uri.at ? in->m->uri.len : 0, uri), status, held);
+}
+
+void refuse(struct access *a, const struct incoming *in, unsigned status, enum access_counter why)
+{
+	struct sip_writer w;
+
+	count(a, why);
+	log_refusal(a, in, status);
+	if (!sip_msg_is_answerable(in->m))
+		return;
+	begin_answer(a, in, status, &w);
+	if (status == 503)
+		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, a->rules->retry_after_s);
+	if (status == 420)
+		sip_write_header(&w, SIP_HEADER_UNSUPPORTED,
+			sip_header_value(in->m, SIP_HEADER_PROXY_REQUIRE));
+	sip_write_body(&w, SIP_NONE, SIP_NONE);
+	send_back(a, in, &w);
+}
+
+void answer_options(struct access *a, const struct incoming *in)
+{
+	struct sip_writer w;
+
+	begin_answer(a, in, 200, &w);
+	sip_write_options(&w, SIP_HEADER_SUPPORTED,
+		SIP_OPTION_BIT(SIP_OPTION_PATH) | SIP_OPTION_BIT(SIP_OPTION_OUTBOUND));
+	sip_write_body(&w, SIP_NONE, SIP_NONE);
+	send_back(a, in, &w);
+}
+
+void access_service_answer(struct access *a, const struct access_answer *r)
+{
+	const struct crypto_peer known = {.has_certificate = true};
+	const struct access_arrival from = {
+		.message = r->message, .flow = r->flow, .remote = r->remote, .peer = &known};
+	struct sip_str type = r->body.len ? sip_str_c(MRAS_XML_TYPE) : SIP_NONE;
+	struct sip_msg m;
+	const struct incoming in = {.from = &from, .m = &m};
+	struct sip_writer w;
+
+	if (sip_msg_decode(r->message.data, r->message.len, SIP_STREAM, &m) != SIP_FINE)
+		return;
+	if (r->status >= 300)
+		count(a, ACCESS_C_REFUSED_SERVICE);
+	begin_answer(a, &in, r->status, &w);
+	if (r->retry_after_s)
+		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, r->retry_after_s);
+	sip_write_body(&w, type, sip_str_of(r->body.data, r->body.len));
+	send_back(a, &in, &w);
+}
+
+/* ---- what has come ---- */
+
+static bool is_taken(struct access *a, const struct incoming *in)
+{
+	if (in->m->refusal == SIP_FINE)
+		return true;
+	if (sip_msg_is_answerable(in->m))
+		refuse(a, in, sip_refusal_status(in->m->refusal), ACCESS_C_REFUSED_MALFORMED);
+	else
+		count(a, ACCESS_C_DROPPED_MALFORMED);
+	return false;
+}
+
+/* Responses are those we have asked for, and a forged one goes nowhere. */
+static bool is_within_rate(struct access *a, const struct incoming *in)
+{
+	const struct flow *f = in->flow;
+	uint64_t now_ms = a->config.clock->mono_ms;
+
+	if (!in->m->is_request && in->m->refusal == SIP_FINE)
+		return true;
+	if (f && f->is_registered)
+		return rate_take(&in->flow->bucket, a->rules->client_rate, now_ms);
+	return rate_take(
+		rate_table_bucket(a->rates, &in->from->remote), a->rules->stranger_rate, now_ms);
+}
+
+void access_receive_outside(struct access *a, const struct access_arrival *from)
+{
+	struct sip_msg m;
+	struct incoming in = {.from = from, .m = &m, .flow = flow_find(a, from->flow)};
+
+	(void)sip_msg_decode(from->message.data, from->message.len, SIP_STREAM, &m);
+	if (!is_within_rate(a, &in)) {
+		refuse(a, &in, 503, ACCESS_C_REFUSED_RATE);
+		return;
+	}
+	if (!is_taken(a, &in))
+		return;
+	if (!in.flow)
+		in.flow = flow_make(a, from);
+	if (in.flow)
+		receive_from_client(a, &in);
+	else if (m.is_request)
+		refuse(a, &in, 503, ACCESS_C_REFUSED_UNAVAILABLE);
+	else
+		count(a, ACCESS_C_DROPPED_RESPONSE);
+}
+
+void access_receive_inside(struct access *a, const struct access_arrival *from)
+{
+	struct sip_msg m;
+	const struct incoming in = {.from = from, .m = &m};
+
+	(void)sip_msg_decode(from->message.data, from->message.len, SIP_STREAM, &m);
+	if (is_taken(a, &in))
+		receive_from_inside(a, &in);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The door as its files share it.
+ *
+ *   access.c   its life, the connections of clients, answers of its own
+ *   inward.c   what clients send: checked, and written for the front end
+ *   outward.c  what the front end sends: checked, and written for a client
+ *   hide.c     names of the inside as tokens, and back
+ *   fields.c   header fields that pass, that do not, and that are written anew
+ */
+#ifndef ACCESS_PRIV_H
+#define ACCESS_PRIV_H
+
+#include "rate.h"
+#include "token.h"
+
+/* ---- connections of clients ---- */
+
+#define FLOW_CONTACTS 4
+
+struct flow {
+	struct hash_node node;
+	uint64_t id;
+	struct addr remote;
+	uint32_t face;
+	bool is_registered;
+	struct rate_bucket bucket;
+	/* Hosts that it has registered, as hashes: what a registrar says of them is no secret. */
+	uint64_t contacts[FLOW_CONTACTS];
+	unsigned n_contacts;
+};
+
+struct access {
+	struct access_config config;
+	const struct access_rules *rules;
+	struct hash_table flows; /* owned */
+	struct rate_table *rates;
+	bool is_draining;
+	struct log_limit refusals;
+	char token[TOKEN_TEXT_MAX + 1]; /* the one that is being written */
+	uint8_t content[TOKEN_CONTENT_MAX + 1];
+	char out[SIP_MSG_MAX]; /* the message that is being written */
+};
+
+struct flow *flow_find(struct access *a, uint64_t id); /* NULL: gone */
+void flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m);
+bool flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u);
+void flow_registered(struct access *a, struct flow *f, bool is_registered);
+
+/* ---- a message that has come ---- */
+
+struct incoming {
+	const struct access_arrival *from;
+	const struct sip_msg *m;
+	struct flow *flow; /* of the client it comes from; NULL: from inside */
+};
+
+void count(struct access *a, enum access_counter c);
+/* Answers a request itself, but for ACK, which has no answer; counts WHY and says so in the log. */
+void refuse(struct access *a, const struct incoming *in, unsigned status, enum access_counter why);
+/* 200 to an OPTIONS that is meant for the door. */
+void answer_options(struct access *a, const struct incoming *in);
+/* To whoever the request is from. */
+void send_back(struct access *a, const struct incoming *in, const struct sip_writer *w);
+
+void receive_from_client(struct access *a, const struct incoming *in);
+void receive_from_inside(struct access *a, const struct incoming *in);
+
+/* ---- hide.c ---- */
+
+#define URI_TEXT_MAX SIP_URI_MAX
+
+bool is_served(const struct access *a, struct sip_str host);
+bool is_outside_host(const struct access *a, struct sip_str host);
+
+/* "sip:TOKEN@host:port;transport=tls" and MORE. */
+void write_face_uri(
+	struct sip_writer *w, const struct access_face *f, struct sip_str token, const char *more);
+/* The header field ID with one URI of F's that has TOKEN and "lr". */
+void write_face_route(struct sip_writer *w, enum sip_header_id id, const struct access_face *f,
+	struct sip_str token, const char *more);
+/* The header field ID with our URI of the inside that leads to FLOW. */
+int write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id, uint64_t flow,
+	const char *more);
+
+/* A URI of the inside as one of F's, into OUT; headers in it stay. ERR_TOO_LARGE. */
+int hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
+	char out[URI_TEXT_MAX], struct sip_str *hidden);
+/* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made. */
+int show_uri(
+	struct access *a, const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *shown);
+
+/* The elements of Route or Record-Route. */
+#define ROUTES_MAX 32
+struct routes {
+	struct sip_str at[ROUTES_MAX];
+	size_t n;
+};
+int routes_of(const struct sip_msg *m, enum sip_header_id id, struct routes *out);
+/* Is it a URI of ours, on that side? OUT is its URI then. */
+bool route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out);
+bool route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out);
+/* Into a->token: the first N, in the order of Route, and who they came from. 0: no elements. */
+int routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
+	const struct addr *peer, struct sip_str *token);
+/* The text is in a->content, good until the next token is opened. */
+int routes_open(struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text);
+
+/* Into a->token: all Via of M, for the client with FLOW. */
+int vias_seal(struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token);
+/* ERR_DENIED: not made for FLOW. As routes_open. */
+int vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
+	struct sip_str *text);
+
+/* ---- fields.c ---- */
+
+#define VIAS_PARAM "sallyport" /* of our Via toward clients: a token of the Via behind it */
+
+/* The reason phrase of a response; NULL: that of the RFC. */
+const char *reason_text(const struct sip_msg *m, char out[128]);
+
+int branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
+	char out[TOKEN_BRANCH_TEXT_MAX + 1]);
+bool is_loop(struct access *a, const struct sip_msg *m);
+
+/* Does a request with that method make a route (RFC 3261 §16.6)? */
+bool makes_route(const struct sip_msg *m);
+void write_via(
+	struct sip_writer *w, const struct access_face *f, const char *branch, struct sip_str more);
+void write_max_forwards(struct sip_writer *w, const struct sip_msg *m);
+/* Header fields that pass as they are, then the body. */
+void write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m);
+void write_outward_rest(
+	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What clients send: whether it passes, and how it is written for the front end. */
+#include <stdio.h>
+
+#include "access_priv.h"
+
+/* Where a request goes, as its routes and its URI say. */
+struct course {
+	struct access_way way;
+	struct sip_str routes; /* behind the front end's first node; a view of a->content */
+	bool is_known;         /* the way is one that we have told */
+	struct sip_str uri;
+	char uri_text[URI_TEXT_MAX];
+};
+
+/* A refusal that is found on the way: 0 is none. */
+struct verdict {
+	unsigned status;
+	enum access_counter why;
+};
+#define PASSES ((struct verdict){0, ACCESS_C_COUNT})
+
+/* ---- where to ---- */
+
+/* Routes that a client may show are ours: they are taken away, and what one has sealed counts. The
+ * text goes to ROUTES, because the next token takes its place. */
+static struct verdict read_routes(
+	struct access *a, const struct sip_msg *m, struct course *c, char routes[TOKEN_CONTENT_MAX])
+{
+	struct routes list;
+	struct sip_uri u;
+	struct sip_str text;
+
+	if (routes_of(m, SIP_HEADER_ROUTE, &list) != 0)
+		return (struct verdict){400, ACCESS_C_REFUSED_MALFORMED};
+	for (size_t i = 0; i < list.n; i++) {
+		if (!route_is_outside(a, list.at[i], &u))
+			return (struct verdict){403, ACCESS_C_REFUSED_ROUTE};
+		if (!u.user.at)
+			continue;
+		if (routes_open(a, u.user, &c->way.peer, &text) != 0)
+			return (struct verdict){m->to_tag.at ? 481 : 403, ACCESS_C_REFUSED_TOKEN};
+		memcpy(routes, text.at, text.len);
+		c->routes = sip_str_of(routes, text.len);
+		c->is_known = true;
+	}
+	return PASSES;
+}
+
+static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct course *c)
+{
+	struct sip_uri u;
+
+	c->uri = m->uri;
+	if (sip_uri_decode(m->uri, &u) != 0 || u.scheme == SIP_SCHEME_OTHER)
+		return (struct verdict){416, ACCESS_C_REFUSED_DOMAIN};
+	if (u.scheme == SIP_SCHEME_TEL || show_uri(a, &u, c->uri_text, &c->uri) == 0 ||
+		is_served(a, u.host.text))
+		return PASSES;
+	if (is_outside_host(a, u.host.text))
+		return (struct verdict){m->to_tag.at ? 481 : 404, ACCESS_C_REFUSED_DOMAIN};
+	return c->is_known ? PASSES : (struct verdict){403, ACCESS_C_REFUSED_DOMAIN};
+}
+
+/* ---- whether ---- */
+
+static bool begins(const struct sip_msg *m)
+{
+	return !m->to_tag.at && m->method != SIP_ACK && m->method != SIP_CANCEL;
+}
+
+/* Extensions that a proxy would have to know and we do not (RFC 3261 §16.3). */
+static bool wants_more(const struct sip_msg *m)
+{
+	struct sip_tokens t;
+
+	if (sip_options_of(m, SIP_HEADER_PROXY_REQUIRE, &t) != 0)
+		return true;
+	return t.n_unknown > 0 || (t.known & ~(SIP_OPTION_BIT(SIP_OPTION_PATH) |
+						     SIP_OPTION_BIT(SIP_OPTION_OUTBOUND))) != 0;
+}
+
+static struct verdict check(struct access *a, const struct sip_msg *m)
+{
+	if (m->max_forwards == 0)
+		return (struct verdict){483, ACCESS_C_REFUSED_HOPS};
+	if (wants_more(m))
+		return (struct verdict){420, ACCESS_C_REFUSED_EXTENSION};
+	if (a->is_draining && begins(m))
+		return (struct verdict){503, ACCESS_C_REFUSED_DRAINING};
+	if (is_loop(a, m))
+		return (struct verdict){482, ACCESS_C_REFUSED_LOOP};
+	return PASSES;
+}
+
+static bool is_for_us(const struct access *a, const struct sip_msg *m)
+{
+	struct sip_uri u;
+
+	return m->method == SIP_OPTIONS && !m->to_tag.at && sip_uri_decode(m->uri, &u) == 0 &&
+	       !u.user.at && is_outside_host(a, u.host.text);
+}
+
+/* ---- a request ---- */
+
+static bool supports(const struct sip_msg *m, enum sip_option option)
+{
+	struct sip_tokens t;
+
+	return sip_options_of(m, SIP_HEADER_SUPPORTED, &t) == 0 &&
+	       (t.known & SIP_OPTION_BIT(option)) != 0;
+}
+
+/*
+ * The registrar is told how to reach the client (RFC 3327), with "ob" if the client itself speaks
+ * outbound (RFC 5626 §5.1). The path need not be known to the client, which never sees it: so it is
+ * supported, whatever the client says.
+ */
+static int write_path(struct access *a, struct sip_writer *w, const struct incoming *in)
+{
+	if (!supports(in->m, SIP_OPTION_PATH))
+		sip_write_header_c(w, SIP_HEADER_SUPPORTED, "path");
+	return write_flow_route(a, w, SIP_HEADER_PATH, in->flow->id,
+		supports(in->m, SIP_OPTION_OUTBOUND) ? ";ob" : "");
+}
+
+static int write_request(
+	struct access *a, struct sip_writer *w, const struct incoming *in, const struct course *c)
+{
+	char branch[TOKEN_BRANCH_TEXT_MAX + 1];
+	const struct sip_msg *m = in->m;
+	int rc = branch_for(a, m, in->flow->id, branch);
+
+	if (rc != 0)
+		return rc;
+	sip_write_begin(w, a->out, sizeof(a->out));
+	sip_write_request(w, m->method_name, c->uri);
+	write_via(w, &a->config.inside, branch, SIP_NONE);
+	sip_write_vias(w, m, &in->from->remote);
+	write_max_forwards(w, m);
+	if (c->routes.len)
+		sip_write_header(w, SIP_HEADER_ROUTE, c->routes);
+	if (m->method == SIP_REGISTER)
+		rc = write_path(a, w, in);
+	else if (makes_route(m))
+		rc = write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
+	sip_write_copy_all(w, m, SIP_HEADER_RECORD_ROUTE);
+	write_inward_rest(a, w, m);
+	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
+}
+
+static struct verdict pass_request(struct access *a, const struct incoming *in)
+{
+	struct course c = {.way = {.flow = 0}};
+	char routes[TOKEN_CONTENT_MAX];
+	struct sip_writer w;
+	struct verdict v = read_routes(a, in->m, &c, routes);
+
+	if (v.status == 0)
+		v = read_uri(a, in->m, &c);
+	if (v.status != 0)
+		return v;
+	if (in->m->method == SIP_REGISTER)
+		flow_contacts_learn(a, in->flow, in->m);
+	if (write_request(a, &w, in, &c) != 0)
+		return (struct verdict){513, ACCESS_C_REFUSED_LARGE};
+	if (a->config.carrier.send_inside(a->config.carrier.arg, &c.way, bytes_of(w.buf, w.len)) !=
+		0)
+		return (struct verdict){503, ACCESS_C_REFUSED_UNAVAILABLE};
+	count(a, ACCESS_C_REQUESTS_INWARD);
+	return PASSES;
+}
+
+/* ---- a response ---- */
+
+/* Above our Record-Route is what the client's side has put there; in its place come the two of the
+ * inside: ours, and those that it has sealed. */
+static int write_record_routes(struct access *a, struct sip_writer *w, const struct incoming *in)
+{
+	struct routes list;
+	struct sip_str text;
+	struct addr peer;
+	struct sip_uri u;
+
+	if (routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list) != 0)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < list.n; i++) {
+		if (!route_is_outside(a, list.at[i], &u) || !u.user.at ||
+			routes_open(a, u.user, &peer, &text) != 0) {
+			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, list.at[i]);
+			continue;
+		}
+		int rc = write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
+		if (text.len)
+			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, text);
+		return rc;
+	}
+	return 0;
+}
+
+static int write_response(
+	struct access *a, struct sip_writer *w, const struct incoming *in, struct access_way *way)
+{
+	struct sip_via via;
+	struct sip_str vias;
+	char reason[128];
+
+	if (sip_via_top(in->m, &via) != 0 || !is_outside_host(a, via.host.text) ||
+		vias_open(a, sip_param_value(via.params, VIAS_PARAM), in->flow->id, way, &vias) !=
+			0)
+		return ERR_DENIED;
+	sip_write_begin(w, a->out, sizeof(a->out));
+	sip_write_status(w, in->m->status, reason_text(in->m, reason));
+	sip_write_header(w, SIP_HEADER_VIA, vias);
+	int rc = write_record_routes(a, w, in);
+	write_inward_rest(a, w, in->m);
+	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
+}
+
+static void pass_response(struct access *a, const struct incoming *in)
+{
+	struct access_way way;
+	struct sip_writer w;
+
+	if (write_response(a, &w, in, &way) != 0)
+		count(a, ACCESS_C_DROPPED_RESPONSE);
+	else if (a->config.carrier.send_inside(
+			 a->config.carrier.arg, &way, bytes_of(w.buf, w.len)) != 0)
+		count(a, ACCESS_C_UNSENT);
+	else
+		count(a, ACCESS_C_RESPONSES_INWARD);
+}
+
+void receive_from_client(struct access *a, const struct incoming *in)
+{
+	if (!in->m->is_request) {
+		pass_response(a, in);
+		return;
+	}
+	struct verdict v = check(a, in->m);
+	if (v.status == 0 && is_for_us(a, in->m)) {
+		answer_options(a, in);
+		return;
+	}
+	if (v.status == 0)
+		v = pass_request(a, in);
+	if (v.status != 0)
+		refuse(a, in, v.status, v.why);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * How often somebody may ask: token buckets, each of one word, and a table of fixed size with one
+ * for each network that nobody is known in. Addresses here are those of connections, which nobody
+ * can forge, so one row is enough: networks that meet in a bucket share it.
+ */
+#ifndef ACCESS_RATE_H
+#define ACCESS_RATE_H
+
+#include <sallyport/common.h>
+
+/* The moment when it is full again; how far that lies ahead is what has been taken. */
+struct rate_bucket {
+	uint64_t full_ns;
+};
+/* Takes one of PER_S a second; after silence a second's worth at once, and four at least. 0: always
+ * true. */
+bool rate_take(struct rate_bucket *b, uint32_t per_s, uint64_t now_ms);
+
+struct rate_table;                                                /* 32 KiB */
+struct rate_table *rate_table_create(const struct hash_key *key); /* NULL: out of memory */
+void rate_table_destroy(struct rate_table *t);
+/* Of the IPv4 /24 or the IPv6 /48 that A is in. */
+struct rate_bucket *rate_table_bucket(struct rate_table *t, const struct addr *a);
+
+#endif
