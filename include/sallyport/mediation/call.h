@@ -13,6 +13,7 @@
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
 #include <sallyport/sip.h>
+#include <sallyport/sip/digest.h>
 #include <sallyport/sip/transaction.h>
 
 enum call_counter {
@@ -31,6 +32,8 @@ enum call_counter {
 	CALL_C_REFUSED_NO_DIALOG,
 	CALL_C_NEXT_ROUTE, /* a further attempt to reach the callee */
 	CALL_C_GLARE,
+	CALL_C_CHALLENGES_ANSWERED,
+	CALL_C_CHALLENGES_UNANSWERED,
 	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
 	CALL_C_COUNT
 };
@@ -53,6 +56,12 @@ enum call_end {
 
 struct calls;
 struct call;
+
+/* What holds with whoever is at the other end of a side. */
+struct call_peer {
+	const struct sip_account
+		*account; /* answers its challenges, NULL: none; outlives the call */
+};
 
 /* Where an attempt to reach the callee goes. */
 struct call_route {
@@ -112,6 +121,9 @@ struct call_user {
 	 */
 	unsigned (*route)(void *arg, void **own, const struct sip_msg *invite,
 		const struct transaction_hop *from, unsigned attempt, struct call_route *out);
+	/* What holds with whoever is at HOP: where a call comes from, or an attempt goes. OUT is
+	 * zeroed. NULL: it stays so. */
+	void (*peer)(void *arg, const struct transaction_hop *hop, struct call_peer *out);
 	void (*forget)(void *arg, void *own); /* NULL: there is nothing to forget */
 	/* An attempt has been heard of: a provisional response over 100, or an answer. NULL: nobody
 	 * asks. */

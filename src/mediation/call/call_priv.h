@@ -12,6 +12,7 @@
 
 #include <sallyport/mediation/call.h>
 #include <sallyport/sip/dialog.h>
+#include <sallyport/sip/digest.h>
 
 #define TOKEN_LEN    33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
 #define ATTEMPTS_MAX 16 /* to reach the callee */
@@ -48,10 +49,18 @@ struct pair {
 	bool is_given_up;    /* ACK and BYE have been sent: somebody else has the call */
 };
 
+/* A request of ours as it is sent again: URI (outside of dialogs), fields, type, content. */
+struct kept_request {
+	size_t uri_len, fields_len, type_len, content_len;
+	unsigned n_challenges;
+	char bytes[];
+};
+
 /*
  * A request on its way: the half that came in, the half that went out. Those of the call's INVITE
  * are two exchanges, because there may be several attempts: each names the other as its peer.
- * Owned by the call until both halves have ended.
+ * A request that is our own has no half that came in, and is its own peer. Owned by the call until
+ * both halves have ended.
  */
 struct exchange {
 	struct list link;
@@ -63,8 +72,11 @@ struct exchange {
 	struct server_transaction *server; /* NULL: none, or ended */
 	struct client_transaction *client; /* NULL: none, or ended */
 	uint32_t server_cseq, client_cseq;
-	bool is_replied;  /* finally, by us */
-	bool is_answered; /* finally, to us */
+	struct transaction_hop hop; /* where the client half went */
+	struct kept_request *kept;  /* NULL: it is not sent again */
+	char *credentials;          /* of an INVITE, for its ACK; NULL: none */
+	bool is_replied;            /* finally, by us */
+	bool is_answered;           /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
 	bool wants_ack, owes_ack;
 	struct wheel_timer repeat;
@@ -113,6 +125,8 @@ struct call {
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	void *media;
 	void *own; /* of whoever says the route */
+	struct call_peer peers[2];
+	struct sip_auth_sessions *auth[2]; /* with them; NULL: we were not challenged */
 };
 
 static inline void count(struct calls *l, unsigned row)
@@ -134,11 +148,21 @@ bool invite_asks_for_extensions(
 void invite_response(struct exchange *x, const struct sip_msg *m);
 void invite_attempt_ended(struct exchange *x, enum transaction_end why);
 void invite_timer(struct wheel_timer *t, void *arg);
+/* The caller is refused, M (may be NULL) says why, and the call is over. */
+void invite_fail(struct call *c, unsigned status, const struct sip_msg *m);
 /* Nobody has answered yet, and X may. */
 static inline bool invite_waits_for(const struct call *c, const struct exchange *x)
 {
 	return c->attempt == x && !c->is_over && !c->pair;
 }
+
+/* ---- attempt.c ---- */
+
+/* Tries routes until an INVITE is on its way. 0, or what the caller is to be told: STATUS, where
+ * there is no further route. */
+unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status);
+/* The time for what is awaited of the newest attempt. */
+void attempt_timer(struct call *c, unsigned ms);
 
 /* ---- failure.c ---- */
 
@@ -170,8 +194,6 @@ void exchange_reply(
 /* The server half's 2xx is out: it is repeated until ACK. */
 void exchange_accepted(struct exchange *x);
 void exchange_ack_came(struct exchange *x, const struct sip_msg *m);
-/* Sends the ACK that the client half owes, without body if none has come; or sends it again. */
-void exchange_send_ack(struct exchange *x);
 
 /* ---- pair.c ---- */
 
@@ -181,10 +203,17 @@ struct pair *pair_of(
 	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make);
 void pair_free(struct pair *p);
 void pair_unfile(struct pair *p); /* no request finds it any more */
-/* Sends a request within the dialog of E; OUT and CSEQ may be NULL. */
-int end_request(struct end *e, struct transaction_request *r, const struct client_events *events,
-	void *arg, struct client_transaction **out, uint32_t *cseq);
+
+/* ---- request.c ---- */
+
+/* R, within the dialog of X's other side or, where X has no pair, to X's hop. The fields of the
+ * dialog and those that are said anew each time are added. */
+int request_send(struct exchange *x, struct transaction_request *r);
+/* M was a challenge, and has been answered by the same request with credentials. */
+bool request_answers_challenge(struct exchange *x, const struct sip_msg *m);
 void end_bye(struct end *e);
+/* Sends the ACK that the client half owes, without body if none has come; or sends it again. */
+void exchange_send_ack(struct exchange *x);
 /* ACK and BYE for a callee who has answered too late. */
 void pair_give_up(struct pair *p, struct exchange *attempt);
 
@@ -225,6 +254,9 @@ void body_forget(struct exchange *x);
 void body_is_off(struct exchange *x);
 
 /* ---- calls.c ---- */
+
+/* Whoever is at HOP is the other end of SIDE from now on. */
+void call_meet(struct call *c, enum call_side side, const struct transaction_hop *hop);
 
 void token_make(struct calls *l, char out[TOKEN_LEN]);
 void refuse(struct calls *l, struct server_transaction *s, unsigned status, unsigned counter);

@@ -113,6 +113,17 @@ struct transaction_user calls_transaction_user(struct calls *l)
 	return (struct transaction_user){on_request, on_ack, l};
 }
 
+void call_meet(struct call *c, enum call_side side, const struct transaction_hop *hop)
+{
+	const struct call_user *u = &c->calls->config.user;
+
+	memset(&c->peers[side], 0, sizeof(c->peers[side]));
+	free(c->auth[side]);
+	c->auth[side] = NULL;
+	if (u->peer)
+		u->peer(u->arg, hop, &c->peers[side]);
+}
+
 struct sip_str call_id(const struct call *c)
 {
 	return sip_str_of(c->caller, c->call_id_len);

@@ -35,6 +35,10 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 		"Further attempts to reach a callee, because one had failed."},
 	[CALL_C_GLARE] = {"sallyport_call_glares_total", NULL, METRICS_COUNTER,
 		"INVITE requests within calls that met another one."},
+	[CALL_C_CHALLENGES_ANSWERED] = {"sallyport_call_challenges_total", "result=\"answered\"",
+		METRICS_COUNTER, "Challenges to requests of ours, by what was made of them."},
+	[CALL_C_CHALLENGES_UNANSWERED] = {"sallyport_call_challenges_total",
+		"result=\"unanswered\"", METRICS_COUNTER, NULL},
 	[CALL_C_FORKS_ENDED] = {"sallyport_call_late_answers_total", NULL, METRICS_COUNTER,
 		"Callees who answered when another had, or nobody wanted to know any more."},
 };

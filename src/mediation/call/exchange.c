@@ -69,6 +69,8 @@ void exchange_free(struct exchange *x)
 		c->attempt = NULL;
 	body_forget(x);
 	free(x->ack_body);
+	free(x->kept);
+	free(x->credentials);
 	free(x);
 }
 
@@ -135,6 +137,8 @@ static void on_response(void *arg, struct client_transaction *c, const struct si
 	struct exchange *x = arg;
 
 	(void)c;
+	if (request_answers_challenge(x, m))
+		return;
 	if (is_of_the_call(x))
 		invite_response(x, m);
 	else

@@ -1,196 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* A call that begins: the caller's INVITE, the attempts to reach a callee, and what they come to.
- */
+/* A call that begins: the caller's INVITE, and what the attempts to reach a callee come to. */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "call_priv.h"
 
 const struct call_timers call_timers_default = {.ring_ms = 180000};
-
-/* ---- an attempt ---- */
-
-static void write_display(struct sip_writer *w, const struct sip_name_addr *a)
-{
-	if (!a->display.len)
-		return;
-	if (a->is_display_quoted)
-		sip_write_c(w, "\"");
-	sip_write_str(w, a->display);
-	sip_write_c(w, a->is_display_quoted ? "\" " : " ");
-}
-
-/* Who calls, as the route has it or the caller, at our host. */
-static void write_caller(
-	struct sip_writer *w, const struct sip_msg *invite, const struct call_route *route)
-{
-	struct sip_name_addr theirs;
-	struct sip_uri uri = {.user = SIP_NONE};
-
-	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &theirs) == 0 &&
-		sip_uri_decode(theirs.uri, &uri) == 0 && route->calling[0] == '\0')
-		write_display(w, &theirs);
-	sip_write_c(w, "<sip:");
-	if (route->calling[0])
-		sip_write_user(w, sip_str_c(route->calling));
-	else if (uri.user.len)
-		sip_write_str(w, uri.user);
-	sip_write_c(w, route->calling[0] || uri.user.len ? "@" : "");
-	sip_write_c(w, route->host);
-	sip_write_c(w, ">");
-}
-
-static void write_from(struct sip_writer *w, const struct sip_msg *invite,
-	const struct call_route *route, const char *tag)
-{
-	sip_write_open(w, SIP_HEADER_FROM);
-	if (route->is_anonymous)
-		sip_write_c(w, "\"Anonymous\" <sip:anonymous@anonymous.invalid>");
-	else
-		write_caller(w, invite, route);
-	sip_write_param(w, "tag", sip_str_c(tag));
-	sip_write_close(w);
-}
-
-static void write_invite(struct sip_writer *w, struct call *c, const struct sip_msg *invite,
-	const struct call_route *route)
-{
-	const struct sip_name_addr to = {.has_brackets = true, .uri = sip_str_c(route->uri)};
-	uint32_t hops = invite->max_forwards < 0 ? 70 : (uint32_t)invite->max_forwards - 1;
-	char tag[TOKEN_LEN], id[TOKEN_LEN];
-
-	token_make(c->calls, tag);
-	token_make(c->calls, id);
-	fields_begin(c->calls, w);
-	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, hops);
-	write_from(w, invite, route, tag);
-	sip_write_open(w, SIP_HEADER_TO);
-	sip_write_name_addr(w, &to);
-	sip_write_close(w);
-	sip_write_header_c(w, SIP_HEADER_CALL_ID, id);
-	sip_write_cseq(w, 1, sip_str_c("INVITE"));
-	fields_contact(c->calls, w, &route->hop);
-	fields_allow(w);
-	fields_pass(w, invite, c, CALL_CALLER);
-}
-
-static void start_timer(struct call *c, unsigned ms)
-{
-	struct calls *l = c->calls;
-
-	wheel_set(l->config.wheel, &c->timer, l->config.clock->mono_ms + ms);
-}
-
-/* Until something is heard of the newest attempt. */
-static void await_progress(struct call *c)
-{
-	start_timer(c, c->progress_ms ? c->progress_ms : c->calls->config.timers.ring_ms);
-}
-
-static int send_with(struct exchange *x, const struct call_body *b, const struct call_route *route)
-{
-	struct call *c = x->call;
-	const struct sip_msg *invite = b->msg;
-	struct transaction_request r = {.method = SIP_INVITE,
-		.uri = sip_str_c(route->uri),
-		.content_type = b->type,
-		.content = b->content};
-	struct sip_writer w;
-
-	c->passes_identity = route->passes_identity;
-	c->passes_history = route->passes_history;
-	c->is_anonymous = route->is_anonymous;
-	write_invite(&w, c, invite, route);
-	if (w.failed)
-		return ERR_TOO_LARGE;
-	r.fields = fields_done(&w);
-	x->client_cseq = 1;
-	return client_transaction_start(
-		c->calls->transactions, &r, &route->hop, &exchange_client_events, x, &x->client);
-}
-
-static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned status);
-static void fail(struct call *c, unsigned status, const struct sip_msg *m);
-
-static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
-{
-	struct call *c = x->call;
-	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
-	int err = w->rc ? ERR_DENIED : 0;
-
-	if (!invite_waits_for(c, x))
-		return;
-	if (err == 0)
-		err = send_with(x, b, w->route);
-	if (err == 0) {
-		await_progress(c);
-		return;
-	}
-	c->attempt = NULL;
-	unsigned status =
-		err == ERR_DENIED ? 488 : attempt(c, b->msg, failure_judge(c, &unsent).status);
-	if (status)
-		fail(c, status, NULL);
-}
-
-static int wait_to_send(
-	struct exchange *x, const struct call_body *b, const struct call_route *route)
-{
-	struct waiting how = {.go_on = go_on_sending, .route = malloc(sizeof(*route))};
-	int err = -ENOMEM;
-
-	if (how.route) {
-		*how.route = *route;
-		err = body_wait(x, b, CALL_BODY_LATER, &how);
-	}
-	if (err)
-		free(how.route);
-	return err;
-}
-
-static int send_invite(
-	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
-{
-	struct call_body b = {.msg = invite};
-	int err = body_ask(x, CALL_CALLER, NULL, route, &b);
-
-	if (err == CALL_BODY_LATER)
-		return wait_to_send(x, &b, route);
-	return err ? ERR_DENIED : send_with(x, &b, route);
-}
-
-/* Tries routes until an INVITE is on its way. 0, or what the caller is to be told. */
-static unsigned attempt(struct call *c, const struct sip_msg *invite, unsigned status)
-{
-	const struct call_user *u = &c->calls->config.user;
-	const struct transaction_hop *from = server_transaction_hop(c->incoming->server);
-	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
-	struct call_route route;
-
-	while (c->n_attempts < ATTEMPTS_MAX) {
-		memset(&route, 0, sizeof(route));
-		unsigned refused = u->route(u->arg, &c->own, invite, from, c->n_attempts, &route);
-		if (refused)
-			return c->n_attempts == 0 ? refused : status;
-		if (c->n_attempts++ > 0)
-			count(c->calls, CALL_C_NEXT_ROUTE);
-		struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
-		if (!x)
-			return 503;
-		c->attempt = x;
-		c->progress_ms = route.progress_ms;
-		int err = send_invite(x, invite, &route);
-		if (err == 0) {
-			await_progress(c);
-			return 0;
-		}
-		exchange_free(x);
-		if (err == ERR_DENIED)
-			return 488; /* on any route */
-		status = failure_judge(c, &unsent).status;
-	}
-	return status;
-}
 
 /* ---- the beginning ---- */
 
@@ -277,12 +92,13 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	}
 	c->incoming->server = s;
 	c->incoming->server_cseq = m->cseq;
+	call_meet(c, CALL_CALLER, server_transaction_hop(s));
 	server_transaction_tag(s, c->local_tag);
 	server_transaction_take(s, &exchange_server_events, c->incoming);
 	return c;
 }
 
-static void fail(struct call *c, unsigned status, const struct sip_msg *m)
+void invite_fail(struct call *c, unsigned status, const struct sip_msg *m)
 {
 	exchange_reply(c->incoming, status, m, NULL);
 	call_over(c, CALL_END_FAILED, -1);
@@ -317,10 +133,10 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 	l->n_open++;
 	metrics_add(l->config.cells, CALL_C_OPEN, 1);
 	count(l, CALL_C_STARTED);
-	status = attempt(c, m, 503);
+	status = attempt_next(c, m, 503);
 	if (status) {
 		count(l, CALL_C_REFUSED_ROUTE);
-		fail(c, status, NULL);
+		invite_fail(c, status, NULL);
 	}
 }
 
@@ -348,11 +164,11 @@ static void try_again_or_fail(struct call *c, const struct call_failure *f)
 	c->attempt = NULL;
 	if (v.tries_next && !c->is_ringing &&
 		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE) {
-		v.status = attempt(c, &invite, v.status);
+		v.status = attempt_next(c, &invite, v.status);
 		if (v.status == 0)
 			return;
 	}
-	fail(c, v.status, c->n_attempts == n_before ? f->response : NULL);
+	invite_fail(c, v.status, c->n_attempts == n_before ? f->response : NULL);
 }
 
 void invite_attempt_ended(struct exchange *x, enum transaction_end why)
@@ -395,7 +211,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 	if (!c->is_ringing) {
 		c->is_ringing = true;
 		attempt_reached(c);
-		start_timer(c, c->calls->config.timers.ring_ms);
+		attempt_timer(c, c->calls->config.timers.ring_ms);
 	}
 	if (m->to_tag.len)
 		p = pair_of(c, x, m, c->n_early < c->calls->config.max_early);
@@ -451,7 +267,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		if (p)
 			give_up(p, x, m);
 		if (is_wanted)
-			fail(c, 503, NULL);
+			invite_fail(c, 503, NULL);
 	}
 }
 

@@ -19,6 +19,8 @@ void call_free(struct call *c)
 	metrics_sub(l->config.cells, CALL_C_KEPT, 1);
 	if (c->own && l->config.user.forget)
 		l->config.user.forget(l->config.user.arg, c->own);
+	free(c->auth[CALL_CALLER]);
+	free(c->auth[CALL_CALLEE]);
 	free(c->caller);
 	free(c->invite);
 	free(c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Two dialogs that belong together, and the requests that we send within one. */
+/* Two dialogs that belong together. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -99,102 +99,4 @@ struct pair *pair_of(
 	else
 		c->n_early++;
 	return p;
-}
-
-/* ---- requests ---- */
-
-static void find_way(struct end *e)
-{
-	const struct call_user *u = &e->pair->call->calls->config.user;
-
-	if (u->next_hop)
-		u->next_hop(u->arg, sip_dialog_next_hop(&e->dialog), &e->hop);
-}
-
-/* R's fields are in front of those of the dialog, which end up behind them in L's buffer. */
-static int complete(
-	struct end *e, struct transaction_request *r, uint32_t cseq, char *buf, size_t cap)
-{
-	struct sip_writer w;
-
-	sip_write_begin(&w, buf, cap);
-	sip_dialog_write(&e->dialog, &w, r->method, cseq);
-	if (r->fields.len > w.cap - w.len)
-		w.failed = true;
-	if (w.failed)
-		return ERR_TOO_LARGE;
-	if (r->fields.len)
-		memcpy(w.buf + w.len, r->fields.at, r->fields.len);
-	r->fields = sip_str_of(w.buf, w.len + r->fields.len);
-	r->uri = sip_dialog_uri(&e->dialog);
-	return 0;
-}
-
-int end_request(struct end *e, struct transaction_request *r, const struct client_events *events,
-	void *arg, struct client_transaction **out, uint32_t *cseq)
-{
-	struct transactions *t = e->pair->call->calls->transactions;
-	struct client_transaction *c;
-	char buf[SIP_HEAD_MAX];
-	int err = complete(e, r, ++e->dialog.local_cseq, buf, sizeof(buf));
-
-	if (err)
-		return err;
-	find_way(e);
-	err = client_transaction_start(t, r, &e->hop, events, arg, out ? out : &c);
-	if (err == 0 && cseq)
-		*cseq = e->dialog.local_cseq;
-	return err;
-}
-
-/* Nobody waits for its answer: whatever that is, the dialog is over. */
-void end_bye(struct end *e)
-{
-	struct transaction_request r = {.method = SIP_BYE};
-
-	e->wants_bye = false;
-	if (e->dialog.text)
-		(void)end_request(e, &r, NULL, NULL, NULL, NULL);
-}
-
-/* R has its body. NUMBER: one for each 2xx that is acknowledged. */
-static int send_ack(struct end *e, struct transaction_request *r, uint32_t cseq, uint64_t number)
-{
-	struct transactions *t = e->pair->call->calls->transactions;
-	char buf[SIP_HEAD_MAX];
-	int err = complete(e, r, cseq, buf, sizeof(buf));
-
-	if (err)
-		return err;
-	find_way(e);
-	return transactions_send_ack(t, r, &e->hop, number);
-}
-
-/* A lost ACK is asked for again by the next copy of the 2xx. */
-void exchange_send_ack(struct exchange *x)
-{
-	struct pair *p = x->pair;
-	struct transaction_request r = {.method = SIP_ACK};
-
-	if (!p)
-		return;
-	if (x->ack_body) {
-		r.content_type = sip_str_of(x->ack_body, x->ack_type_len);
-		r.content = sip_str_of(x->ack_body + x->ack_type_len, x->ack_len);
-	}
-	x->owes_ack = false;
-	(void)send_ack(end_across(p, x->from), &r, x->client_cseq, x->ack_number);
-}
-
-void pair_give_up(struct pair *p, struct exchange *attempt)
-{
-	struct end *callee = &p->ends[CALL_CALLEE];
-	struct transaction_request ack = {.method = SIP_ACK};
-
-	(void)send_ack(callee, &ack, attempt->client_cseq, p->ack_number);
-	if (p->is_given_up)
-		return;
-	p->is_given_up = true;
-	count(p->call->calls, CALL_C_FORKS_ENDED);
-	end_bye(callee);
 }

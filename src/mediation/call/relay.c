@@ -24,7 +24,7 @@ static int send_with(struct exchange *x, const struct call_body *b)
 	if (w.failed)
 		return ERR_TOO_LARGE;
 	r.fields = fields_done(&w);
-	return end_request(to, &r, &exchange_client_events, x, &x->client, &x->client_cseq);
+	return request_send(x, &r);
 }
 
 static void refuse_for(struct exchange *x, int err)
@@ -198,6 +198,8 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 		return;
 	}
 	x->is_answered = true;
+	if (x->method == SIP_BYE)
+		return; /* the dialog is over, whatever it says */
 	if (x->method == SIP_UPDATE && m->status < 300)
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 	exchange_reply(x, status_pass(m->status), m, NULL);
@@ -208,6 +210,8 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 void relay_client_ended(struct exchange *x, enum transaction_end why)
 {
 	x->is_answered = true;
+	if (x->method == SIP_BYE)
+		return;
 	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
 	lose(x);
 }

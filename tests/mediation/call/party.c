@@ -483,6 +483,49 @@ static struct leg *find_second(struct party *p, const struct sip_msg *m)
 	return NULL;
 }
 
+/* ---- who asks for credentials ---- */
+
+static const char password[] = "secret";
+
+static bool is_credential_right(struct world *w, const struct sip_msg *m)
+{
+	struct sip_auth a;
+	char secret[SIP_DIGEST_HEX], nonce[16];
+	struct sip_str value = sip_header_value(
+		m, w->challenge == 407 ? SIP_HEADER_PROXY_AUTHORIZATION : SIP_HEADER_AUTHORIZATION);
+
+	if (!value.at || sip_auth_decode(value, &a) != 0 || w->takes_nobody)
+		return false;
+	(void)snprintf(nonce, sizeof(nonce), "n%u", w->n_challenges);
+	sip_digest_secret(a.algorithm, a.username, a.realm, sip_str_c(password), secret);
+	return sip_str_equal(a.nonce, sip_str_c(nonce)) &&
+	       sip_digest_check(&a, secret, m->method_name, m->body);
+}
+
+/* The request was refused, because it does not say who sends it. */
+static bool is_challenged(struct world *w, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct transaction_reply r = {.status = w->challenge};
+	struct sip_writer sw;
+	char buf[512], nonce[16];
+
+	if (!w->challenge)
+		return false;
+	if (is_credential_right(w, m)) {
+		w->n_credentials++;
+		w->n_challenges += w->is_nonce_once;
+		return false;
+	}
+	(void)snprintf(nonce, sizeof(nonce), "n%u", ++w->n_challenges);
+	sip_write_begin(&sw, buf, sizeof(buf));
+	sip_write_challenge(&sw,
+		w->challenge == 407 ? SIP_HEADER_PROXY_AUTHENTICATE : SIP_HEADER_WWW_AUTHENTICATE,
+		sip_str_c("a realm"), sip_str_c(nonce), w->algorithm, false);
+	r.fields = sip_str_of(sw.buf, sw.len);
+	(void)server_transaction_reply(s, &r);
+	return true;
+}
+
 static void on_request(void *arg, struct server_transaction *s, const struct sip_msg *m)
 {
 	static const struct transaction_reply unknown = {.status = 481}, ok = {.status = 200};
@@ -490,6 +533,8 @@ static void on_request(void *arg, struct server_transaction *s, const struct sip
 	struct leg *g = m->to_tag.len ? find(p, m) : NULL;
 	struct leg *second = m->to_tag.len && !g ? find_second(p, m) : NULL;
 
+	if (is_challenged(p->world, s, m))
+		return;
 	if (g && !g->is_over) {
 		on_within(g, s, m);
 	} else if (second && m->method == SIP_BYE) {
@@ -516,6 +561,7 @@ static void on_ack(void *arg, const struct sip_msg *m, const struct transaction_
 	if (!g)
 		return;
 	g->is_acked = true;
+	keep(g->ack_seen, sizeof(g->ack_seen), m->head);
 	if (m->body.len)
 		keep(g->ack_body, sizeof(g->ack_body), m->body);
 }

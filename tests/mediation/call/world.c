@@ -128,6 +128,15 @@ static void on_forget(void *arg, void *own)
 	free(own);
 }
 
+static void on_peer(void *arg, const struct transaction_hop *hop, struct call_peer *out)
+{
+	struct world *w = arg;
+
+	assert_null(out->account);
+	assert_int_not_equal(hop->remote.ip[15], world_hop(w, NODE_B2BUA).remote.ip[15]);
+	out->account = w->account.username ? &w->account : NULL;
+}
+
 static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)
 {
 	(void)arg;
@@ -229,6 +238,7 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 		.wheel = &w->wheel,
 		.clock = &w->clock,
 		.user = {.route = on_route,
+			.peer = on_peer,
 			.forget = on_forget,
 			.reached = on_reached,
 			.judge = on_judge,

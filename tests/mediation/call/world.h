@@ -75,6 +75,7 @@ struct leg {
 	unsigned n_tags;
 	char body[64], ack_body[64], within_body[64]; /* as they came */
 	char reason[64];
+	char ack_seen[2048];
 	char seen[2048]; /* head of the INVITE or final response that came */
 };
 
@@ -133,6 +134,13 @@ struct world {
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */
+	struct sip_account account;         /* with both sides; username NULL: none */
+	/* Both sides ask who we are, by this status; 0: they do not. */
+	unsigned challenge;
+	enum sip_digest_algorithm algorithm;
+	bool is_nonce_once;                   /* a nonce is good for one request */
+	bool takes_nobody;                    /* whatever the credentials are */
+	unsigned n_challenges, n_credentials; /* those sent, those found right */
 };
 
 struct world *world_create(void);

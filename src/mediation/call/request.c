@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Requests of ours: the client half of an exchange. What is said anew each time (CSeq, credentials)
+ * stands in front of what is the same when a request is sent again, because it was challenged.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "call_priv.h"
+
+/* ---- what it says ---- */
+
+static enum call_side side_to(const struct exchange *x)
+{
+	return x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
+}
+
+static void find_way(struct end *e)
+{
+	const struct call_user *u = &e->pair->call->calls->config.user;
+
+	if (u->next_hop)
+		u->next_hop(u->arg, sip_dialog_next_hop(&e->dialog), &e->hop);
+}
+
+static void append(struct sip_writer *w, struct sip_str text)
+{
+	if (w->failed || text.len > w->cap - w->len)
+		w->failed = true;
+	else if (text.len)
+		memcpy(w->buf + w->len, text.at, text.len);
+	w->len += w->failed ? 0 : text.len;
+}
+
+/* The ACK of an INVITE has the credentials of that (RFC 3261 §13.2.2.4). */
+static int keep_credentials(struct exchange *x, struct sip_str text)
+{
+	if (x->method != SIP_INVITE)
+		return 0;
+	free(x->credentials);
+	x->credentials = malloc(text.len + 1);
+	if (!x->credentials)
+		return -ENOMEM;
+	memcpy(x->credentials, text.at, text.len);
+	x->credentials[text.len] = '\0';
+	return 0;
+}
+
+static int write_credentials(
+	struct exchange *x, struct sip_writer *w, const struct transaction_request *r)
+{
+	struct call *c = x->call;
+	enum call_side side = side_to(x);
+	size_t from = w->len;
+
+	if (!c->auth[side] || !c->peers[side].account)
+		return 0;
+	sip_write_auth(w, c->auth[side], c->peers[side].account,
+		sip_str_c(sip_method_name(r->method)), r->uri, r->content);
+	return w->failed ? 0 : keep_credentials(x, sip_str_of(w->buf + from, w->len - from));
+}
+
+/* R's fields end up in BUF, behind those that are said anew. */
+static int complete(struct exchange *x, struct transaction_request *r, char *buf, size_t cap)
+{
+	struct end *e = x->pair ? end_across(x->pair, x->from) : NULL;
+	struct sip_writer w;
+	int err;
+
+	sip_write_begin(&w, buf, cap);
+	if (e) {
+		r->uri = sip_dialog_uri(&e->dialog);
+		x->client_cseq = ++e->dialog.local_cseq;
+		sip_dialog_write(&e->dialog, &w, r->method, x->client_cseq);
+	} else {
+		sip_write_cseq(&w, ++x->client_cseq, sip_str_c(sip_method_name(r->method)));
+	}
+	err = write_credentials(x, &w, r);
+	append(&w, r->fields);
+	if (err == 0 && w.failed)
+		err = ERR_TOO_LARGE;
+	r->fields = sip_str_of(w.buf, w.len);
+	return err;
+}
+
+/* ---- sending it, and again ---- */
+
+static int start(struct exchange *x, struct transaction_request *r)
+{
+	struct call *c = x->call;
+	char buf[SIP_HEAD_MAX];
+	int err = complete(x, r, buf, sizeof(buf));
+
+	if (err)
+		return err;
+	if (x->pair) {
+		struct end *e = end_across(x->pair, x->from);
+		find_way(e);
+		x->hop = e->hop;
+	}
+	return client_transaction_start(
+		c->calls->transactions, r, &x->hop, &exchange_client_events, x, &x->client);
+}
+
+static void put(char **at, struct sip_str s)
+{
+	if (s.len)
+		memcpy(*at, s.at, s.len);
+	*at += s.len;
+}
+
+/* R, for when it is challenged. */
+static int keep(struct exchange *x, const struct transaction_request *r)
+{
+	size_t len = (size_t)r->uri.len + r->fields.len + r->content_type.len + r->content.len;
+	struct kept_request *k = malloc(sizeof(*k) + len);
+	char *at;
+
+	if (!k)
+		return -ENOMEM;
+	*k = (struct kept_request){.uri_len = r->uri.len,
+		.fields_len = r->fields.len,
+		.type_len = r->content_type.len,
+		.content_len = r->content.len};
+	at = k->bytes;
+	put(&at, r->uri);
+	put(&at, r->fields);
+	put(&at, r->content_type);
+	put(&at, r->content);
+	x->kept = k;
+	return 0;
+}
+
+int request_send(struct exchange *x, struct transaction_request *r)
+{
+	int err = x->call->peers[side_to(x)].account ? keep(x, r) : 0;
+
+	return err ? err : start(x, r);
+}
+
+static struct sip_str next(const char **at, size_t len)
+{
+	struct sip_str s = len ? sip_str_of(*at, len) : SIP_NONE;
+
+	*at += len;
+	return s;
+}
+
+static int send_again(struct exchange *x)
+{
+	const struct kept_request *k = x->kept;
+	const char *at = k->bytes;
+	struct transaction_request r = {.method = x->method};
+
+	r.uri = next(&at, k->uri_len);
+	r.fields = next(&at, k->fields_len);
+	r.content_type = next(&at, k->type_len);
+	r.content = next(&at, k->content_len);
+	return start(x, &r);
+}
+
+/* Does anybody want to know still what comes of it? */
+static bool is_wanted(const struct exchange *x)
+{
+	if (x->method == SIP_BYE)
+		return true;
+	if (x->peer != x)
+		return invite_waits_for(x->call, x);
+	return !x->call->is_over && !x->is_replied;
+}
+
+bool request_answers_challenge(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+	struct sip_auth_sessions **auth = &c->auth[side_to(x)];
+	struct client_transaction *old = x->client;
+
+	if ((m->status != 401 && m->status != 407) || !x->kept || !is_wanted(x) ||
+		x->kept->n_challenges++ == SIP_AUTH_TRIES)
+		return false;
+	if (!*auth)
+		*auth = calloc(1, sizeof(**auth));
+	if (!*auth || sip_auth_take(*auth, m) != 0 || send_again(x) != 0) {
+		count(c->calls, CALL_C_CHALLENGES_UNANSWERED);
+		return false;
+	}
+	count(c->calls, CALL_C_CHALLENGES_ANSWERED);
+	client_transaction_leave(old);
+	return true;
+}
+
+/* ---- BYE ---- */
+
+/* What is answered matters to nobody: the dialog is over. An exchange of its own hears it, because
+ * it may be a challenge. */
+void end_bye(struct end *e)
+{
+	struct transaction_request r = {.method = SIP_BYE};
+	enum call_side from = e->side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
+	struct exchange *x;
+
+	e->wants_bye = false;
+	if (!e->dialog.text)
+		return;
+	x = exchange_open(e->pair->call, SIP_BYE, from);
+	if (!x)
+		return;
+	x->pair = e->pair;
+	x->peer = x;
+	x->is_replied = true; /* nobody has asked */
+	if (request_send(x, &r) != 0)
+		x->is_answered = true;
+}
+
+/* ---- ACK ---- */
+
+/* R has its body. NUMBER: one for each 2xx that is acknowledged. */
+static int send_ack(struct end *e, struct transaction_request *r, uint32_t cseq, uint64_t number)
+{
+	struct transactions *t = e->pair->call->calls->transactions;
+	char buf[SIP_HEAD_MAX];
+	struct sip_writer w;
+
+	sip_write_begin(&w, buf, sizeof(buf));
+	sip_dialog_write(&e->dialog, &w, SIP_ACK, cseq);
+	append(&w, r->fields);
+	if (w.failed)
+		return ERR_TOO_LARGE;
+	r->fields = sip_str_of(w.buf, w.len);
+	r->uri = sip_dialog_uri(&e->dialog);
+	find_way(e);
+	return transactions_send_ack(t, r, &e->hop, number);
+}
+
+static struct sip_str credentials_of(const struct exchange *x)
+{
+	return x->credentials ? sip_str_c(x->credentials) : SIP_NONE;
+}
+
+/* A lost ACK is asked for again by the next copy of the 2xx. */
+void exchange_send_ack(struct exchange *x)
+{
+	struct pair *p = x->pair;
+	struct transaction_request r = {.method = SIP_ACK, .fields = credentials_of(x)};
+
+	if (!p)
+		return;
+	if (x->ack_body) {
+		r.content_type = sip_str_of(x->ack_body, x->ack_type_len);
+		r.content = sip_str_of(x->ack_body + x->ack_type_len, x->ack_len);
+	}
+	x->owes_ack = false;
+	(void)send_ack(end_across(p, x->from), &r, x->client_cseq, x->ack_number);
+}
+
+void pair_give_up(struct pair *p, struct exchange *attempt)
+{
+	struct end *callee = &p->ends[CALL_CALLEE];
+	struct transaction_request ack = {.method = SIP_ACK, .fields = credentials_of(attempt)};
+
+	(void)send_ack(callee, &ack, attempt->client_cseq, p->ack_number);
+	if (p->is_given_up)
+		return;
+	p->is_given_up = true;
+	count(p->call->calls, CALL_C_FORKS_ENDED);
+	end_bye(callee);
+}
