@@ -58,6 +58,12 @@ struct api_interface {
 	size_t n_addresses;
 };
 
+struct api_trunk {
+	const char *name, *gateway, *state; /* "up", or why not */
+	bool is_up, has_registration, is_registered;
+	uint64_t n_calls, n_addresses, n_addresses_up;
+};
+
 struct api_status {
 	const char *version;
 	uint64_t started_s; /* wall clock */
@@ -69,6 +75,8 @@ struct api_status {
 	const char *datapath; /* the best that any of them has */
 	const struct api_interface *interfaces;
 	size_t n_interfaces;
+	const struct api_trunk *trunks;
+	size_t n_trunks;
 };
 
 /* Gets one line for people at a time. */

@@ -23,6 +23,7 @@
 #include "status.h"
 #include "tenant_metrics.h"
 #include "trim.h"
+#include "trunk_metrics.h"
 #include "upgrade.h"
 #include "watch.h"
 #include "workers.h"
@@ -38,7 +39,7 @@
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
 	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
 	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
-	&call_counters};
+	&call_counters, &trunk_counters};
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -86,6 +87,11 @@ static void on_status(void *arg, struct api_status *out)
 	status_fill(c->status, c->settings, c->api_tls, out);
 	out->n_workers = c->n_workers;
 	datapath_show(c->datapath, out);
+	if (c->call_thread) {
+		out->n_trunks = trunk_metrics_status(
+			c->metrics, &c->settings->options->mediation, c->trunks);
+		out->trunks = c->trunks;
+	}
 }
 
 static int on_ask(void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg)
@@ -348,6 +354,8 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		rc = workers_create(c->loop, c->settings, c->datapath,
 			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,
 			c->n_workers, &c->workers, why);
+	if (c->settings->options->has_mediation)
+		trunk_metrics_show(&c->settings->options->mediation);
 	if (rc == 0 && c->settings->options->has_mediation)
 		rc = call_thread_create(
 			c->path, c->metrics, c->n_workers + 1, &c->call_thread, why);

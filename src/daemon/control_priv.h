@@ -20,7 +20,8 @@ struct control {
 	unsigned n_workers;
 	struct datapath *datapath;
 	struct workers *workers;
-	struct call_thread *call_thread; /* NULL: no mediation */
+	struct call_thread *call_thread;             /* NULL: no mediation */
+	struct api_trunk trunks[OPTIONS_TRUNKS_MAX]; /* for the operator's status */
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */
 	struct ssl_ctx_st *api_tls;     /* what it uses; owned here */

@@ -5,8 +5,6 @@
 #include "options_mediation.h"
 #include "options_rows.h"
 
-static const char *const kind_names[] = {"pstn_gateway", "ip_pbx", "sbc", NULL};
-
 static const struct conf_option gateway_table[] = {
 	{.name = "name",
 		.type = CONF_STRING,
@@ -24,13 +22,6 @@ static const struct conf_option gateway_table[] = {
 		.max = 253,
 		.example = "gw1.example.net",
 		.text = "Host name or address. With TLS it is a name: that of its certificate."},
-	{.name = "kind",
-		.type = CONF_ENUM,
-		AT(options_gateway, kind),
-		.names = kind_names,
-		.fallback = "pstn_gateway",
-		.text = "What it is. Behind pstn_gateway and sbc is the telephone network, to "
-			"which calls that came from there should not go back."},
 	{.name = NULL},
 };
 
@@ -184,6 +175,14 @@ const struct conf_option options_mediation_table[] = {
 		.max = OPTIONS_RULES_MAX,
 		.text = "Rules that make what somebody dials a number as routes have it, such as "
 			"+14255550123. The first that matches counts."},
+	{.name = "dns_servers",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_mediation, dns_servers),
+		.max = 8,
+		.example = "[10.10.0.53]",
+		.text = "Addresses of resolvers to ask for gateways, with @PORT where that is not "
+			"53. Without any, those of /etc/resolv.conf."},
 	{.name = NULL},
 };
 
@@ -285,7 +284,11 @@ int options_trunk_gateway(const struct options_trunk *t, struct options_trunk_en
 {
 	const char *colon = strchr(t->gateway, ':');
 
-	if (!colon || colon == t->gateway)
+	out->name = bytes_str(t->gateway);
+	out->port = 0;
+	if (!colon)
+		return 0;
+	if (colon == t->gateway)
 		return ERR_MALFORMED;
 	out->name = bytes_of(t->gateway, (size_t)(colon - t->gateway));
 	return read_port(colon + 1, strlen(colon + 1), &out->port);

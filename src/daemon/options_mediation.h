@@ -21,16 +21,9 @@ enum options_sip_transport {
 	OPTIONS_SIP_UDP,
 };
 
-enum options_gateway_kind {
-	OPTIONS_PSTN_GATEWAY,
-	OPTIONS_IP_PBX,
-	OPTIONS_SBC,
-};
-
 struct options_gateway {
 	const char *name;
 	const char *host; /* name or address */
-	int kind;         /* enum options_gateway_kind */
 };
 
 struct options_trunk_listen {
@@ -56,6 +49,21 @@ enum options_connection {
 	OPTIONS_VPN,
 };
 
+/* OPTIONS that a trunk sends. */
+struct options_ping {
+	bool send;
+	uint64_t interval_s;
+	uint64_t fail_after;
+};
+
+struct options_registration {
+	const char *domain; /* NULL: the gateway's host */
+	const char *user;
+	const char *auth_user; /* NULL: user */
+	const char *password_file;
+	uint64_t expires_s;
+};
+
 struct options_trunk {
 	const char *name;
 	bool root;
@@ -64,6 +72,9 @@ struct options_trunk {
 	const char *site;
 	int connection; /* enum options_connection */
 	bool enabled;
+	uint64_t max_calls; /* 0: no limit of its own */
+	bool has_registration;
+	struct options_registration registration;
 };
 
 struct options_rule {
@@ -83,10 +94,10 @@ struct options_trunk_settings {
 	uint64_t fast_failover_s;
 	struct conf_list failover_codes; /* uint64_t */
 	struct conf_list response_map;   /* struct options_response */
+	struct options_ping options;
 	bool remove_plus;
 	struct conf_list called_rules;  /* struct options_rule */
 	struct conf_list calling_rules; /* struct options_rule */
-	struct conf_list usages;        /* const char *: in the order they are tried */
 };
 
 struct options_route {
@@ -108,6 +119,7 @@ struct options_mediation {
 	struct conf_list usages;         /* const char *: in the order they are tried */
 	struct conf_list routes;         /* struct options_route */
 	struct conf_list dial_rules;     /* struct options_rule */
+	struct conf_list dns_servers;    /* const char *; empty: those of the system */
 };
 
 extern const struct conf_option options_mediation_table[];
@@ -115,12 +127,12 @@ extern const struct conf_option options_trunk_table[];
 extern const struct conf_option options_trunk_settings_table[];
 extern const struct conf_option options_route_table[];
 extern const struct conf_option options_rule_table[];
+extern const struct conf_option options_ping_table[];
+extern const struct conf_option options_registration_table[];
 
+void options_check_registration(struct conf_doc *doc, const struct options_trunk *t);
 /* The check of the section as a whole. */
 void options_check_mediation(struct conf_doc *doc, void *section);
-/* That of which calls may go from trunk to trunk: a part of it. */
-void options_check_inter_trunk(struct conf_doc *doc, const struct options_mediation *m);
-bool options_has_usage(const struct options_mediation *m, const char *name);
 
 /*
  * What a trunk's ends are made of; slices of its options. ERR_MALFORMED. After the check both are
@@ -128,7 +140,7 @@ bool options_has_usage(const struct options_mediation *m, const char *name);
  */
 struct options_trunk_end {
 	struct bytes name;
-	uint16_t port;
+	uint16_t port;                        /* 0 at the gateway: as its SRV records say */
 	enum options_sip_transport transport; /* of the pool's end */
 };
 int options_trunk_mediation(const struct options_trunk *t, struct options_trunk_end *out);

@@ -228,8 +228,8 @@ static void check_gateway_end(struct conf_doc *doc, const struct options_mediati
 	const struct options_gateway *g;
 
 	if (options_trunk_gateway(t, &end) != 0) {
-		conf_fail(doc, &t->gateway, "\"%s\" is not GATEWAY:PORT, such as gw1:5067",
-			t->gateway);
+		conf_fail(doc, &t->gateway,
+			"\"%s\" is not GATEWAY:PORT, such as gw1:5067, nor a GATEWAY", t->gateway);
 		return;
 	}
 	g = options_gateway_find(m, end.name);
@@ -272,6 +272,7 @@ static void check_trunk(
 	}
 	check_secrecy(doc, m, t, end.transport);
 	check_reach(doc, m, t, end.transport);
+	options_check_registration(doc, t);
 }
 
 /* Each gateway has one root trunk. */
@@ -354,6 +355,17 @@ static void check_responses(struct conf_doc *doc, const struct conf_list *l)
 
 /* ---- routes ---- */
 
+static bool has_usage(const struct options_mediation *m, const char *usage)
+{
+	const char *const *u = m->usages.items;
+
+	for (size_t i = 0; i < m->usages.n; i++) {
+		if (strcmp(u[i], usage) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void check_caller_id(struct conf_doc *doc, const struct options_route *r)
 {
 	struct policy_number out;
@@ -376,7 +388,7 @@ static void check_route(
 	char why[POLICY_WHY_LEN];
 
 	for (size_t i = 0; i < r->usages.n; i++) {
-		if (!options_has_usage(m, usage[i]))
+		if (!has_usage(m, usage[i]))
 			conf_fail(
 				doc, &usage[i], "there is no usage \"%s\" in \"usages\"", usage[i]);
 	}
@@ -419,5 +431,4 @@ void options_check_mediation(struct conf_doc *doc, void *section)
 	for (size_t i = 0; i < m->routes.n; i++)
 		check_route(doc, m, &r[i]);
 	check_rules(doc, &m->dial_rules);
-	options_check_inter_trunk(doc, m);
 }

@@ -38,8 +38,9 @@ const struct conf_option options_trunk_table[] = {
 		.min = 1,
 		.max = 80,
 		.example = "\"gw1:5067\"",
-		.text = "The other end: gateway and port. Two trunks between the same pool and "
-			"gateway differ in one of the ports."},
+		.text = "The other end: gateway and port, or a gateway alone, whose SRV records "
+			"have hosts and ports. Two trunks between the same pool and gateway differ "
+			"in one of the ports."},
 	{.name = "site",
 		.type = CONF_STRING,
 		AT(options_trunk, site),
@@ -60,6 +61,21 @@ const struct conf_option options_trunk_table[] = {
 		AT(options_trunk, enabled),
 		.fallback = "true",
 		.text = "Off, it takes no new calls."},
+	{.name = "max_calls",
+		.type = CONF_UINT,
+		AT(options_trunk, max_calls),
+		.max = 100000,
+		.fallback = "0",
+		.text = "Calls at once, in and out. More get 503 or go to the next trunk. 0: none "
+			"but the bound that keeps one trunk from taking all calls of the node."},
+	{.name = "registration",
+		.type = CONF_SECTION,
+		AT(options_trunk, registration),
+		.children = options_registration_table,
+		.flags = CONF_OPTIONAL_SECTION,
+		.present_offset = offsetof(struct options_trunk, has_registration),
+		.text = "Registers with a provider that wants it. While that fails, the trunk is "
+			"tried last."},
 	{.name = NULL},
 };
 
@@ -150,6 +166,11 @@ const struct conf_option options_trunk_settings_table[] = {
 		.max = OPTIONS_RULES_MAX,
 		.text = "Responses that count as another one; the first that fits, before "
 			"\"failover_codes\" are looked at."},
+	{.name = "options",
+		.type = CONF_SECTION,
+		AT(options_trunk_settings, options),
+		.children = options_ping_table,
+		.text = "OPTIONS, by which the gateway is asked whether it lives."},
 	{.name = "remove_plus",
 		.type = CONF_BOOL,
 		AT(options_trunk_settings, remove_plus),
@@ -171,14 +192,6 @@ const struct conf_option options_trunk_settings_table[] = {
 		.item_size = sizeof(struct options_rule),
 		.max = OPTIONS_RULES_MAX,
 		.text = "The same for the number of the caller."},
-	{.name = "usages",
-		.type = CONF_LIST,
-		.item = CONF_STRING,
-		AT(options_trunk_settings, usages),
-		.max = OPTIONS_USAGES_MAX,
-		.example = "[pbx]",
-		.text = "Which of \"usages\" calls that come in over the trunk may leave by, over "
-			"another trunk or the same. All, unless some are named here."},
 	{.name = NULL},
 };
 

@@ -24,6 +24,8 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: out-tcp, mediation: "outer:5068/tcp", gateway: "out:5068", connection: private}
 	    - {name: in-udp, root: true, mediation: "inner:5060/udp", gateway: "in:5060", connection: private}
 	    - {name: in-tcp, mediation: "inner:5068/tcp", gateway: "in:5070", connection: private}
+	  # What is kept for an OPTIONS would be seen at the end.
+	  trunk_settings: [{scope: global, options: {send: false}}]
 	  usages: [all]
 	  routes:
 	    - {name: to-tcp, match: '^1', usages: [all], trunks: [in-tcp]}

@@ -10,6 +10,7 @@
 #include <sallyport/crypto.h>
 #include <sallyport/net.h>
 
+#include "../trunk_metrics.h"
 #include "thread.h"
 
 #define MAILBOX_LEN   256
@@ -97,8 +98,10 @@ static int make_trunk(struct call_thread *t, const struct options_trunk *o, stru
 	const struct options_pool *p = options_pool_find(t->options, ours.name);
 	if (!g || !p)
 		return ERR_CONFIG;
-	if (ours.transport == OPTIONS_SIP_TLS || addr_parse(g->host, 0, &k->address) != 0)
+	if (ours.transport == OPTIONS_SIP_TLS)
 		return 0; /* the file's check has said so */
+	if (addr_parse(g->host, 0, &k->address) != 0)
+		k->address = (struct addr){.family = ADDR_NONE};
 	int rc = own_address(p, &local, why);
 	if (rc != 0)
 		return rc;
@@ -219,6 +222,9 @@ int call_thread_create(const char *path, struct metrics_set *metrics, unsigned b
 		rc = make_calls(t, metrics, block);
 	if (rc == 0)
 		rc = make_transport(t, metrics, block, why);
+	if (rc == 0)
+		rc = call_gateways_create(t, metrics_set_cells(metrics, &trunk_counters, block),
+			metrics_set_cells(metrics, &sip_transport_counters, block), why);
 	if (rc != 0) {
 		call_thread_destroy(t);
 		return rc;
@@ -243,10 +249,19 @@ void call_thread_log(const struct call_thread *t)
 	}
 }
 
+static void on_quiet(void *arg)
+{
+	loop_stop(((struct call_thread *)arg)->loop);
+}
+
+/* Providers that have us registered hear that we go. */
 static void on_stop(void *ctx, void *payload)
 {
+	struct call_thread *t = ctx;
+
 	(void)payload;
-	loop_stop(((struct call_thread *)ctx)->loop);
+	if (!trunks_stop(t->running, on_quiet, t))
+		on_quiet(t);
 }
 
 static const struct msg_type stop_msg = {"stop", 0, on_stop, NULL};
@@ -266,6 +281,7 @@ void call_thread_destroy(struct call_thread *t)
 	if (!t)
 		return;
 	stop(t);
+	call_gateways_destroy(t);
 	transactions_destroy(t->transactions);
 	calls_destroy(t->calls);
 	sip_transport_destroy(t->transport);

@@ -4,6 +4,7 @@
 #define DAEMON_CALL_PRIV_H
 
 #include <sallyport/mediation/call.h>
+#include <sallyport/mediation/trunk.h>
 #include <sallyport/sip/transport.h>
 
 #include "../call_thread.h"
@@ -12,7 +13,7 @@
 /* In the order of the options; PLACE 0: no call is taken over it. */
 struct call_trunk {
 	enum sip_transport transport;
-	struct addr address;       /* of the gateway */
+	struct addr address;       /* of the gateway; family NONE: it has a name */
 	uint32_t place;            /* of the listener that stands for us there */
 	uint64_t avoided_until_ms; /* it has asked to be left alone */
 };
@@ -35,6 +36,8 @@ struct call_thread {
 	uint32_t n_listeners;
 	struct call_trunk *trunks;
 	size_t n_trunks;
+	struct call_gateways *gateways; /* what RUNNING points to */
+	struct trunks *running;         /* the trunks while they run; in the order of the options */
 };
 
 /* What transports, transactions and calls are made with; ARG is the thread. */
@@ -48,6 +51,15 @@ struct ways {
 	struct dial_attempt at[];
 };
 struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k);
+
+/* ---- gateways.c: the trunks while they run ---- */
+
+#define CALL_PASSWORD_MAX 128 /* bytes of a provider's password */
+
+/* Behind transactions and transports. CELLS are of trunk_counters. */
+int call_gateways_create(struct call_thread *t, metrics_cell *cells, metrics_cell *locator_cells,
+	char why[CALL_THREAD_WHY_LEN]);
+void call_gateways_destroy(struct call_thread *t); /* before transactions and transports */
 
 /* ---- verdicts.c: what has come of an attempt; for struct call_user and the dial plan ---- */
 

@@ -72,17 +72,16 @@ static bool is_known(const struct call_thread *t, const struct transaction_hop *
 	return false;
 }
 
-/* The trunk that a call comes in over, or SIZE_MAX: one that is not enabled ends its calls and
- * begins none. */
-static size_t caller_of(const struct call_thread *t, const struct transaction_hop *from)
+/* One that is not enabled ends its calls and begins none. */
+static bool may_call(const struct call_thread *t, const struct transaction_hop *from)
 {
 	const struct options_trunk *o = t->options->trunks.items;
 
 	for (size_t i = 0; i < t->n_trunks; i++) {
 		if (o[i].enabled && is_of_trunk(t, i, from))
-			return i;
+			return true;
 	}
-	return SIZE_MAX;
+	return false;
 }
 
 /* ---- transports ---- */
@@ -208,7 +207,7 @@ static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
 }
 
 /* NULL: nowhere to go, or no memory. */
-static struct ways *find_ways(struct call_thread *t, size_t trunk, const struct sip_msg *invite)
+static struct ways *find_ways(struct call_thread *t, const struct sip_msg *invite)
 {
 	struct dial_attempt all[POLICY_CHOICES_MAX];
 	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
@@ -221,11 +220,11 @@ static struct ways *find_ways(struct call_thread *t, size_t trunk, const struct 
 	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
 		caller = number_in(from.uri, calling, sizeof(calling));
 	crypto_random(&random, sizeof(random));
-	n = dial_plan_attempts(t->plan, t->state, trunk,
-		number_in(invite->uri, called, sizeof(called)), caller, call_verdicts_state, t,
-		random, &number, all);
+	n = dial_plan_attempts(t->plan, t->state, number_in(invite->uri, called, sizeof(called)),
+		caller, call_verdicts_state, t, random, &number, all);
 	for (size_t i = 0; i < n; i++) {
-		if (call_ways_trunk(t, all[i].trunk)->place != 0)
+		const struct call_trunk *k = call_ways_trunk(t, all[i].trunk);
+		if (k->place != 0 && k->address.family != ADDR_NONE)
 			all[kept++] = all[i];
 	}
 	struct ways *w = kept ? malloc(sizeof(*w) + kept * sizeof(w->at[0])) : NULL;
@@ -276,12 +275,11 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 {
 	struct call_thread *t = arg;
 	const struct ways *w;
-	size_t trunk = attempt == 0 ? caller_of(t, from) : SIZE_MAX;
 
-	if (attempt == 0 && trunk == SIZE_MAX)
+	if (attempt == 0 && !may_call(t, from))
 		return 403;
-	if (attempt == 0 && !*own)
-		*own = find_ways(t, trunk, invite);
+	if (!*own)
+		*own = find_ways(t, invite);
 	w = *own;
 	if (!w || attempt >= w->n)
 		return 404;

@@ -128,14 +128,14 @@ static const struct client_events events = {on_response, on_ended};
 
 static void write_fields(struct sip_writer *w, const struct trunk *k, const char *contact)
 {
-	char token[TOKEN_LEN];
+	char token[TRUNK_TOKEN_LEN];
 
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, 70);
 	sip_write_open(w, SIP_HEADER_FROM);
 	sip_write_c(w, "<");
 	sip_write_c(w, contact);
 	sip_write_c(w, ">");
-	token_make(token);
+	trunk_token(token);
 	sip_write_param(w, "tag", sip_str_c(token));
 	sip_write_close(w);
 	sip_write_open(w, SIP_HEADER_TO);
@@ -143,7 +143,7 @@ static void write_fields(struct sip_writer *w, const struct trunk *k, const char
 	request_uri(w, k, NULL);
 	sip_write_c(w, ">");
 	sip_write_close(w);
-	token_make(token);
+	trunk_token(token);
 	sip_write_header_c(w, SIP_HEADER_CALL_ID, token);
 	sip_write_cseq(w, 1, sip_str_c("OPTIONS"));
 	sip_write_open(w, SIP_HEADER_CONTACT);

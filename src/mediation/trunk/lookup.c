@@ -108,7 +108,7 @@ static void on_located(void *arg, int rc, const struct sip_target *targets, size
 	struct trunk *k = arg;
 
 	k->location = NULL;
-	uint64_t wait_ms = rc == 0 ? found(k, targets, n) : failed(k, rc);
+	uint64_t wait_ms = n > 0 ? found(k, targets, n) : failed(k, rc);
 	trunk_timer(k, &k->lookup, trunk_jitter(k, wait_ms));
 	trunk_settle(k);
 }

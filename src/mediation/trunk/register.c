@@ -316,8 +316,8 @@ void register_init(struct trunk *k)
 	if (!k->config.registration)
 		return;
 	r->expires_s = k->config.registration->expires_s;
-	token_make(r->call_id);
-	token_make(r->tag);
+	trunk_token(r->call_id);
+	trunk_token(r->tag);
 }
 
 void register_start(struct trunk *k)

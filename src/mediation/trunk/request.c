@@ -4,7 +4,7 @@
 
 #include "trunk_priv.h"
 
-void token_make(char out[TOKEN_LEN])
+void trunk_token(char out[TRUNK_TOKEN_LEN])
 {
 	uint8_t random[16];
 

@@ -12,7 +12,7 @@
 
 #include <sallyport/mediation/trunk.h>
 
-#define TOKEN_LEN         33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
+#define TRUNK_TOKEN_LEN   33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
 #define CONTACT_MAX       512
 #define FIELDS_MAX        4096
 #define SERVICE_ROUTE_MAX 1024
@@ -35,7 +35,7 @@ struct registration {
 	struct wheel_timer timer;          /* the next REGISTER */
 	struct wheel_timer lapse;          /* the provider has forgotten us */
 	struct sip_auth_sessions sessions;
-	char call_id[TOKEN_LEN], tag[TOKEN_LEN];
+	char call_id[TRUNK_TOKEN_LEN], tag[TRUNK_TOKEN_LEN];
 	uint32_t cseq, expires_s; /* EXPIRES_S is what we ask for */
 	unsigned n_tries;         /* of one request: challenges and intervals that were too short */
 	unsigned n_targets;       /* that were tried in this round */
@@ -129,7 +129,7 @@ void register_abandon(struct trunk *k);
 
 /* ---- request.c: requests of our own, outside of dialogs ---- */
 
-void token_make(char out[TOKEN_LEN]);
+void trunk_token(char out[TRUNK_TOKEN_LEN]);
 /* "sip:USER@HOST:PORT;transport=tcp" of the trunk's gateway; without USER if that is NULL. */
 void request_uri(struct sip_writer *w, const struct trunk *k, const char *user);
 /* Our Contact's URI for HOP, with USER if not NULL. ERR_NO_SPACE, or the user's. */
