@@ -82,7 +82,7 @@ struct media_leg_stats {
 };
 
 enum media_event_kind {
-	MEDIA_SILENT,  /* nothing good has come for MEDIA_SILENT_MS */
+	MEDIA_SILENT,  /* nothing good has come for as long as was agreed */
 	MEDIA_HEARD,   /* something has, after that */
 	MEDIA_LATCHED, /* REMOTE is where the leg sends now */
 	MEDIA_REFUSED, /* the agreement could not be put into force: RC; the one before holds */
@@ -101,14 +101,15 @@ struct media_event {
 
 /* ---- a worker's media ---- */
 
-/* Where one side's ports are. */
+/* Where ports of legs are. */
 struct media_face {
 	struct addr local;    /* port 0 */
 	uint16_t first, last; /* of all workers; 0, 0: the kernel picks */
 	uint8_t dscp;         /* of what leaves: 46 for audio */
 };
 
-#define MEDIA_SILENT_MS 30000
+#define MEDIA_FACES_MAX 16
+#define MEDIA_SILENT_MS 30000 /* where the agreement says nothing else */
 /* Of RTP a second on a leg; one of more than RTP_FRAME_MAX bytes counts for several. Audio of 10 ms
  * is 100. */
 #define MEDIA_PACKETS_S     500
@@ -122,8 +123,9 @@ struct media_config {
 	metrics_cell *cells; /* of media_counters */
 	unsigned worker, n_workers;
 	uint32_t max_sessions; /* of this worker; at most MEDIA_SESSIONS_MAX */
-	/* Faces of the same address and ports share them. */
-	struct media_face faces[MEDIA_SIDES];
+	/* Of each address and port there is one face at most. */
+	struct media_face faces[MEDIA_FACES_MAX];
+	unsigned n_faces;
 	/* On the worker's thread; to be passed on by message. False: it could not be. Of an answer
 	 * to media_open that means that the session is closed again; other events are counted as
 	 * lost, and MEDIA_SILENT and MEDIA_KEY_SPENT told again while they hold. */
@@ -146,6 +148,7 @@ struct media_open {
 	/* Without: RTCP goes over the port of RTP (RFC 5761), which the peer must have agreed to.
 	 */
 	bool has_rtcp_port[MEDIA_SIDES];
+	uint8_t face[MEDIA_SIDES]; /* index in the configuration; one that is not there: -EINVAL */
 };
 void media_open(struct media *m, const struct media_open *ask, struct media_ready *answer);
 
@@ -159,6 +162,11 @@ struct media_agreement {
 	/* Is it told when the peer falls silent, while media may flow in a direction, and while
 	 * none may? Off for peers that send no RTCP. */
 	bool is_supervised, is_supervised_on_hold;
+	uint32_t silent_ms; /* how long it may be silent; 0: MEDIA_SILENT_MS */
+	/* Who it is: a number of the asker's. Another one, as one of several callees, finds a
+	 * stream of another source under SRTP, though our key is the same: it counts its rounds
+	 * from 0. */
+	uint64_t peer;
 	struct rtp_formats from, to; /* in what the peer sends, and in what it gets */
 	/* Of G.711 toward it, MEDIA_PACKET_MS_MIN to RTP_PACKET_MS_MAX; 0: as it comes. */
 	uint8_t packet_ms;

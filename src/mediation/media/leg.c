@@ -16,7 +16,8 @@ static uint32_t random_32(void)
 	return v;
 }
 
-void media_leg_init(struct media_leg *l, struct media_session *s, enum media_side side)
+void media_leg_init(
+	struct media_leg *l, struct media_session *s, enum media_side side, uint8_t face)
 {
 	uint8_t bits[CNAME_BYTES];
 	char cname[BASE64_LEN(CNAME_BYTES) + 1];
@@ -29,6 +30,7 @@ void media_leg_init(struct media_leg *l, struct media_session *s, enum media_sid
 
 	l->session = s;
 	l->side = side;
+	l->face = face;
 	rtp_origin_init(&l->out, &c, media_leg_send, l);
 	l->sequence = c.sequence;
 	rtp_reception_init(&l->in, MEDIA_CLOCK_HZ);
@@ -116,6 +118,8 @@ static int set_keys(struct media_leg *l, const struct media_agreement *a)
 		if (l->keyed >> a->suite & 1)
 			begin_stream(l);
 		l->keyed |= 1u << a->suite;
+	} else if (to && a->peer != was->peer) {
+		begin_stream(l);
 	}
 	replace(&l->from, from);
 	replace(&l->to, to);

@@ -15,6 +15,7 @@ struct media_session;
 struct media_leg {
 	struct media_session *session; /* not owned */
 	enum media_side side;
+	uint8_t face;                /* index in the configuration */
 	struct net_port *rtp, *rtcp; /* owned; RTCP NULL: it has no port of its own */
 	bool is_agreed;
 	struct media_agreement agreement; /* wiped with the leg */
@@ -56,9 +57,9 @@ struct media_slot {
 struct media {
 	struct media_config config;
 	struct net_handler handler;
-	struct net_ports ports[MEDIA_SIDES]; /* of faces with a range */
-	struct media_slot *slots;            /* owned; max_sessions */
-	uint32_t first_free;                 /* max_sessions: none */
+	struct net_ports ports[MEDIA_FACES_MAX]; /* of faces with a range */
+	struct media_slot *slots;                /* owned; max_sessions */
+	uint32_t first_free;                     /* max_sessions: none */
 };
 
 static inline uint64_t media_now_ms(const struct media *m)
@@ -107,7 +108,8 @@ void media_ports_close(struct media_leg *l);
 
 /* ---- legs ---- */
 
-void media_leg_init(struct media_leg *l, struct media_session *s, enum media_side side);
+void media_leg_init(
+	struct media_leg *l, struct media_session *s, enum media_side side, uint8_t face);
 void media_leg_fini(struct media_leg *l); /* ports are closed before */
 /* A is copied. 0; ERR_BAD_KEY, -ENOMEM, ERR_UNSUPPORTED: nothing has changed. */
 int media_leg_agree(struct media_leg *l, const struct media_agreement *a);

@@ -195,7 +195,7 @@ static struct net_buf *get_buf(struct media_leg *l)
 	if (!b)
 		media_count(m, MEDIA_C_NO_BUFFER, 1);
 	else
-		b->tos = (uint8_t)(m->config.faces[l->side].dscp << 2);
+		b->tos = (uint8_t)(m->config.faces[l->face].dscp << 2);
 	return b;
 }
 

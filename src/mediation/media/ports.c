@@ -8,19 +8,10 @@
 
 #define TRIES 32 /* ports that somebody else holds are passed over */
 
-static bool is_same_face(const struct media_face *a, const struct media_face *b)
-{
-	return addr_equal_ip(&a->local, &b->local) && a->first == b->first && a->last == b->last;
-}
-
 /* NULL: the kernel picks. */
-static struct net_ports *pool_of(struct media *m, enum media_side side)
+static struct net_ports *pool_of(struct media *m, unsigned face)
 {
-	const struct media_face *f = m->config.faces;
-
-	if (f[side].first == 0)
-		return NULL;
-	return is_same_face(&f[side], &f[0]) ? &m->ports[0] : &m->ports[side];
+	return m->config.faces[face].first == 0 ? NULL : &m->ports[face];
 }
 
 int media_ports_init(struct media *m)
@@ -28,9 +19,9 @@ int media_ports_init(struct media *m)
 	const struct media_config *c = &m->config;
 	int rc = 0;
 
-	for (unsigned i = 0; rc == 0 && i < MEDIA_SIDES; i++) {
+	for (unsigned i = 0; rc == 0 && i < c->n_faces; i++) {
 		const struct media_face *f = &c->faces[i];
-		if (pool_of(m, i) == &m->ports[i])
+		if (pool_of(m, i))
 			rc = net_ports_init(
 				&m->ports[i], f->first, f->last, c->worker, c->n_workers);
 	}
@@ -41,7 +32,7 @@ int media_ports_init(struct media *m)
 
 void media_ports_fini(struct media *m)
 {
-	for (unsigned i = 0; i < MEDIA_SIDES; i++)
+	for (unsigned i = 0; i < m->config.n_faces; i++)
 		net_ports_fini(&m->ports[i]);
 }
 
@@ -61,7 +52,7 @@ static int bound_address(int fd, struct addr *out)
 static int open_at(struct media_leg *l, uint16_t port, struct net_port **out)
 {
 	struct media *m = l->session->media;
-	struct addr local = m->config.faces[l->side].local;
+	struct addr local = m->config.faces[l->face].local;
 	int fd;
 
 	local.port = port;
@@ -124,7 +115,7 @@ static int open_from(struct net_ports *pool, struct media_leg *l, bool has_rtcp_
 
 int media_ports_open(struct media_leg *l, bool has_rtcp_port)
 {
-	struct net_ports *pool = pool_of(l->session->media, l->side);
+	struct net_ports *pool = pool_of(l->session->media, l->face);
 	int rc = -EADDRINUSE;
 
 	for (unsigned i = 0; rc == -EADDRINUSE && i < TRIES; i++)
@@ -134,7 +125,7 @@ int media_ports_open(struct media_leg *l, bool has_rtcp_port)
 
 void media_ports_close(struct media_leg *l)
 {
-	struct net_ports *pool = pool_of(l->session->media, l->side);
+	struct net_ports *pool = pool_of(l->session->media, l->face);
 
 	if (l->rtp && pool)
 		put_back(pool, l->rtp->local.port, l->rtcp != NULL);

@@ -19,6 +19,11 @@ static bool is_supervised(const struct media_leg *l)
 	return a->may_send || a->may_receive ? a->is_supervised : a->is_supervised_on_hold;
 }
 
+static uint32_t silent_ms(const struct media_leg *l)
+{
+	return l->agreement.silent_ms ? l->agreement.silent_ms : MEDIA_SILENT_MS;
+}
+
 static uint64_t sooner(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -31,7 +36,7 @@ static uint64_t leg_due_ms(const struct media_leg *l, uint64_t now_ms)
 	if (l->is_agreed)
 		at = l->report_ms;
 	if (is_supervised(l) && !l->is_silent)
-		at = sooner(at, l->heard_ms + MEDIA_SILENT_MS);
+		at = sooner(at, l->heard_ms + silent_ms(l));
 	if (rtp_origin_has_due(&l->out))
 		at = sooner(at, now_ms + TICK_MS);
 	return at;
@@ -52,7 +57,7 @@ void media_session_schedule(struct media_session *s)
 
 static void supervise(struct media_leg *l, uint64_t now_ms)
 {
-	if (l->is_silent || !is_supervised(l) || now_ms - l->heard_ms < MEDIA_SILENT_MS)
+	if (l->is_silent || !is_supervised(l) || now_ms - l->heard_ms < silent_ms(l))
 		return;
 	/* Who does not learn of it never ends the call: told again with the next tick. */
 	if (!media_tell(l, MEDIA_SILENT, 0))
@@ -118,6 +123,10 @@ int media_session_open(struct media *m, const struct media_open *ask, struct med
 {
 	int rc = 0;
 
+	for (unsigned i = 0; i < MEDIA_SIDES; i++) {
+		if (ask->face[i] >= m->config.n_faces)
+			return -EINVAL;
+	}
 	if (m->first_free == m->config.max_sessions)
 		return ERR_FULL;
 	struct media_session *s = take_slot(m);
@@ -126,7 +135,7 @@ int media_session_open(struct media *m, const struct media_open *ask, struct med
 	s->call = ask->call;
 	wheel_timer_init(&s->timer, on_timer);
 	for (unsigned i = 0; i < MEDIA_SIDES; i++)
-		media_leg_init(&s->legs[i], s, (enum media_side)i);
+		media_leg_init(&s->legs[i], s, (enum media_side)i, ask->face[i]);
 	for (unsigned i = 0; rc == 0 && i < MEDIA_SIDES; i++)
 		rc = media_ports_open(&s->legs[i], ask->has_rtcp_port[i]);
 	if (rc != 0) {

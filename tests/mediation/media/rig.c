@@ -144,7 +144,8 @@ static void post(struct rig *r, const struct msg_type *type, const void *payload
 
 void open_session(struct rig *r, bool has_rtcp_ports)
 {
-	struct media_open ask = {4711, {has_rtcp_ports, has_rtcp_ports}};
+	struct media_open ask = {
+		4711, {has_rtcp_ports, has_rtcp_ports}, {0, r->config.n_faces - 1}};
 
 	post(r, &media_open_msg, &ask);
 }
@@ -261,6 +262,7 @@ struct rig *rig_create(void)
 		.net = r->net,
 		.cells = r->cells,
 		.n_workers = 1,
+		.n_faces = MEDIA_SIDES,
 		.max_sessions = 8,
 		.ready = on_ready,
 		.event = on_event,

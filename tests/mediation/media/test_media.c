@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -116,8 +117,8 @@ static void session_without_ports_is_refused_until_some_come_back(void **state)
 	struct rig *r = rig_create();
 	uint32_t ip = 0x7f010000 + (uint32_t)getpid() % 0xfffe + 1;
 
-	for (unsigned i = 0; i < MEDIA_SIDES; i++)
-		r->config.faces[i] = (struct media_face){addr_ipv4(ip, 0), 40000, 40007, 46};
+	r->config.faces[0] = (struct media_face){addr_ipv4(ip, 0), 40000, 40007, 46};
+	r->config.n_faces = 1;
 	rig_start(r);
 	open_session(r, true);
 	struct media_id first = r->ready.id;
@@ -175,10 +176,12 @@ static void old_ids_are_nobodys(void **state)
 static void session_is_opened_agreed_on_and_closed_directly(void **state)
 {
 	struct rig *r = *state;
-	struct media_open ask = {12, {true, true}};
+	struct media_open ask = {12, {true, true}, {1, 0}}, nowhere = {13, {true, true}, {0, 2}};
 	struct media_leg_stats stats[MEDIA_SIDES];
 	struct media_agreement a;
 
+	media_open(r->media, &nowhere, &r->ready);
+	assert_int_equal(r->ready.rc, -EINVAL);
 	media_open(r->media, &ask, &r->ready);
 	assert_int_equal(r->ready.rc, 0);
 	for (unsigned i = 0; i < MEDIA_SIDES; i++) {
@@ -736,6 +739,29 @@ static void key_that_comes_back_finds_another_source(void **state)
 	assert_int_not_equal(ssrc[0], ssrc[2]);
 }
 
+/* Each of several callees counts the rounds of our numbers from 0. */
+static void another_callee_finds_another_source(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT], *g = &r->peers[MEDIA_GATEWAY];
+	static const uint64_t peers[] = {7, 7, 8};
+	uint32_t ssrc[3];
+
+	open_session(r, true);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_GATEWAY, &ga);
+	for (unsigned i = 0; i < 3; i++) {
+		struct media_agreement a = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+		a.peer = peers[i];
+		agree(r, MEDIA_CLIENT, &a);
+		peer_talk(g, 0, quiet, sizeof(quiet));
+		run_until(r, i + 1);
+		ssrc[i] = opened(c, i).ssrc;
+	}
+	assert_int_equal(ssrc[0], ssrc[1]);
+	assert_int_not_equal(ssrc[1], ssrc[2]);
+}
+
 static void agreement_that_cannot_be_kept_leaves_the_one_before(void **state)
 {
 	struct rig *r = *state;
@@ -836,6 +862,8 @@ int main(void)
 			lifetime_is_no_part_of_the_key, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			key_that_comes_back_finds_another_source, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			another_callee_finds_another_source, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(agreement_that_cannot_be_kept_leaves_the_one_before,
 			rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

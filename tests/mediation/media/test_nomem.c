@@ -47,7 +47,7 @@ static void openssl_free(void *p, const char *file, int line)
 static void session_without_memory_is_refused_whole(void **state)
 {
 	struct rig *r = *state;
-	struct media_open ask = {1, {true, true}};
+	struct media_open ask = {1, {true, true}, {0, 1}};
 	unsigned n = 0;
 
 	for (;; n++) {
