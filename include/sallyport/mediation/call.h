@@ -107,7 +107,8 @@ struct call_body {
 	uint64_t fork;                  /* whose it is of several callees; 0: none has rung yet */
 	const struct call_route *route; /* of an INVITE that begins a call; else NULL */
 	uint64_t ticket;                /* for call_body_ready */
-	/* What goes on, as it came: may be changed to a view that is good until the next call. */
+	/* What goes on, as it came: may be changed to a view that is good until the next call.
+	 * Asked about without content too are an INVITE that begins a call and the 2xx of one. */
 	struct sip_str type, content;
 };
 #define CALL_BODY_LATER 1

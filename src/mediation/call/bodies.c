@@ -27,6 +27,14 @@ static uint64_t fork_of(const struct exchange *x, const struct pair *p)
 	return p ? p->ack_number : 0;
 }
 
+/* Where nothing is said a call begins, or a callee is chosen. */
+static bool tells_without(const struct call_body *b)
+{
+	unsigned status = b->msg->status;
+
+	return b->route || (b->msg->method == SIP_INVITE && status >= 200 && status < 300);
+}
+
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	const struct call_route *route, struct call_body *b)
 {
@@ -41,7 +49,7 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	b->ticket = ++c->calls->n_tokens;
 	b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
 	b->content = b->msg->body;
-	if (!u->body || b->content.len == 0)
+	if (!u->body || (b->content.len == 0 && !tells_without(b)))
 		return 0;
 	return u->body(u->arg, b);
 }

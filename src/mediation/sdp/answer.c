@@ -85,6 +85,11 @@ enum sdp_refusal sdp_offer_take(struct sdp_session *s, const struct sdp *remote)
 	return SDP_OK;
 }
 
+const struct sdp_agreed *sdp_session_asked(const struct sdp_session *s)
+{
+	return &s->pending;
+}
+
 enum sdp_refusal sdp_answer_write(struct sdp_session *s, struct sdp_writer *w)
 {
 	if (s->state != SDP_ASKED && !(s->state == SDP_STABLE && s->was_answered_here))

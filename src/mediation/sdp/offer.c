@@ -124,3 +124,12 @@ enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote
 	}
 	return why;
 }
+
+void sdp_answer_confirm(struct sdp_session *s)
+{
+	struct sdp_agreed agreed = s->agreed;
+
+	if (s->state == SDP_OFFERED && s->has_agreed)
+		sdp_session_commit(s, &agreed);
+	explicit_bzero(&agreed, sizeof(agreed));
+}

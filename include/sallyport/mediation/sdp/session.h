@@ -131,9 +131,13 @@ enum sdp_refusal sdp_offer_write(struct sdp_session *s, struct sdp_writer *w);
  * next one. On a refusal the exchange is still under way: sdp_exchange_cancel.
  */
 enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote, bool is_final);
+/* The answer that counted until the next one was the last. Without effect if there was none. */
+void sdp_answer_confirm(struct sdp_session *s);
 
 /* Their offer. On a refusal (488) all is as it was before. */
 enum sdp_refusal sdp_offer_take(struct sdp_session *s, const struct sdp *remote);
+/* What their offer, while it is to be answered, comes to if we take all of it. */
+const struct sdp_agreed *sdp_session_asked(const struct sdp_session *s);
 /*
  * Our answer; from here on S->agreed has what it says. Again for the same offer, as an early answer
  * is repeated in the 200, it writes the same bytes, unless direction or address were changed.

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Offers and answers: taken from one side, made for the other. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sallyport/crypto.h>
+
+#include "anchor_priv.h"
+
+/* ---- the sessions of both sides ---- */
+
+void anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anchor_terms *terms)
+{
+	struct leg *g = &a->legs[side];
+	struct sdp_session_config c = {
+		.abilities = terms->abilities,
+		.rtp = a->all->config.faces[terms->face].local,
+	};
+
+	g->terms = *terms;
+	crypto_random(&c.id, sizeof(c.id));
+	c.id >>= 2;
+	crypto_random(c.keys, sizeof(c.keys));
+	sdp_session_fini(&g->sdp);
+	sdp_session_init(&g->sdp, &c);
+	crypto_wipe(&c, sizeof(c));
+	if (a->state == ANCHOR_OPEN && a->faces[side] == terms->face)
+		anchor_leg_move(a, side);
+}
+
+void anchor_leg_move(struct anchor *a, enum anchor_side side)
+{
+	sdp_session_move(&a->legs[side].sdp, &a->rtp[side], a->rtcp_port[side]);
+	if (side == ANCHOR_CALLER)
+		return;
+	list_for_each (it, &a->forks)
+		sdp_session_move(&CONTAINER_OF(it, struct fork, link)->sdp, &a->rtp[side],
+			a->rtcp_port[side]);
+}
+
+void anchor_forks_free(struct anchor *a, const struct fork *but)
+{
+	list_for_each_safe (it, &a->forks) {
+		struct fork *f = CONTAINER_OF(it, struct fork, link);
+		if (f == but)
+			continue;
+		if (a->current == f)
+			a->current = NULL;
+		list_remove(&f->link);
+		sdp_session_fini(&f->sdp);
+		free(f);
+		a->n_forks--;
+	}
+}
+
+static struct fork *fork_find(const struct anchor *a, uint64_t number)
+{
+	list_for_each (it, &a->forks) {
+		struct fork *f = CONTAINER_OF(it, struct fork, link);
+		if (f->number == number)
+			return f;
+	}
+	return NULL;
+}
+
+/* One that has not been heard of begins with what all were offered. NULL: no room. */
+static struct fork *fork_of(struct anchor *a, uint64_t number)
+{
+	struct fork *f = fork_find(a, number);
+
+	if (f || a->n_forks == ANCHOR_FORKS_MAX)
+		return f;
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return NULL;
+	f->number = number;
+	f->sdp = a->legs[ANCHOR_CALLEE].sdp;
+	list_append(&a->forks, &f->link);
+	a->n_forks++;
+	return f;
+}
+
+/* NULL: no room. */
+static struct sdp_session *session_of(struct anchor *a, enum anchor_side side, uint64_t fork)
+{
+	struct fork *f;
+
+	if (side == ANCHOR_CALLER || fork == 0)
+		return &a->legs[side].sdp;
+	f = fork_of(a, fork);
+	return f ? &f->sdp : NULL;
+}
+
+const struct sdp_session *anchor_session(const struct anchor *a, enum anchor_side side)
+{
+	if (side == ANCHOR_CALLER)
+		return &a->legs[side].sdp;
+	return a->current ? &a->current->sdp : NULL;
+}
+
+/* ---- refusals ---- */
+
+static unsigned counter_of(enum sdp_refusal r)
+{
+	switch (r) {
+	case SDP_TOO_LONG:
+	case SDP_NO_ROOM:
+		return ANCHOR_C_REFUSED_SIZE;
+	case SDP_NO_AUDIO:
+		return ANCHOR_C_REFUSED_AUDIO;
+	case SDP_NO_PROFILE:
+		return ANCHOR_C_REFUSED_PROFILE;
+	case SDP_NO_CODEC:
+		return ANCHOR_C_REFUSED_CODEC;
+	case SDP_NO_KEY:
+		return ANCHOR_C_REFUSED_KEY;
+	case SDP_NO_ADDRESS:
+		return ANCHOR_C_REFUSED_ADDRESS;
+	case SDP_ANSWER_MISMATCH:
+		return ANCHOR_C_REFUSED_MISMATCH;
+	case SDP_WRONG_STATE:
+		return ANCHOR_C_REFUSED_STATE;
+	default:
+		return ANCHOR_C_REFUSED_MALFORMED;
+	}
+}
+
+static int refuse(struct anchor *a, unsigned counter)
+{
+	anchor_count(a->all, counter);
+	return counter == ANCHOR_C_REFUSED_MEMORY ? -ENOMEM : ERR_DENIED;
+}
+
+static int refuse_for(struct anchor *a, enum sdp_refusal r)
+{
+	return refuse(a, counter_of(r));
+}
+
+static enum sdp_refusal decode(struct bytes text, struct sdp *out)
+{
+	return text.len > ANCHOR_SDP_MAX ? SDP_TOO_LONG : sdp_decode(text.data, text.len, out);
+}
+
+static int written(struct anchor *a, const struct sdp_writer *w, struct bytes *sdp)
+{
+	size_t len;
+
+	if (sdp_write_end(w, &len) != 0)
+		return refuse(a, ANCHOR_C_REFUSED_SIZE);
+	*sdp = bytes_of(a->all->written, len);
+	return 0;
+}
+
+static void begin_writing(struct anchor *a, struct sdp_writer *w)
+{
+	sdp_write_begin(w, a->all->written, sizeof(a->all->written));
+}
+
+/* ---- offers ---- */
+
+static void drop_offer(struct anchor *a)
+{
+	struct sdp_session *theirs = session_of(a, a->from, a->fork);
+	struct sdp_session *ours = session_of(a, anchor_other(a->from), a->fork);
+
+	if (theirs)
+		sdp_exchange_cancel(theirs);
+	if (ours)
+		sdp_exchange_cancel(ours);
+	a->is_asked = false;
+}
+
+int anchor_offer_write(struct anchor *a, struct bytes *sdp)
+{
+	const struct sdp_session *from = session_of(a, a->from, a->fork);
+	struct sdp_session *to = session_of(a, anchor_other(a->from), a->fork);
+	struct sdp_writer w;
+	enum sdp_refusal r;
+	int rc;
+
+	if (!a->is_asked)
+		return refuse(a, ANCHOR_C_REFUSED_STATE);
+	if (!from || !to) {
+		drop_offer(a);
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	}
+	sdp_exchange_cancel(to); /* an offer that this one replaces */
+	to->direction = sdp_direction_reverse(sdp_session_asked(from)->direction);
+	begin_writing(a, &w);
+	r = sdp_offer_write(to, &w);
+	rc = r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
+	if (rc != 0)
+		drop_offer(a);
+	return rc;
+}
+
+static enum sdp_refusal read_offer(struct anchor *a, struct sdp_session *s, struct bytes text)
+{
+	struct sdp remote;
+	enum sdp_refusal r = decode(text, &remote);
+
+	sdp_exchange_cancel(s); /* the same one again, or for another callee */
+	if (r == SDP_OK)
+		r = sdp_offer_take(s, &remote);
+	if (r == SDP_OK && !anchor_may_send_to(a->all, &s->config.rtp, sdp_session_asked(s))) {
+		sdp_exchange_cancel(s);
+		r = SDP_NO_ADDRESS;
+	}
+	return r;
+}
+
+static int take_offer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	struct sdp_session *s = session_of(a, m->from, m->fork);
+	enum sdp_refusal r;
+	int rc;
+
+	if (!s)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	if (a->is_asked && a->exchange != m->exchange)
+		return refuse(a, ANCHOR_C_REFUSED_STATE);
+	r = read_offer(a, s, m->sdp);
+	if (r != SDP_OK) {
+		a->is_asked = false;
+		return refuse_for(a, r);
+	}
+	a->is_within = a->current != NULL;
+	a->exchange = m->exchange;
+	a->from = m->from;
+	a->fork = m->fork;
+	a->is_asked = true;
+	anchor_count(a->all, ANCHOR_C_OFFERS);
+	rc = anchor_room(a, m->ticket);
+	if (rc != 0 && rc != ANCHOR_LATER)
+		drop_offer(a);
+	return rc ? rc : anchor_offer_write(a, sdp);
+}
+
+void anchor_off(struct anchor *a, uint64_t exchange)
+{
+	if (a->is_asked && a->exchange == exchange)
+		drop_offer(a);
+}
+
+/* ---- answers ---- */
+
+/* S is as it was on a refusal. */
+static enum sdp_refusal read_answer(
+	struct anchor *a, struct sdp_session *s, const struct anchor_message *m)
+{
+	struct sdp_session before = *s;
+	struct sdp remote;
+	enum sdp_refusal r = decode(m->sdp, &remote);
+
+	if (r == SDP_OK)
+		r = sdp_answer_take(s, &remote, m->is_final);
+	if (r == SDP_OK && !anchor_may_send_to(a->all, &s->config.rtp, &s->agreed))
+		r = SDP_NO_ADDRESS;
+	if (r != SDP_OK)
+		*s = before;
+	sdp_session_fini(&before);
+	return r;
+}
+
+/* A final response may have no answer, or one that counts for nothing, because a provisional one
+ * had it. */
+static enum sdp_refusal read_last(struct sdp_session *s)
+{
+	sdp_answer_confirm(s);
+	return s->has_agreed && s->state == SDP_STABLE ? SDP_OK : SDP_WRONG_STATE;
+}
+
+static int make_answer(struct anchor *a, const struct sdp_session *from, struct bytes *sdp)
+{
+	struct sdp_session *to = session_of(a, a->from, a->fork);
+	struct sdp_writer w;
+	enum sdp_refusal r;
+
+	if (!to)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	to->direction = sdp_direction_reverse(from->agreed.direction);
+	begin_writing(a, &w);
+	r = sdp_answer_write(to, &w);
+	return r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
+}
+
+static int agree(struct anchor *a, const struct anchor_message *m)
+{
+	int rc;
+
+	a->current = fork_find(a, m->from == ANCHOR_CALLEE ? m->fork : a->fork);
+	rc = anchor_push(a, ANCHOR_CALLER);
+	if (rc == 0)
+		rc = anchor_push(a, ANCHOR_CALLEE);
+	if (rc != 0)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	if (m->is_final)
+		a->is_asked = false;
+	if (m->is_accepted)
+		anchor_forks_free(a, a->current);
+	return 0;
+}
+
+static int take_answer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	struct sdp_session *s = session_of(a, m->from, m->fork);
+	enum sdp_refusal r;
+	int rc;
+
+	if (!s)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	/* It could be taken back with the offer: what is agreed within a call waits for the end. */
+	if (a->is_within && !m->is_final)
+		return ERR_DENIED;
+	if (m->sdp.len > 0 && s->state == SDP_OFFERED)
+		r = read_answer(a, s, m);
+	else
+		r = read_last(s);
+	if (r != SDP_OK)
+		return refuse_for(a, r);
+	anchor_count(a->all, ANCHOR_C_ANSWERS);
+	/* Who has heard it in a reliable response does not hear it again. */
+	rc = m->sdp.len == 0 && !a->is_asked ? 0 : make_answer(a, s, sdp);
+	return rc ? rc : agree(a, m);
+}
+
+int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	bool is_answer = m->from != a->from && m->exchange == a->exchange;
+
+	if (m->callee) {
+		anchor_begin(a, m->callee);
+		is_answer = false;
+	}
+	*sdp = bytes_of("", 0);
+	if (m->sdp.len == 0 && !is_answer)
+		return 0;
+	return is_answer ? take_answer(a, m, sdp) : take_offer(a, m, sdp);
+}
+
+void anchor_begin(struct anchor *a, const struct anchor_terms *callee)
+{
+	if (a->is_asked)
+		drop_offer(a);
+	a->exchange = 0;
+	a->n_tickets = 0;
+	anchor_forks_free(a, NULL);
+	anchor_leg_begin(a, ANCHOR_CALLEE, callee);
+}
