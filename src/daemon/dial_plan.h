@@ -19,6 +19,9 @@ struct dial_trunk {
 	uint64_t fast_failover_s;
 	struct policy_numbering numbering;
 	struct policy_failover failover;
+	/* By which calls that come in over it may leave; none named: by all. */
+	const unsigned *usages;
+	size_t n_usages;
 };
 
 struct dial_plan; /* opaque; one owner */
@@ -41,14 +44,16 @@ void dial_state_destroy(struct dial_state *s);
 
 /*
  * The attempts for a call from CALLING (empty: anonymous) to CALLED, which is what was dialled.
- * *NUMBER is what the dial rules made of it. HEALTH may be NULL: all that are enabled are up; it is
- * not asked about others. An attempt whose numbers cannot be is left out. Returns how many; 0:
- * nowhere to go, or the number cannot be one.
+ * FROM is the index of the trunk it came in over, or DIAL_INSIDE. *NUMBER is what the dial rules
+ * made of it. HEALTH may be NULL: all that are enabled are up; it is not asked about others. An
+ * attempt whose numbers cannot be is left out. Returns how many; 0: nowhere to go, or the number
+ * cannot be one.
  */
 typedef enum policy_trunk_state (*dial_health_fn)(void *arg, const struct dial_trunk *t);
-size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, struct bytes called,
-	struct bytes calling, dial_health_fn health, void *arg, uint64_t random,
-	struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX]);
+#define DIAL_INSIDE SIZE_MAX
+size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, size_t from,
+	struct bytes called, struct bytes calling, dial_health_fn health, void *arg,
+	uint64_t random, struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX]);
 
 /* Writes the attempts for a call for people. WHAT is "CALLED", or "CALLING:CALLED". 0, or
  * ERR_NOT_FOUND when there are none. */

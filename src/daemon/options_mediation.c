@@ -5,6 +5,8 @@
 #include "options_mediation.h"
 #include "options_rows.h"
 
+static const char *const kind_names[] = {"pstn_gateway", "ip_pbx", "sbc", NULL};
+
 static const struct conf_option gateway_table[] = {
 	{.name = "name",
 		.type = CONF_STRING,
@@ -22,6 +24,13 @@ static const struct conf_option gateway_table[] = {
 		.max = 253,
 		.example = "gw1.example.net",
 		.text = "Host name or address. With TLS it is a name: that of its certificate."},
+	{.name = "kind",
+		.type = CONF_ENUM,
+		AT(options_gateway, kind),
+		.names = kind_names,
+		.fallback = "pstn_gateway",
+		.text = "What it is. Behind pstn_gateway and sbc is the telephone network, to "
+			"which calls that came from there should not go back."},
 	{.name = NULL},
 };
 

@@ -21,9 +21,16 @@ enum options_sip_transport {
 	OPTIONS_SIP_UDP,
 };
 
+enum options_gateway_kind {
+	OPTIONS_PSTN_GATEWAY,
+	OPTIONS_IP_PBX,
+	OPTIONS_SBC,
+};
+
 struct options_gateway {
 	const char *name;
 	const char *host; /* name or address */
+	int kind;         /* enum options_gateway_kind */
 };
 
 struct options_trunk_listen {
@@ -98,6 +105,7 @@ struct options_trunk_settings {
 	bool remove_plus;
 	struct conf_list called_rules;  /* struct options_rule */
 	struct conf_list calling_rules; /* struct options_rule */
+	struct conf_list usages;        /* const char *: in the order they are tried */
 };
 
 struct options_route {
@@ -133,6 +141,9 @@ extern const struct conf_option options_registration_table[];
 void options_check_registration(struct conf_doc *doc, const struct options_trunk *t);
 /* The check of the section as a whole. */
 void options_check_mediation(struct conf_doc *doc, void *section);
+/* That of which calls may go from trunk to trunk: a part of it. */
+void options_check_inter_trunk(struct conf_doc *doc, const struct options_mediation *m);
+bool options_has_usage(const struct options_mediation *m, const char *name);
 
 /*
  * What a trunk's ends are made of; slices of its options. ERR_MALFORMED. After the check both are

@@ -355,17 +355,6 @@ static void check_responses(struct conf_doc *doc, const struct conf_list *l)
 
 /* ---- routes ---- */
 
-static bool has_usage(const struct options_mediation *m, const char *usage)
-{
-	const char *const *u = m->usages.items;
-
-	for (size_t i = 0; i < m->usages.n; i++) {
-		if (strcmp(u[i], usage) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void check_caller_id(struct conf_doc *doc, const struct options_route *r)
 {
 	struct policy_number out;
@@ -388,7 +377,7 @@ static void check_route(
 	char why[POLICY_WHY_LEN];
 
 	for (size_t i = 0; i < r->usages.n; i++) {
-		if (!has_usage(m, usage[i]))
+		if (!options_has_usage(m, usage[i]))
 			conf_fail(
 				doc, &usage[i], "there is no usage \"%s\" in \"usages\"", usage[i]);
 	}
@@ -431,4 +420,5 @@ void options_check_mediation(struct conf_doc *doc, void *section)
 	for (size_t i = 0; i < m->routes.n; i++)
 		check_route(doc, m, &r[i]);
 	check_rules(doc, &m->dial_rules);
+	options_check_inter_trunk(doc, m);
 }

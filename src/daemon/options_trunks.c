@@ -192,6 +192,14 @@ const struct conf_option options_trunk_settings_table[] = {
 		.item_size = sizeof(struct options_rule),
 		.max = OPTIONS_RULES_MAX,
 		.text = "The same for the number of the caller."},
+	{.name = "usages",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_trunk_settings, usages),
+		.max = OPTIONS_USAGES_MAX,
+		.example = "[pbx]",
+		.text = "Which of \"usages\" calls that come in over the trunk may leave by, over "
+			"another trunk or the same. All, unless some are named here."},
 	{.name = NULL},
 };
 

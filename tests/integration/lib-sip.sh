@@ -367,7 +367,7 @@ gateway_answers() {
 	cat <<-XML
 	<send retrans="500"><![CDATA[
 	BYE [next_url] SIP/2.0
-	Via: SIP/2.0/${VIA:-TCP} $GW;branch=[branch]
+	Via: SIP/2.0/${VIA:-TCP} $GW:[local_port];branch=[branch]
 	[last_To:]
 	[last_From:]
 	Call-ID: [call_id]
@@ -390,7 +390,7 @@ gateway_calls() {
 	<?xml version="1.0" encoding="UTF-8"?><scenario name="gateway calls">
 	<send retrans="500"><![CDATA[
 	INVITE sip:$2@[remote_ip]:[remote_port] SIP/2.0
-	Via: SIP/2.0/${VIA:-TCP} $GW;branch=[branch]
+	Via: SIP/2.0/${VIA:-TCP} $GW:[local_port];branch=[branch]
 	From: <sip:$1@gw1.example.net>;tag=[pid]gw[call_number]
 	To: <sip:$2@med.example.net>
 	Call-ID: [call_id]
@@ -405,7 +405,7 @@ gateway_calls() {
 	<recv response="200" rrs="true"/>
 	<send><![CDATA[
 	ACK [next_url] SIP/2.0
-	Via: SIP/2.0/${VIA:-TCP} $GW;branch=[branch]
+	Via: SIP/2.0/${VIA:-TCP} $GW:[local_port];branch=[branch]
 	[routes]
 	From: <sip:$1@gw1.example.net>;tag=[pid]gw[call_number]
 	[last_To:]
@@ -421,7 +421,7 @@ gateway_calls() {
 	<label id="1"/>
 	<send retrans="500"><![CDATA[
 	BYE [next_url] SIP/2.0
-	Via: SIP/2.0/${VIA:-TCP} $GW;branch=[branch]
+	Via: SIP/2.0/${VIA:-TCP} $GW:[local_port];branch=[branch]
 	[routes]
 	From: <sip:$1@gw1.example.net>;tag=[pid]gw[call_number]
 	[last_To:]

@@ -19,6 +19,7 @@ struct dial_plan {
 		struct policy_rules *called, *calling;
 		uint16_t *codes;
 		struct policy_response_map *map;
+		unsigned *usages;
 	} * settings;
 	const struct dial_trunk *fallback; /* NULL: none */
 	unsigned usages[OPTIONS_USAGES_MAX];
@@ -43,8 +44,20 @@ static int compile_rules(const struct conf_list *l, struct policy_rules **out)
 	return policy_rules_create(texts, l->n, out, &where, why);
 }
 
-static int make_settings(const struct options_trunk_settings *o, struct dial_settings *out)
+static unsigned usage_number(const struct options_mediation *m, const char *name)
 {
+	const char *const *u = m->usages.items;
+	unsigned i = 0;
+
+	while (i < m->usages.n && strcmp(u[i], name) != 0)
+		i++;
+	return i;
+}
+
+static int make_settings(const struct options_mediation *m, const struct options_trunk_settings *o,
+	struct dial_settings *out)
+{
+	const char *const *usage = o->usages.items;
 	const uint64_t *codes = o->failover_codes.items;
 	const struct options_response *r = o->response_map.items;
 	int rc = compile_rules(&o->called_rules, &out->called);
@@ -55,8 +68,11 @@ static int make_settings(const struct options_trunk_settings *o, struct dial_set
 		return rc;
 	out->codes = calloc(o->failover_codes.n + 1, sizeof(*out->codes));
 	out->map = calloc(o->response_map.n + 1, sizeof(*out->map));
-	if (!out->codes || !out->map)
+	out->usages = calloc(o->usages.n + 1, sizeof(*out->usages));
+	if (!out->codes || !out->map || !out->usages)
 		return -ENOMEM;
+	for (size_t i = 0; i < o->usages.n; i++)
+		out->usages[i] = usage_number(m, usage[i]);
 	for (size_t i = 0; i < o->failover_codes.n; i++)
 		out->codes[i] = (uint16_t)codes[i];
 	for (size_t i = 0; i < o->response_map.n; i++) {
@@ -76,7 +92,7 @@ static int make_all_settings(struct dial_plan *p)
 	if (!p->settings)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->options->trunk_settings.n && rc == 0; i++)
-		rc = make_settings(&o[i], &p->settings[i]);
+		rc = make_settings(p->options, &o[i], &p->settings[i]);
 	return rc;
 }
 
@@ -98,6 +114,8 @@ static void take_settings(const struct dial_plan *p, struct dial_trunk *t)
 	t->numbering = (struct policy_numbering){s->called, s->calling, o->remove_plus};
 	t->failover =
 		(struct policy_failover){s->codes, o->failover_codes.n, s->map, o->response_map.n};
+	t->usages = s->usages;
+	t->n_usages = o->usages.n;
 }
 
 static int make_trunk(
@@ -138,16 +156,6 @@ static int make_trunks(struct dial_plan *p)
 		p->fallback = t ? &p->trunks[t - o] : NULL;
 	}
 	return rc;
-}
-
-static unsigned usage_number(const struct options_mediation *m, const char *name)
-{
-	const char *const *u = m->usages.items;
-	unsigned i = 0;
-
-	while (i < m->usages.n && strcmp(u[i], name) != 0)
-		i++;
-	return i;
 }
 
 /* The numbers of what R names, behind each other. */
@@ -227,6 +235,7 @@ void dial_plan_destroy(struct dial_plan *p)
 		policy_rules_destroy(p->settings[i].calling);
 		free(p->settings[i].codes);
 		free(p->settings[i].map);
+		free(p->settings[i].usages);
 	}
 	free(p->settings);
 	free(p->trunks);
@@ -289,11 +298,13 @@ static bool make_attempt(const struct dial_trunk *t, const struct options_route 
 		       bytes_of(called->text, called->len), calling, &out->numbers) == 0;
 }
 
-size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, struct bytes called,
-	struct bytes calling, dial_health_fn health, void *arg, uint64_t random,
-	struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX])
+size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, size_t from,
+	struct bytes called, struct bytes calling, dial_health_fn health, void *arg,
+	uint64_t random, struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX])
 {
 	const struct options_route *r = p->options->routes.items;
+	const struct dial_trunk *in = from == DIAL_INSIDE ? NULL : &p->trunks[from];
+	bool is_bounded = in && in->n_usages > 0;
 	struct policy_choice choices[POLICY_CHOICES_MAX];
 	struct health h = {p, health, arg};
 	struct policy_world world = {state_of, &h, s->turns, random};
@@ -301,13 +312,15 @@ size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, struc
 
 	if (policy_rules_apply(p->dial_rules, s->scratch, called, number) != 0)
 		return 0;
-	size_t n_choices = policy_routes_choose(p->routes, s->scratch, p->usages,
-		p->options->usages.n, bytes_of(number->text, number->len), &world, choices);
+	size_t n_choices =
+		policy_routes_choose(p->routes, s->scratch, is_bounded ? in->usages : p->usages,
+			is_bounded ? in->n_usages : p->options->usages.n,
+			bytes_of(number->text, number->len), &world, choices);
 	for (size_t i = 0; i < n_choices; i++) {
 		const struct dial_trunk *t = &p->trunks[choices[i].trunk];
 		n += make_attempt(t, &r[choices[i].route], s, number, calling, &out[n]);
 	}
-	if (n_choices == 0 && p->fallback &&
+	if (n_choices == 0 && p->fallback && !is_bounded &&
 		state_of(&h, (unsigned)(p->fallback - p->trunks)) != POLICY_TRUNK_OFF)
 		n += make_attempt(p->fallback, NULL, s, number, calling, &out[n]);
 	return n;
@@ -370,8 +383,8 @@ int dial_plan_show(const struct dial_plan *p, const char *what, FILE *out)
 
 	if (!s)
 		return -ENOMEM;
-	size_t n = dial_plan_attempts(p, s, bytes_str(colon ? colon + 1 : what), calling, NULL,
-		NULL, 0, &number, attempts);
+	size_t n = dial_plan_attempts(p, s, DIAL_INSIDE, bytes_str(colon ? colon + 1 : what),
+		calling, NULL, NULL, 0, &number, attempts);
 	dial_state_destroy(s);
 	if (number.len == 0)
 		fprintf(out, "it cannot be a number\n");

@@ -72,16 +72,17 @@ static bool is_known(const struct call_thread *t, const struct transaction_hop *
 	return false;
 }
 
-/* One that is not enabled ends its calls and begins none. */
-static bool may_call(const struct call_thread *t, const struct transaction_hop *from)
+/* The trunk that a call comes in over, or SIZE_MAX: one that is not enabled ends its calls and
+ * begins none. */
+static size_t caller_of(const struct call_thread *t, const struct transaction_hop *from)
 {
 	const struct options_trunk *o = t->options->trunks.items;
 
 	for (size_t i = 0; i < t->n_trunks; i++) {
 		if (o[i].enabled && is_of_trunk(t, i, from))
-			return true;
+			return i;
 	}
-	return false;
+	return SIZE_MAX;
 }
 
 /* ---- transports ---- */
@@ -207,7 +208,7 @@ static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
 }
 
 /* NULL: nowhere to go, or no memory. */
-static struct ways *find_ways(struct call_thread *t, const struct sip_msg *invite)
+static struct ways *find_ways(struct call_thread *t, size_t trunk, const struct sip_msg *invite)
 {
 	struct dial_attempt all[POLICY_CHOICES_MAX];
 	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
@@ -220,8 +221,9 @@ static struct ways *find_ways(struct call_thread *t, const struct sip_msg *invit
 	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
 		caller = number_in(from.uri, calling, sizeof(calling));
 	crypto_random(&random, sizeof(random));
-	n = dial_plan_attempts(t->plan, t->state, number_in(invite->uri, called, sizeof(called)),
-		caller, call_verdicts_state, t, random, &number, all);
+	n = dial_plan_attempts(t->plan, t->state, trunk,
+		number_in(invite->uri, called, sizeof(called)), caller, call_verdicts_state, t,
+		random, &number, all);
 	for (size_t i = 0; i < n; i++) {
 		const struct call_trunk *k = call_ways_trunk(t, all[i].trunk);
 		if (k->place != 0 && k->address.family != ADDR_NONE)
@@ -275,11 +277,12 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 {
 	struct call_thread *t = arg;
 	const struct ways *w;
+	size_t trunk = attempt == 0 ? caller_of(t, from) : SIZE_MAX;
 
-	if (attempt == 0 && !may_call(t, from))
+	if (attempt == 0 && trunk == SIZE_MAX)
 		return 403;
-	if (!*own)
-		*own = find_ways(t, invite);
+	if (attempt == 0 && !*own)
+		*own = find_ways(t, trunk, invite);
 	w = *own;
 	if (!w || attempt >= w->n)
 		return 404;

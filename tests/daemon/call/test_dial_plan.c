@@ -76,16 +76,21 @@ static const struct options_mediation *options_of(const struct conf_doc *doc)
 	return &((const struct root *)conf_root(doc))->mediation;
 }
 
-/* good with the first FROM made TO; to be freed. */
-static char *changed(const char *from, const char *to)
+/* TEXT with the first FROM made TO; to be freed. */
+static char *replaced(const char *text, const char *from, const char *to)
 {
-	const char *at = strstr(good, from);
+	const char *at = strstr(text, from);
 	if (!at)
 		fail_msg("no %s", from);
-	char *text = malloc(sizeof(good) + strlen(to));
-	assert_non_null(text);
-	(void)sprintf(text, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
-	return text;
+	char *out = malloc(strlen(text) + strlen(to) + 1);
+	assert_non_null(out);
+	(void)sprintf(out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+	return out;
+}
+
+static char *changed(const char *from, const char *to)
+{
+	return replaced(good, from, to);
 }
 
 static unsigned line_of(const char *text, const char *at)
@@ -188,6 +193,7 @@ static void pools_settings_and_routes_are_refused_where_they_stand(void **state)
 		{"sip: 486", "sip: 200", NULL, "is not a response that refuses"},
 		{"q850: 34", "q850: 128", NULL, "not a cause of Q.850"},
 		{"usages: [local]", "usages: [locl]", NULL, "no usage \"locl\""},
+		{"remove_plus: true", "usages: [loca]", NULL, "no usage \"loca\""},
 		{"trunks: [psap-root]", "trunks: [psap]", NULL, "no trunk \"psap\""},
 		{"match: '^\\+911$'", "match: '^+911$'", NULL, "cannot be used"},
 		{"suppress_caller_id: true", "suppress_caller_id: false", NULL,
@@ -241,6 +247,30 @@ static void clear_trunks_are_warned_of_unless_their_network_is_protected(void **
 	}
 }
 
+static void a_way_from_the_telephone_network_back_to_it_is_warned_of(void **state)
+{
+	char *text = changed("remove_plus: true", "usages: [local]"), out[4096];
+	warnings(text, out, sizeof(out));
+	assert_non_null(strstr(out, "over trunk \"gw2-root\" may go back there over \"gw1-root\""));
+	assert_non_null(strstr(out, "by route \"na-local\""));
+	free(text);
+}
+
+static void calls_between_the_telephone_network_and_a_pbx_are_fine(void **state)
+{
+	char *text = changed("gw1.example.net}", "gw1.example.net, kind: ip_pbx}"), out[4096];
+	char *both = replaced(text, "srtp: none", "usages: [local]");
+	warnings(both, out, sizeof(out));
+	assert_string_equal(out, "");
+	free(both);
+	/* From the PBX anywhere. */
+	both = replaced(text, "failover_codes", "usages: [hopoff]\n      failover_codes");
+	warnings(both, out, sizeof(out));
+	assert_string_equal(out, "");
+	free(both);
+	free(text);
+}
+
 static void an_internet_trunk_has_tls_and_required_srtp(void **state)
 {
 	char *text = changed("'gw2:5067'}", "'gw2:5067', connection: internet}"), out[2048];
@@ -272,6 +302,7 @@ struct rig {
 	struct dial_plan *plan;
 	struct dial_state *state;
 	const char *down; /* name of a trunk */
+	size_t from;      /* index of one, or DIAL_INSIDE */
 	struct policy_number number;
 	struct dial_attempt attempts[POLICY_CHOICES_MAX];
 	size_t n;
@@ -281,6 +312,7 @@ static void open_rig(struct rig *r, const char *text)
 {
 	int err;
 	memset(r, 0, sizeof(*r));
+	r->from = DIAL_INSIDE;
 	r->doc = load(text, &err);
 	assert_int_equal(err, 0);
 	assert_int_equal(dial_plan_create(options_of(r->doc), &r->plan), 0);
@@ -304,8 +336,8 @@ static enum policy_trunk_state health(void *arg, const struct dial_trunk *t)
 
 static void call(struct rig *r, const char *called, const char *calling)
 {
-	r->n = dial_plan_attempts(r->plan, r->state, bytes_str(called), bytes_str(calling), health,
-		r, 0, &r->number, r->attempts);
+	r->n = dial_plan_attempts(r->plan, r->state, r->from, bytes_str(called), bytes_str(calling),
+		health, r, 0, &r->number, r->attempts);
 }
 
 static void assert_attempt(
@@ -393,6 +425,30 @@ static void a_number_without_a_route_goes_by_the_default_trunk(void **state)
 	free(text);
 }
 
+static void a_call_from_a_trunk_leaves_by_its_usages_alone(void **state)
+{
+	struct rig r;
+	char *text = changed("srtp: none", "usages: [local]");
+	char *both =
+		replaced(text, "trunk_listen:", "default_trunk: gw2-root\n      trunk_listen:");
+	open_rig(&r, both);
+	r.from = 4; /* sbc-root */
+	call(&r, "+14255550123", "+14255550111");
+	assert_int_equal(r.n, 2);
+	assert_attempt(&r, 0, "gw1-root", "4255550123", "+14255550111");
+	assert_attempt(&r, 1, "gw1-b", "4255550123", "+14255550111");
+	/* Another usage has a route for this one; and the default trunk is for calls from inside.
+	 */
+	call(&r, "+442071234567", "+14255550111");
+	assert_int_equal(r.n, 0);
+	r.from = DIAL_INSIDE;
+	call(&r, "+442071234567", "+14255550111");
+	assert_int_equal(r.n, 1);
+	close_rig(&r);
+	free(both);
+	free(text);
+}
+
 static void a_trunk_that_is_not_enabled_takes_nothing(void **state)
 {
 	char *text = changed("name: gw1-root,", "name: gw1-root, enabled: false,");
@@ -443,11 +499,14 @@ int main(void)
 		cmocka_unit_test(what_trunks_must_not_be_is_refused_where_it_stands),
 		cmocka_unit_test(pools_settings_and_routes_are_refused_where_they_stand),
 		cmocka_unit_test(clear_trunks_are_warned_of_unless_their_network_is_protected),
+		cmocka_unit_test(a_way_from_the_telephone_network_back_to_it_is_warned_of),
+		cmocka_unit_test(calls_between_the_telephone_network_and_a_pbx_are_fine),
 		cmocka_unit_test(an_internet_trunk_has_tls_and_required_srtp),
 		cmocka_unit_test(a_call_goes_by_usages_routes_and_the_rules_of_each_trunk),
 		cmocka_unit_test(a_trunk_has_what_its_most_specific_set_says),
 		cmocka_unit_test(without_settings_the_defaults_hold),
 		cmocka_unit_test(a_number_without_a_route_goes_by_the_default_trunk),
+		cmocka_unit_test(a_call_from_a_trunk_leaves_by_its_usages_alone),
 		cmocka_unit_test(a_trunk_that_is_not_enabled_takes_nothing),
 		cmocka_unit_test(a_plan_is_shown_for_people),
 	};
