@@ -91,7 +91,10 @@ static void run_timer(const struct sip_msg *m, struct sip_writer *w)
 	if (m->is_request) {
 		if (sip_session_wants_422(&t, m))
 			sip_session_write_min(&t, w);
-		sip_session_answer(&t, m, 1000, w);
+		{
+			const struct sip_session_asked asked = sip_session_read(m);
+			sip_session_answer(&t, &asked, 1000, w);
+		}
 	} else {
 		if (sip_session_too_small(&t, m))
 			must(!sip_session_too_small(&t, m));

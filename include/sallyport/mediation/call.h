@@ -22,16 +22,18 @@ enum call_counter {
 	CALL_C_STARTED,
 	CALL_C_ANSWERED,
 	CALL_C_ENDED, /* + enum call_end */
-	CALL_C_REFUSED_FULL = CALL_C_ENDED + 6,
+	CALL_C_REFUSED_FULL = CALL_C_ENDED + 7,
 	CALL_C_REFUSED_MEMORY,
 	CALL_C_REFUSED_HOPS,   /* Max-Forwards */
 	CALL_C_REFUSED_MERGED, /* the same request by another way (RFC 3261 §8.2.2.2) */
 	CALL_C_REFUSED_EXTENSION,
+	CALL_C_REFUSED_INTERVAL, /* of a session timer: too short */
 	CALL_C_REFUSED_METHOD,
 	CALL_C_REFUSED_ROUTE,
 	CALL_C_REFUSED_NO_DIALOG,
 	CALL_C_NEXT_ROUTE, /* a further attempt to reach the callee */
 	CALL_C_GLARE,
+	CALL_C_REFRESHES, /* of sessions, by us */
 	CALL_C_CHALLENGES_ANSWERED,
 	CALL_C_CHALLENGES_UNANSWERED,
 	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
@@ -51,6 +53,7 @@ enum call_end {
 	CALL_END_FAILED,    /* not answered: refused, or nobody there; or no session came of it */
 	CALL_END_TIMEOUT,   /* ringing, or an ACK that did not come */
 	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
+	CALL_END_EXPIRED,   /* the session was not refreshed (RFC 4028) */
 	CALL_END_COUNT
 };
 
@@ -59,8 +62,11 @@ struct call;
 
 /* What holds with whoever is at the other end of a side. */
 struct call_peer {
-	const struct sip_account
-		*account; /* answers its challenges, NULL: none; outlives the call */
+	/* Answers its challenges; NULL: there is none. Outlives the call. */
+	const struct sip_account *account;
+	/* The interval of a session timer that we ask for; 0: for none, but what the other side
+	 * asks for is kept (RFC 4028). */
+	uint32_t session_s;
 };
 
 /* Where an attempt to reach the callee goes. */

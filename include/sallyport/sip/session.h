@@ -45,10 +45,18 @@ bool sip_session_too_small(struct sip_session_timer *t, const struct sip_msg *re
 /* The other side's INVITE or UPDATE. True: it is refused with 422 and Min-SE, §9. */
 bool sip_session_wants_422(const struct sip_session_timer *t, const struct sip_msg *request);
 void sip_session_write_min(const struct sip_session_timer *t, struct sip_writer *w);
+/* What such a request says of timers, for when it is answered. */
+struct sip_session_asked {
+	uint32_t interval_s; /* 0: nothing */
+	uint32_t min_s;
+	enum sip_refresher refresher;
+	bool can; /* it supports timers */
+};
+struct sip_session_asked sip_session_read(const struct sip_msg *request);
 /* What its 2xx says: Session-Expires, and Require: timer where it must stand, or nothing. The timer
  * runs as written from NOW_MS. */
-void sip_session_answer(struct sip_session_timer *t, const struct sip_msg *request, uint64_t now_ms,
-	struct sip_writer *w);
+void sip_session_answer(struct sip_session_timer *t, const struct sip_session_asked *asked,
+	uint64_t now_ms, struct sip_writer *w);
 
 enum sip_session_act {
 	SIP_SESSION_WAIT,

@@ -100,6 +100,7 @@ static int send_with(struct exchange *x, const struct call_body *b, const struct
 	r.fields = fields_done(&w);
 	call_meet(c, CALL_CALLEE, &route->hop);
 	x->hop = route->hop;
+	x->session.rules.interval_s = c->peers[CALL_CALLEE].session_s;
 	return request_send(x, &r);
 }
 

@@ -8,6 +8,33 @@
 
 #include "call_priv.h"
 
+/* ---- keeping ---- */
+
+int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content)
+{
+	char *at = malloc((size_t)type.len + content.len + 1);
+
+	if (!at)
+		return -ENOMEM;
+	if (type.len)
+		memcpy(at, type.at, type.len);
+	if (content.len)
+		memcpy(at + type.len, content.at, content.len);
+	free(b->at);
+	*b = (struct kept_body){at, type.len, content.len};
+	return 0;
+}
+
+struct sip_str body_type(const struct kept_body *b)
+{
+	return b->type_len ? sip_str_of(b->at, b->type_len) : SIP_NONE;
+}
+
+struct sip_str body_content(const struct kept_body *b)
+{
+	return b->content_len ? sip_str_of(b->at + b->type_len, b->content_len) : SIP_NONE;
+}
+
 /* ---- asking ---- */
 
 /* The half that went out names both: it is there once for each offer. */

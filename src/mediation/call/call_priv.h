@@ -13,11 +13,15 @@
 #include <sallyport/mediation/call.h>
 #include <sallyport/sip/dialog.h>
 #include <sallyport/sip/digest.h>
+#include <sallyport/sip/session.h>
 
 #define TOKEN_LEN    33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
 #define ATTEMPTS_MAX 16 /* to reach the callee */
 #define LATE_MAX     16 /* callees of a call who answer when nobody wants to know any more */
 #define CONTACT_MAX  512
+
+/* What either side may require of us, and is told that we can do. */
+#define CALL_EXTENSIONS SIP_OPTION_BIT(SIP_OPTION_TIMER)
 
 struct calls {
 	struct calls_config config;
@@ -30,6 +34,12 @@ struct calls {
 	char fields[SIP_HEAD_MAX];
 };
 
+/* Type, then content. AT is NULL: none. */
+struct kept_body {
+	char *at;
+	size_t type_len, content_len;
+};
+
 /* One side of a pair. */
 struct end {
 	struct sip_dialog dialog;
@@ -37,6 +47,10 @@ struct end {
 	enum call_side side;
 	struct transaction_hop hop; /* where its last request went */
 	bool wants_bye;             /* once it has sent the ACK we wait for */
+	struct sip_session_timer session;
+	struct wheel_timer refresh; /* when something is to be done about that */
+	bool takes_update;          /* by its Allow */
+	struct kept_body said;      /* the last session description that it has accepted of us */
 };
 
 /* Owned by the call. */
@@ -52,7 +66,7 @@ struct pair {
 /* A request of ours as it is sent again: URI (outside of dialogs), fields, type, content. */
 struct kept_request {
 	size_t uri_len, fields_len, type_len, content_len;
-	unsigned n_challenges;
+	unsigned n_repeated;
 	char bytes[];
 };
 
@@ -72,19 +86,20 @@ struct exchange {
 	struct server_transaction *server; /* NULL: none, or ended */
 	struct client_transaction *client; /* NULL: none, or ended */
 	uint32_t server_cseq, client_cseq;
-	struct transaction_hop hop; /* where the client half went */
-	struct kept_request *kept;  /* NULL: it is not sent again */
-	char *credentials;          /* of an INVITE, for its ACK; NULL: none */
-	bool is_replied;            /* finally, by us */
-	bool is_answered;           /* finally, to us */
+	struct transaction_hop hop;       /* where the client half went */
+	struct kept_request *kept;        /* until it is answered; NULL: it is not sent again */
+	struct sip_session_timer session; /* of an attempt, until it has a pair */
+	struct sip_session_asked asked;   /* by what came in */
+	char *credentials;                /* of an INVITE, for its ACK; NULL: none */
+	bool is_replied;                  /* finally, by us */
+	bool is_answered;                 /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
 	bool wants_ack, owes_ack;
 	struct wheel_timer repeat;
 	unsigned interval_ms;
 	uint64_t ack_number;
-	char *ack_body; /* type, then content; for repetitions */
-	size_t ack_type_len, ack_len;
-	struct list waiting; /* messages, in their order */
+	struct kept_body ack_body; /* for repetitions */
+	struct list waiting;       /* messages, in their order */
 };
 
 /* A message that waits for its body. Owned by the exchange that it is of. */
@@ -176,6 +191,8 @@ void relay_open(struct end *e, struct server_transaction *s, const struct sip_ms
 void relay_response(struct exchange *x, const struct sip_msg *m);
 void relay_client_ended(struct exchange *x, enum transaction_end why);
 
+/* An INVITE that is not done, its ACK included; NULL: none. */
+const struct exchange *relay_open_invite(const struct call *c);
 void options_reply(struct calls *l, struct server_transaction *s);
 
 /* ---- exchange.c ---- */
@@ -204,13 +221,41 @@ struct pair *pair_of(
 void pair_free(struct pair *p);
 void pair_unfile(struct pair *p); /* no request finds it any more */
 
+/* ---- refresh.c: sessions that expire, each side by itself ---- */
+
+void refresh_init(struct end *e);
+void refresh_fini(struct end *e);
+/* M, an INVITE or UPDATE within E or (NULL) outside of dialogs, asks for too short an interval, and
+ * has been refused. */
+bool refresh_is_refused(
+	struct calls *l, struct end *e, struct server_transaction *s, const struct sip_msg *m);
+/* What X's client half says of its session's timer. */
+void refresh_write_request(const struct exchange *x, struct sip_writer *w);
+/* ... and its server half's 2xx, which begins the time. */
+void refresh_write_reply(struct exchange *x, struct sip_writer *w);
+/* A 2xx has come to X's client half. */
+void refresh_accepted(struct exchange *x, const struct sip_msg *m);
+/* M is a 422, and the same request may be sent with a longer interval. */
+bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m);
+/* A refresh of ours was refused: it is tried again, as long as the session lasts. */
+void refresh_refused(struct exchange *x);
+/* An UPDATE that does nothing else has come. */
+void refresh_take(struct end *e, struct server_transaction *s, const struct sip_msg *m);
+/* What M says about who has sent it. */
+void refresh_look(struct end *e, const struct sip_msg *m);
+
 /* ---- request.c ---- */
 
 /* R, within the dialog of X's other side or, where X has no pair, to X's hop. The fields of the
  * dialog and those that are said anew each time are added. */
 int request_send(struct exchange *x, struct transaction_request *r);
-/* M was a challenge, and has been answered by the same request with credentials. */
-bool request_answers_challenge(struct exchange *x, const struct sip_msg *m);
+/* M, a final response, is one that the same request may overcome, and that is on its way: with
+ * credentials, or a longer interval. */
+bool request_is_repeated(struct exchange *x, const struct sip_msg *m);
+/* It was accepted: what it has said of the session holds. */
+void request_accepted(struct exchange *x);
+/* For a request that nobody asks us for. NULL: out of memory. */
+struct exchange *request_of_ours(struct end *e, enum sip_method method);
 void end_bye(struct end *e);
 /* Sends the ACK that the client half owes, without body if none has come; or sends it again. */
 void exchange_send_ack(struct exchange *x);
@@ -238,6 +283,11 @@ void fields_allow(struct sip_writer *w);
 unsigned status_pass(unsigned status);
 
 /* ---- bodies.c ---- */
+
+/* In place of what B held. */
+int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content);
+struct sip_str body_type(const struct kept_body *b);
+struct sip_str body_content(const struct kept_body *b);
 
 /* B's message, which belongs to X, as the other side gets it: TYPE and CONTENT are set. 0, an
  * error or CALL_BODY_LATER. */

@@ -68,7 +68,7 @@ void exchange_free(struct exchange *x)
 	if (c->attempt == x)
 		c->attempt = NULL;
 	body_forget(x);
-	free(x->ack_body);
+	free(x->ack_body.at);
 	free(x->kept);
 	free(x->credentials);
 	free(x);
@@ -137,7 +137,7 @@ static void on_response(void *arg, struct client_transaction *c, const struct si
 	struct exchange *x = arg;
 
 	(void)c;
-	if (request_answers_challenge(x, m))
+	if (m->status >= 300 && request_is_repeated(x, m))
 		return;
 	if (is_of_the_call(x))
 		invite_response(x, m);
@@ -175,6 +175,8 @@ static void write_reply(
 		fields_contact(l, w, server_transaction_hop(x->server));
 	if (status == 405 || (x->method == SIP_INVITE && status >= 200 && status < 300))
 		fields_allow(w);
+	if (is_refresh && status >= 200 && status < 300)
+		refresh_write_reply(x, w);
 	if (m)
 		fields_pass(w, m, x->call, other);
 }
@@ -188,6 +190,8 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	if (r->status < 200)
 		return;
 	x->is_replied = true;
+	if (err == 0 && r->status < 300 && r->content.len && x->pair)
+		(void)body_keep(&x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
 		exchange_accepted(x);
 	if (err && err != -EALREADY) {
@@ -286,19 +290,7 @@ void exchange_reply(
 /* With the exchange Y, whose ACK it goes with. */
 static int keep_ack_body(struct exchange *y, const struct call_body *b)
 {
-	struct sip_str type = b->type, content = b->content;
-
-	if (content.len == 0)
-		return 0;
-	y->ack_body = malloc((size_t)type.len + content.len);
-	if (!y->ack_body)
-		return -ENOMEM;
-	if (type.len)
-		memcpy(y->ack_body, type.at, type.len);
-	memcpy(y->ack_body + type.len, content.at, content.len);
-	y->ack_type_len = type.len;
-	y->ack_len = content.len;
-	return 0;
+	return b->content.len ? body_keep(&y->ack_body, b->type, b->content) : 0;
 }
 
 static void go_on_acknowledging(

@@ -9,19 +9,33 @@ const struct call_timers call_timers_default = {.ring_ms = 180000};
 
 /* ---- the beginning ---- */
 
+/* Those of M's Require that we have not. One that cannot be read is none that we have. */
+static void write_unsupported(struct sip_writer *w, const struct sip_msg *m)
+{
+	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
+	struct sip_tokens t;
+
+	if (sip_options_of(m, SIP_HEADER_REQUIRE, &t) == 0) {
+		sip_write_options(w, SIP_HEADER_UNSUPPORTED, t.known & ~CALL_EXTENSIONS);
+		for (unsigned i = 0; i < t.n_unknown; i++)
+			sip_write_header(w, SIP_HEADER_UNSUPPORTED, t.unknown[i]);
+		return;
+	}
+	for (; h; h = sip_header_next(m, h))
+		sip_write_header(w, SIP_HEADER_UNSUPPORTED, h->value);
+}
+
 bool invite_asks_for_extensions(
 	struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct transaction_reply r = {.status = 420};
-	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
 	struct sip_writer w;
 
-	if (!h)
+	fields_begin(l, &w);
+	write_unsupported(&w, m);
+	if (w.len == 0)
 		return false;
 	count(l, CALL_C_REFUSED_EXTENSION);
-	fields_begin(l, &w);
-	for (; h; h = sip_header_next(m, h))
-		sip_write_header(&w, SIP_HEADER_UNSUPPORTED, h->value);
 	r.fields = fields_done(&w);
 	if (server_transaction_reply(s, &r) != 0)
 		server_transaction_leave(s);
@@ -92,6 +106,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	}
 	c->incoming->server = s;
 	c->incoming->server_cseq = m->cseq;
+	c->incoming->asked = sip_session_read(m);
 	call_meet(c, CALL_CALLER, server_transaction_hop(s));
 	server_transaction_tag(s, c->local_tag);
 	server_transaction_take(s, &exchange_server_events, c->incoming);
@@ -148,7 +163,7 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
 	else if (l->n_open >= l->config.max_calls)
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
-	else if (!invite_asks_for_extensions(l, s, m))
+	else if (!invite_asks_for_extensions(l, s, m) && !refresh_is_refused(l, NULL, s, m))
 		begin(l, s, m);
 }
 
@@ -226,6 +241,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 static void choose(struct call *c, struct exchange *x, struct pair *chosen)
 {
 	c->pair = x->pair = c->incoming->pair = chosen;
+	chosen->ends[CALL_CALLEE].session = x->session;
 	x->peer = c->incoming;
 	c->incoming->peer = x;
 	list_for_each (it, &c->pairs) {
@@ -260,6 +276,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		if (!c->is_ringing)
 			attempt_reached(c);
 		choose(c, x, p);
+		refresh_accepted(x, m);
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
 		exchange_reply(c->incoming, m->status, m, p);

@@ -89,6 +89,7 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
 	for (int side = 0; c->pair && side < 2; side++) {
+		wheel_cancel(l->config.wheel, &c->pair->ends[side].refresh);
 		if (side != quiet && !(side == CALL_CALLER && is_caller_asking))
 			say_bye(c, side);
 	}

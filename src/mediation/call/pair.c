@@ -17,8 +17,10 @@ void pair_free(struct pair *p)
 {
 	pair_unfile(p);
 	list_remove(&p->link);
-	sip_dialog_fini(&p->ends[CALL_CALLER].dialog);
-	sip_dialog_fini(&p->ends[CALL_CALLEE].dialog);
+	for (int side = 0; side < 2; side++) {
+		refresh_fini(&p->ends[side]);
+		sip_dialog_fini(&p->ends[side].dialog);
+	}
 	free(p);
 }
 
@@ -35,7 +37,7 @@ static struct pair *find(struct call *c, const struct exchange *attempt, struct 
 }
 
 /* The first pair has the tag that a 487 of ours would have, the others have their own. */
-static int make_caller(struct call *c, struct sip_dialog *d)
+static int make_caller(struct call *c, struct end *e)
 {
 	char token[TOKEN_LEN];
 	struct sip_str tag = sip_str_c(c->local_tag);
@@ -48,7 +50,8 @@ static int make_caller(struct call *c, struct sip_dialog *d)
 		token_make(c->calls, token);
 		tag = sip_str_c(token);
 	}
-	return sip_dialog_of_request(d, &invite, tag);
+	refresh_look(e, &invite);
+	return sip_dialog_of_request(&e->dialog, &invite, tag);
 }
 
 static int fill(
@@ -64,7 +67,7 @@ static int fill(
 	if (err || is_late)
 		return err;
 	caller->hop = *server_transaction_hop(c->incoming->server);
-	err = make_caller(c, &caller->dialog);
+	err = make_caller(c, caller);
 	if (err == 0)
 		err = sip_dialogs_add(&l->dialogs, &caller->dialog);
 	return err ? err : sip_dialogs_add(&l->dialogs, &callee->dialog);
@@ -88,6 +91,7 @@ struct pair *pair_of(
 	for (int side = 0; side < 2; side++) {
 		p->ends[side].pair = p;
 		p->ends[side].side = side;
+		refresh_init(&p->ends[side]);
 	}
 	if (fill(p, attempt, response, is_late) != 0) {
 		pair_free(p);

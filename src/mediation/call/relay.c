@@ -68,6 +68,7 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 	x->peer = x;
 	x->server = s;
 	x->server_cseq = m->cseq;
+	x->asked = sip_session_read(m);
 	server_transaction_take(s, &exchange_server_events, x);
 	err = send_on(x, m);
 	if (err) {
@@ -78,7 +79,7 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 
 /* An INVITE of either side that is not done, its ACK included; one that was cancelled may not be
  * done on the other side. */
-static const struct exchange *open_invite(const struct call *c)
+const struct exchange *relay_open_invite(const struct call *c)
 {
 	list_for_each (it, &c->exchanges) {
 		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
@@ -94,7 +95,7 @@ static const struct exchange *open_invite(const struct call *c)
 static void on_invite(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
-	const struct exchange *other = open_invite(c);
+	const struct exchange *other = relay_open_invite(c);
 
 	if (!other && c->pair == e->pair) {
 		(void)sip_dialog_refresh(&e->dialog, m); /* the old target does as well */
@@ -138,6 +139,9 @@ static void take(struct end *e, struct server_transaction *s, const struct sip_m
 		on_bye(e, s);
 	} else if (m->method == SIP_INVITE) {
 		on_invite(e, s, m);
+	} else if (m->method == SIP_UPDATE && m->body.len == 0 && c->pair == e->pair) {
+		(void)sip_dialog_refresh(&e->dialog, m);
+		refresh_take(e, s, m);
 	} else if (m->method == SIP_UPDATE && m->body.len > 0 && body_is_awaited(c)) {
 		refuse(c->calls, s, 491, CALL_C_GLARE); /* RFC 3311 §5.2 */
 	} else if (m->method == SIP_UPDATE || m->method == SIP_INFO) {
@@ -159,7 +163,8 @@ void relay_open(struct end *e, struct server_transaction *s, const struct sip_ms
 		refuse(c->calls, s, 500, CALL_C_REFUSED_NO_DIALOG);
 	else if (c->is_over)
 		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
-	else if (!invite_asks_for_extensions(c->calls, s, m))
+	else if (!invite_asks_for_extensions(c->calls, s, m) &&
+		 !refresh_is_refused(c->calls, e, s, m))
 		take(e, s, m);
 }
 
@@ -175,6 +180,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	x->owes_ack = true;
 	(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
+	refresh_accepted(x, m);
 	exchange_reply(x, m->status, m, NULL);
 }
 
@@ -200,8 +206,12 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	if (x->method == SIP_BYE)
 		return; /* the dialog is over, whatever it says */
-	if (x->method == SIP_UPDATE && m->status < 300)
+	if (x->method == SIP_UPDATE && m->status < 300) {
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
+		refresh_accepted(x, m);
+	} else {
+		refresh_refused(x);
+	}
 	exchange_reply(x, status_pass(m->status), m, NULL);
 	if (m->status == 481 || m->status == 408)
 		lose(x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Requests of ours: the client half of an exchange. What is said anew each time (CSeq, credentials)
- * stands in front of what is the same when a request is sent again, because it was challenged.
+ * stands in front of what is the same when a request is sent again.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -75,6 +75,8 @@ static int complete(struct exchange *x, struct transaction_request *r, char *buf
 	} else {
 		sip_write_cseq(&w, ++x->client_cseq, sip_str_c(sip_method_name(r->method)));
 	}
+	if (x->method == SIP_INVITE || x->method == SIP_UPDATE)
+		refresh_write_request(x, &w);
 	err = write_credentials(x, &w, r);
 	append(&w, r->fields);
 	if (err == 0 && w.failed)
@@ -133,7 +135,8 @@ static int keep(struct exchange *x, const struct transaction_request *r)
 
 int request_send(struct exchange *x, struct transaction_request *r)
 {
-	int err = x->call->peers[side_to(x)].account ? keep(x, r) : 0;
+	bool has_interval = x->method == SIP_INVITE || x->method == SIP_UPDATE;
+	int err = has_interval || x->call->peers[side_to(x)].account ? keep(x, r) : 0;
 
 	return err ? err : start(x, r);
 }
@@ -166,27 +169,63 @@ static bool is_wanted(const struct exchange *x)
 		return true;
 	if (x->peer != x)
 		return invite_waits_for(x->call, x);
-	return !x->call->is_over && !x->is_replied;
+	return !x->call->is_over && (!x->is_replied || !x->server);
 }
 
-bool request_answers_challenge(struct exchange *x, const struct sip_msg *m)
+static bool take_challenge(struct exchange *x, const struct sip_msg *m)
 {
-	struct call *c = x->call;
-	struct sip_auth_sessions **auth = &c->auth[side_to(x)];
-	struct client_transaction *old = x->client;
+	struct sip_auth_sessions **auth = &x->call->auth[side_to(x)];
 
-	if ((m->status != 401 && m->status != 407) || !x->kept || !is_wanted(x) ||
-		x->kept->n_challenges++ == SIP_AUTH_TRIES)
+	if ((m->status != 401 && m->status != 407) || !x->call->peers[side_to(x)].account)
 		return false;
 	if (!*auth)
 		*auth = calloc(1, sizeof(**auth));
-	if (!*auth || sip_auth_take(*auth, m) != 0 || send_again(x) != 0) {
-		count(c->calls, CALL_C_CHALLENGES_UNANSWERED);
-		return false;
+	if (*auth && x->kept->n_repeated < SIP_AUTH_TRIES && sip_auth_take(*auth, m) == 0) {
+		count(x->call->calls, CALL_C_CHALLENGES_ANSWERED);
+		return true;
 	}
-	count(c->calls, CALL_C_CHALLENGES_ANSWERED);
+	count(x->call->calls, CALL_C_CHALLENGES_UNANSWERED);
+	return false;
+}
+
+bool request_is_repeated(struct exchange *x, const struct sip_msg *m)
+{
+	struct client_transaction *old = x->client;
+
+	if (!x->kept || !is_wanted(x) || (!take_challenge(x, m) && !refresh_may_ask_again(x, m)))
+		return false;
+	x->kept->n_repeated++;
+	if (send_again(x) != 0)
+		return false;
 	client_transaction_leave(old);
 	return true;
+}
+
+void request_accepted(struct exchange *x)
+{
+	const struct kept_request *k = x->kept;
+
+	if (k && k->content_len) {
+		const char *at = k->bytes + k->uri_len + k->fields_len;
+		struct sip_str type = next(&at, k->type_len);
+		(void)body_keep(
+			&end_across(x->pair, x->from)->said, type, sip_str_of(at, k->content_len));
+	}
+	free(x->kept);
+	x->kept = NULL;
+}
+
+struct exchange *request_of_ours(struct end *e, enum sip_method method)
+{
+	enum call_side from = e->side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
+	struct exchange *x = exchange_open(e->pair->call, method, from);
+
+	if (x) {
+		x->pair = e->pair;
+		x->peer = x;
+		x->is_replied = true; /* nobody has asked */
+	}
+	return x;
 }
 
 /* ---- BYE ---- */
@@ -196,19 +235,11 @@ bool request_answers_challenge(struct exchange *x, const struct sip_msg *m)
 void end_bye(struct end *e)
 {
 	struct transaction_request r = {.method = SIP_BYE};
-	enum call_side from = e->side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 	struct exchange *x;
 
 	e->wants_bye = false;
-	if (!e->dialog.text)
-		return;
-	x = exchange_open(e->pair->call, SIP_BYE, from);
-	if (!x)
-		return;
-	x->pair = e->pair;
-	x->peer = x;
-	x->is_replied = true; /* nobody has asked */
-	if (request_send(x, &r) != 0)
+	x = e->dialog.text ? request_of_ours(e, SIP_BYE) : NULL;
+	if (x && request_send(x, &r) != 0)
 		x->is_answered = true;
 }
 
@@ -245,10 +276,10 @@ void exchange_send_ack(struct exchange *x)
 
 	if (!p)
 		return;
-	if (x->ack_body) {
-		r.content_type = sip_str_of(x->ack_body, x->ack_type_len);
-		r.content = sip_str_of(x->ack_body + x->ack_type_len, x->ack_len);
-	}
+	r.content_type = body_type(&x->ack_body);
+	r.content = body_content(&x->ack_body);
+	if (r.content.len)
+		(void)body_keep(&end_across(p, x->from)->said, r.content_type, r.content);
 	x->owes_ack = false;
 	(void)send_ack(end_across(p, x->from), &r, x->client_cseq, x->ack_number);
 }

@@ -98,37 +98,46 @@ void sip_session_write_min(const struct sip_session_timer *t, struct sip_writer 
 	sip_write_header_number(w, SIP_HEADER_MIN_SE, larger(own_min(t), t->min_se_s));
 }
 
+struct sip_session_asked sip_session_read(const struct sip_msg *request)
+{
+	struct sip_session_expires asked = {.refresher = SIP_REFRESHER_NONE};
+	struct sip_session_expires min = {.delta_s = SIP_SESSION_MIN_S};
+	bool is_asked = read_field(request, SIP_HEADER_SESSION_EXPIRES, &asked);
+	(void)read_field(request, SIP_HEADER_MIN_SE, &min); /* absent: the least there is */
+	return (struct sip_session_asked){
+		.interval_s = is_asked ? larger(asked.delta_s, 1) : 0,
+		.min_s = min.delta_s,
+		.refresher = asked.refresher,
+		.can = supports_timer(request, SIP_HEADER_SUPPORTED) ||
+		       supports_timer(request, SIP_HEADER_REQUIRE),
+	};
+}
+
 /*
  * Which interval: what was asked for, or less if we want less and it may be; never more than was
  * asked for, but that too is at least 90 s (§9).
  */
-static uint32_t choose_interval(const struct sip_session_timer *t, const struct sip_msg *request)
+static uint32_t choose_interval(
+	const struct sip_session_timer *t, const struct sip_session_asked *asked)
 {
-	struct sip_session_expires asked, min = {.delta_s = SIP_SESSION_MIN_S};
-	bool is_asked = read_field(request, SIP_HEADER_SESSION_EXPIRES, &asked);
-	(void)read_field(request, SIP_HEADER_MIN_SE, &min); /* absent: the least there is */
-	uint32_t least = larger(larger(min.delta_s, own_min(t)), SIP_SESSION_MIN_S);
-	if (!is_asked)
+	uint32_t least = larger(larger(asked->min_s, own_min(t)), SIP_SESSION_MIN_S);
+	if (asked->interval_s == 0)
 		return t->rules.interval_s != 0 ? larger(t->rules.interval_s, least) : 0;
-	uint32_t wanted = t->rules.interval_s != 0 ? t->rules.interval_s : asked.delta_s;
-	return larger(smaller(asked.delta_s, larger(wanted, least)), SIP_SESSION_MIN_S);
+	uint32_t wanted = t->rules.interval_s != 0 ? t->rules.interval_s : asked->interval_s;
+	return larger(smaller(asked->interval_s, larger(wanted, least)), SIP_SESSION_MIN_S);
 }
 
-void sip_session_answer(struct sip_session_timer *t, const struct sip_msg *request, uint64_t now_ms,
-	struct sip_writer *w)
+void sip_session_answer(struct sip_session_timer *t, const struct sip_session_asked *asked,
+	uint64_t now_ms, struct sip_writer *w)
 {
-	struct sip_session_expires asked = {.refresher = SIP_REFRESHER_NONE};
-	bool can = supports_timer(request, SIP_HEADER_SUPPORTED) ||
-		   supports_timer(request, SIP_HEADER_REQUIRE);
-	(void)read_field(request, SIP_HEADER_SESSION_EXPIRES, &asked); /* absent: nobody is named */
-	t->interval_s = choose_interval(t, request);
+	t->interval_s = choose_interval(t, asked);
 	if (t->interval_s == 0)
 		return;
 	/* Table 2 of §9; who is not named is the client, if it can. */
-	t->is_refresher = !can || asked.refresher == SIP_REFRESHER_UAS;
+	t->is_refresher = !asked->can || asked->refresher == SIP_REFRESHER_UAS;
 	t->begun_ms = now_ms;
 	write_expires(w, t->interval_s, t->is_refresher ? SIP_REFRESHER_UAS : SIP_REFRESHER_UAC);
-	if (can)
+	if (asked->can)
 		sip_write_options(w, SIP_HEADER_REQUIRE, SIP_OPTION_BIT(SIP_OPTION_TIMER));
 }
 

@@ -279,9 +279,10 @@ struct leg *party_dial(struct world *w, const struct plan *plan)
 static void reply(struct leg *g, unsigned status, const char *tag, const char *body)
 {
 	struct transaction_reply r = {.status = status, .to_tag = sip_str_c(tag)};
-	const char *more = status == 200  ? g->plan.answer_fields
-			   : status > 299 ? g->plan.refusal_fields
-					  : NULL;
+	const char *more = g->is_up && status == 200 ? g->plan.within_fields
+			   : status == 200           ? g->plan.answer_fields
+			   : status > 299            ? g->plan.refusal_fields
+						     : NULL;
 	char fields[1024];
 
 	(void)snprintf(fields, sizeof(fields), "%s%s",
@@ -413,6 +414,19 @@ static void on_lost_ended(void *arg, struct server_transaction *s, enum transact
 
 static const struct server_events lost_events = {on_lost_cancelled, on_lost_ended};
 
+static bool refuses_first(struct world *w, unsigned index, struct server_transaction *s)
+{
+	struct plan *plan = &w->plans[index];
+	struct transaction_reply r = {.status = plan->first_status};
+
+	if (!r.status)
+		return false;
+	plan->first_status = 0;
+	r.fields = sip_str_c(plan->refusal_fields);
+	(void)server_transaction_reply(s, &r);
+	return true;
+}
+
 static void on_invite(struct party *p, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct sip_uri u;
@@ -427,6 +441,8 @@ static void on_invite(struct party *p, struct server_transaction *s, const struc
 			(void)server_transaction_reply(s, &nobody);
 		return;
 	}
+	if (refuses_first(p->world, (unsigned)atoi(u.user.at), s))
+		return;
 	g = make(p, (unsigned)atoi(u.user.at));
 	g->server = s;
 	g->request_len = m->bytes.len;
@@ -443,9 +459,12 @@ static void on_invite(struct party *p, struct server_transaction *s, const struc
 
 static void on_within(struct leg *g, struct server_transaction *s, const struct sip_msg *m)
 {
-	static const struct transaction_reply ok = {.status = 200};
+	const char *fields = g->plan.within_fields;
+	const struct transaction_reply ok = {
+		.status = 200, .fields = fields ? sip_str_c(fields) : SIP_NONE};
 
 	g->n_requests++;
+	g->n_updates += m->method == SIP_UPDATE;
 	keep(g->within_body, sizeof(g->within_body), m->body);
 	if (m->method == SIP_INVITE) {
 		g->server = s;

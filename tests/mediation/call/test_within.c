@@ -162,13 +162,13 @@ static void request_that_requires_an_extension_hears_which(void **state)
 {
 	struct talk t = begin();
 
-	t.a->fields = "Require: timer\r\n";
+	t.a->fields = "Require: timer, gruu\r\n";
 	leg_request(t.a, SIP_INVITE, "hold");
 	t.a->fields = NULL;
 	world_pass(t.w, 500);
 
 	assert_int_equal(t.a->within_status, 420);
-	assert_non_null(strstr(t.a->seen, "\r\nUnsupported: timer\r\n"));
+	assert_non_null(strstr(t.a->seen, "\r\nUnsupported: gruu\r\n"));
 	assert_int_equal(world_count(t.w, CALL_C_REFUSED_EXTENSION), 1);
 	assert_int_equal(t.b->n_requests, 0);
 	end(&t);

@@ -45,6 +45,8 @@ struct plan {
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
 	const char *fields;      /* of the INVITE, further ones */
 	const char *answer_fields, *refusal_fields;
+	unsigned first_status;     /* of the callee to the first INVITE; 0: he takes it */
+	const char *within_fields; /* of his answers within the call */
 };
 
 /* A telephone in a call. */
@@ -67,6 +69,8 @@ struct leg {
 	/* What it knows. */
 	bool is_up, is_over, is_acked;
 	unsigned n_ringing, status;        /* final */
+	unsigned n_updates;                /* of those requests */
+	bool was_asked;                    /* the first INVITE was refused */
 	unsigned n_requests;               /* within the dialog, answered with 200 */
 	unsigned within_status;            /* of the last request of its own within the dialog */
 	unsigned n_late_acks, n_late_byes; /* to a second callee */
@@ -134,6 +138,7 @@ struct world {
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */
+	uint32_t session_s;                 /* asked of both sides */
 	struct sip_account account;         /* with both sides; username NULL: none */
 	/* Both sides ask who we are, by this status; 0: they do not. */
 	unsigned challenge;

@@ -23,9 +23,10 @@ static const char *asked_for(const struct sip_session_timer *t)
 
 static const char *answered(struct sip_session_timer *t, const char *fields, uint64_t now_ms)
 {
+	struct sip_session_asked asked = sip_session_read(request(fields));
 	struct sip_writer w;
 	sip_write_begin(&w, buf, sizeof(buf) - 1);
-	sip_session_answer(t, request(fields), now_ms, &w);
+	sip_session_answer(t, &asked, now_ms, &w);
 	assert_false(w.failed);
 	buf[w.len] = 0;
 	return buf;

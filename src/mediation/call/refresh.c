@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Session timers (RFC 4028). The sides of a call have timers of their own: what one refreshes is
+ * not passed on, unless it says something else too. */
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "call_priv.h"
+
+static uint64_t now_ms(const struct call *c)
+{
+	return c->calls->config.clock->mono_ms;
+}
+
+static struct sip_session_timer *timer_of(struct exchange *x)
+{
+	return x->pair ? &end_across(x->pair, x->from)->session : &x->session;
+}
+
+/* ---- time ---- */
+
+static void wait_ms(struct end *e, uint64_t ms)
+{
+	wheel_set(e->pair->call->calls->config.wheel, &e->refresh, now_ms(e->pair->call) + ms);
+}
+
+static void arm(struct end *e)
+{
+	struct call *c = e->pair->call;
+	uint64_t due_ms;
+
+	(void)sip_session_act(&e->session, now_ms(c), &due_ms);
+	if (due_ms == UINT64_MAX || c->is_over)
+		wheel_cancel(c->calls->config.wheel, &e->refresh);
+	else
+		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
+}
+
+/* By UPDATE, which says nothing of the session, or by what was said of it last (§7.4). */
+static int send_refresh(struct end *e)
+{
+	struct call *c = e->pair->call;
+	bool is_update = e->takes_update || !e->said.at;
+	struct transaction_request r = {.method = is_update ? SIP_UPDATE : SIP_INVITE};
+	struct exchange *x = request_of_ours(e, r.method);
+	struct sip_writer w;
+	int err;
+
+	if (!x)
+		return -1;
+	fields_begin(c->calls, &w);
+	fields_contact(c->calls, &w, &e->hop);
+	fields_allow(&w);
+	r.fields = fields_done(&w);
+	if (!is_update) {
+		r.content_type = body_type(&e->said);
+		r.content = body_content(&e->said);
+	}
+	err = w.failed ? ERR_TOO_LARGE : request_send(x, &r);
+	if (err)
+		x->is_answered = true;
+	else
+		count(c->calls, CALL_C_REFRESHES);
+	return err;
+}
+
+static void on_refresh(struct wheel_timer *t, void *arg)
+{
+	struct end *e = CONTAINER_OF(t, struct end, refresh);
+	struct call *c = e->pair->call;
+	uint64_t due_ms;
+	enum sip_session_act act = sip_session_act(&e->session, now_ms(c), &due_ms);
+
+	(void)arg;
+	if (act == SIP_SESSION_END) {
+		call_over(c, CALL_END_EXPIRED, -1);
+		return;
+	}
+	if (act == SIP_SESSION_WAIT) {
+		arm(e);
+	} else if (relay_open_invite(c) || send_refresh(e) != 0) {
+		wait_ms(e, 2000);
+	} else {
+		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
+	}
+}
+
+void refresh_init(struct end *e)
+{
+	wheel_timer_init(&e->refresh, on_refresh);
+	e->session.rules.interval_s = e->pair->call->peers[e->side].session_s;
+}
+
+void refresh_fini(struct end *e)
+{
+	wheel_cancel(e->pair->call->calls->config.wheel, &e->refresh);
+	free(e->said.at);
+}
+
+/* ---- asked by the other side ---- */
+
+bool refresh_is_refused(
+	struct calls *l, struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	static const struct sip_session_timer none;
+	const struct sip_session_timer *t = e ? &e->session : &none;
+	struct transaction_reply r = {.status = 422, .reason = "Session Interval Too Small"};
+	struct sip_writer w;
+
+	if ((m->method != SIP_INVITE && m->method != SIP_UPDATE) || !sip_session_wants_422(t, m))
+		return false;
+	count(l, CALL_C_REFUSED_INTERVAL);
+	fields_begin(l, &w);
+	sip_session_write_min(t, &w);
+	r.fields = fields_done(&w);
+	if (server_transaction_reply(s, &r) != 0)
+		server_transaction_leave(s);
+	return true;
+}
+
+void refresh_write_reply(struct exchange *x, struct sip_writer *w)
+{
+	struct end *e = x->pair ? &x->pair->ends[x->from] : NULL;
+
+	sip_write_options(w, SIP_HEADER_SUPPORTED, CALL_EXTENSIONS);
+	if (!e)
+		return;
+	sip_session_answer(&e->session, &x->asked, now_ms(x->call), w);
+	arm(e);
+}
+
+void refresh_take(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct call *c = e->pair->call;
+	struct transaction_reply r = {.status = 200};
+	const struct sip_session_asked asked = sip_session_read(m);
+	struct sip_writer w;
+
+	fields_begin(c->calls, &w);
+	fields_contact(c->calls, &w, server_transaction_hop(s));
+	sip_write_options(&w, SIP_HEADER_SUPPORTED, CALL_EXTENSIONS);
+	sip_session_answer(&e->session, &asked, now_ms(c), &w);
+	r.fields = fields_done(&w);
+	arm(e);
+	if (w.failed || server_transaction_reply(s, &r) != 0)
+		server_transaction_leave(s);
+}
+
+void refresh_look(struct end *e, const struct sip_msg *m)
+{
+	struct sip_tokens methods;
+
+	if (sip_methods_of(m, SIP_HEADER_ALLOW, &methods) == 0 && methods.is_present)
+		e->takes_update = (methods.known & SIP_METHOD_BIT(SIP_UPDATE)) != 0;
+}
+
+/* ---- asked by us ---- */
+
+void refresh_write_request(const struct exchange *x, struct sip_writer *w)
+{
+	const struct sip_session_timer *t =
+		x->pair ? &end_across(x->pair, x->from)->session : &x->session;
+
+	sip_write_options(w, SIP_HEADER_SUPPORTED, CALL_EXTENSIONS);
+	sip_session_write_request(t, w);
+}
+
+void refresh_accepted(struct exchange *x, const struct sip_msg *m)
+{
+	struct end *e = end_across(x->pair, x->from);
+
+	refresh_look(e, m);
+	request_accepted(x);
+	sip_session_confirmed(&e->session, m, now_ms(x->call));
+	arm(e);
+}
+
+bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m)
+{
+	return m->status == 422 && sip_session_too_small(timer_of(x), m);
+}
+
+void refresh_refused(struct exchange *x)
+{
+	struct end *e = end_across(x->pair, x->from);
+	uint32_t random;
+
+	if (x->server || x->call->is_over || e->session.interval_s == 0)
+		return;
+	crypto_random(&random, sizeof(random));
+	wait_ms(e, sip_glare_wait_ms(e->side == CALL_CALLEE, random));
+}
