@@ -99,6 +99,7 @@ struct options_trunk_settings {
 	const char *scope;
 	int srtp; /* index: 0 none, 1 optional, 2 required, as enum policy_srtp */
 	uint64_t fast_failover_s;
+	bool session_timer;
 	struct conf_list failover_codes; /* uint64_t */
 	struct conf_list response_map;   /* struct options_response */
 	struct options_ping options;

@@ -149,6 +149,13 @@ const struct conf_option options_trunk_settings_table[] = {
 		.fallback = "10s",
 		.text = "How long a gateway may say nothing but 100 Trying until the next trunk is "
 			"tried. 0: as long as SIP allows."},
+	{.name = "session_timer",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, session_timer),
+		.fallback = "false",
+		.text = "Asks for a session timer of 30 minutes (RFC 4028), so that a call ends "
+			"whose gateway is gone. One that the gateway asks for is kept in any "
+			"case."},
 	{.name = "failover_codes",
 		.type = CONF_LIST,
 		.item = CONF_UINT,

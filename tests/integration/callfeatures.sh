@@ -17,22 +17,30 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: outer, nodes: [ms1.example.net], colocated: false,
 	       primary_address: 10.200.1.1, trunk_listen: {udp: 5060}}
 	    - {name: inner, nodes: [ms1.example.net], colocated: false,
-	       primary_address: 10.200.2.1, trunk_listen: {udp: 5060-5063}}
+	       primary_address: 10.200.2.1, trunk_listen: {udp: 5060-5065}}
 	  trunks:
 	    - {name: out, root: true, mediation: "outer:5060/udp", gateway: "out:5060", connection: private}
 	    - {name: good, root: true, mediation: "inner:5060/udp", gateway: "in:5060", connection: private}
 	    - {name: mapped, mediation: "inner:5061/udp", gateway: "in:5061", connection: private}
 	    - {name: slow, mediation: "inner:5062/udp", gateway: "in:5062", connection: private}
 	    - {name: full, mediation: "inner:5063/udp", gateway: "in:5063", connection: private}
+	    - {name: provider, mediation: "inner:5064/udp", gateway: "in:5064", connection: private,
+	       registration: {domain: example.net, user: edge, password_file: PASSWORD}}
+	    - {name: timed, mediation: "inner:5065/udp", gateway: "in:5065", connection: private}
 	  trunk_settings:
 	    - {scope: "trunk:mapped", srtp: none, failover_codes: [503], response_map: [{sip: 486, q850: "34", to: 503}]}
+	    - {scope: "trunk:timed", srtp: none, session_timer: true}
 	    - {scope: "trunk:slow", srtp: none, fast_failover: 2s}
 	  usages: [all]
 	  routes:
 	    - {name: to-mapped, match: '^1', usages: [all], trunks: [mapped, good], spread: ordered}
 	    - {name: to-slow, match: '^2', usages: [all], trunks: [slow, good], spread: ordered}
+	    - {name: to-provider, match: '^4', usages: [all], trunks: [provider]}
+	    - {name: to-timed, match: '^5', usages: [all], trunks: [timed]}
 	    - {name: to-full, match: '^3', usages: [all], trunks: [full, good], spread: ordered}
 YAML
+(umask 077 && echo secret >"$WORK/password")
+sed -i "s|PASSWORD|$WORK/password|" "$WORK/edge.yaml"
 edge_start edge
 export TERM=${TERM:-dumb}
 
@@ -108,6 +116,49 @@ scenario slow <<-XML
 	<recv request="ACK"/>
 XML
 
+# accepts STATUS...: what a callee says in its dialog, with the CSeq that came.
+accepts() {
+	reply 200 "$@" | sed 's/^CSeq: .*/[last_CSeq:]/'
+}
+ends() {
+	echo '<recv request="BYE">'
+	cat
+	echo '</recv>'
+	accepts | sed 's/;tag=[^[:space:]]*//'
+}
+challenge='WWW-Authenticate: Digest realm="example.net", nonce="1f2e3d", algorithm=MD5, qop="auth"'
+scenario provider <<-XML
+	<recv request="INVITE"/>
+	$(reply 401 "$challenge")
+	<recv request="ACK"/>
+	<recv request="INVITE">
+	<action>
+	<verifyauth assign_to="right" username="edge" password="secret"/>
+	</action>
+	</recv>
+	<nop next="1" test="right"/>
+	$(reply 403)
+	<recv request="ACK" next="2"/>
+	<label id="1"/>
+	$(accepts)
+	<recv request="ACK"><action><ereg regexp="Digest" search_in="hdr" header="Authorization:" check_it="true" assign_to="a"/></action></recv>
+	$(ends <<<'<action><verifyauth assign_to="right" username="edge" password="secret"/></action>')
+	<label id="2"/>
+	<Reference variables="right,a"/>
+XML
+scenario timed <<-XML
+	<recv request="INVITE"><action><ereg regexp="^ *1800" search_in="hdr" header="Session-Expires:" check_it="true" assign_to="a"/></action></recv>
+	$(reply 422 'Min-SE: 2000')
+	<recv request="ACK"/>
+	<recv request="INVITE"><action><ereg regexp="^ *2000" search_in="hdr" header="Session-Expires:" check_it="true" assign_to="a"/></action></recv>
+	$(accepts 'Session-Expires: 2000;refresher=uac')
+	<recv request="ACK"/>
+	$(ends <<<'')
+	<Reference variables="a"/>
+XML
+
+callee provider -sf "$WORK/provider.xml" -p 5064
+callee timed -sf "$WORK/timed.xml" -p 5065
 callee good -sn uas -p 5060
 callee mapped -sf "$WORK/mapped.xml" -p 5061
 callee slow -sf "$WORK/slow.xml" -p 5062
@@ -137,5 +188,13 @@ stop mapped USR1
 callee busy -sf "$WORK/busy.xml" -p 5061
 check "busy alone is the caller's to know" prints '^SIP/2.0 486 ' -- ask 1000 busy
 check "no other trunk was tried" counted sallyport_call_next_routes_total 26
+
+# ---- who asks for more ----
+
+check "a provider that wants credentials gets them" calls -sn uac -p 5070 -s 4000 -m 10 -r 10 -d 100
+check "one answer for each call: BYE had them at once" \
+	counted sallyport_call_challenges_total 10 'result="answered"'
+check "a session interval that is too short is made longer" \
+	calls -sn uac -p 5071 -s 5000 -m 10 -r 10 -d 100
 check "none is open" within 10 counted sallyport_calls_open 0
 finish

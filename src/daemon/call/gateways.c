@@ -218,6 +218,14 @@ int call_gateways_create(struct call_thread *t, metrics_cell *cells, metrics_cel
 	return 0;
 }
 
+const struct sip_account *call_gateways_account(const struct call_thread *t, uint32_t trunk)
+{
+	const struct call_gateways *g = t->gateways;
+	const struct trunk_registration *r = g ? g->trunks[trunk].registration : NULL;
+
+	return r ? &r->account : NULL;
+}
+
 void call_gateways_destroy(struct call_thread *t)
 {
 	struct call_gateways *g = t->gateways;

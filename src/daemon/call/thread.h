@@ -51,6 +51,9 @@ struct ways {
 	struct dial_attempt at[];
 };
 struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k);
+/* Whose gateway is at HOP: the index of the trunk, or CALL_NOBODY. */
+#define CALL_NOBODY UINT32_MAX
+uint32_t call_ways_peer(const struct call_thread *t, const struct transaction_hop *hop);
 
 /* ---- gateways.c: the trunks while they run ---- */
 
@@ -60,6 +63,13 @@ struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trun
 int call_gateways_create(struct call_thread *t, metrics_cell *cells, metrics_cell *locator_cells,
 	char why[CALL_THREAD_WHY_LEN]);
 void call_gateways_destroy(struct call_thread *t); /* before transactions and transports */
+
+/* With the provider of that trunk; NULL: none. */
+const struct sip_account *call_gateways_account(const struct call_thread *t, uint32_t trunk);
+
+/* ---- terms.c: what holds with whoever is at HOP; for struct call_user ---- */
+
+void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *out);
 
 /* ---- verdicts.c: what has come of an attempt; for struct call_user and the dial plan ---- */
 

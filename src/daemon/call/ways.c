@@ -63,6 +63,15 @@ static bool is_of_trunk(const struct call_thread *t, size_t i, const struct tran
 	       addr_equal_ip(&k->address, &from->remote);
 }
 
+uint32_t call_ways_peer(const struct call_thread *t, const struct transaction_hop *hop)
+{
+	for (uint32_t i = 0; i < t->n_trunks; i++) {
+		if (is_of_trunk(t, i, hop))
+			return i;
+	}
+	return CALL_NOBODY;
+}
+
 static bool is_known(const struct call_thread *t, const struct transaction_hop *from)
 {
 	for (size_t i = 0; i < t->n_trunks; i++) {
@@ -358,6 +367,7 @@ struct call_user call_ways_calls(struct call_thread *t)
 {
 	return (struct call_user){.route = on_route,
 		.forget = on_forget,
+		.peer = call_terms,
 		.reached = call_verdicts_reached,
 		.judge = call_verdicts_judge,
 		.contact = on_contact,

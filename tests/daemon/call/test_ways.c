@@ -61,6 +61,13 @@ int sip_transport_request(struct sip_transport_layer *t, const struct sip_target
 
 /* ---- the thread ---- */
 
+const struct sip_account *call_gateways_account(const struct call_thread *t, uint32_t trunk)
+{
+	(void)t;
+	(void)trunk;
+	return NULL;
+}
+
 static struct addr address(const char *ip, uint16_t port)
 {
 	struct addr a;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What holds with a gateway in a call, whoever has called whom. */
+#include "thread.h"
+
+#define SESSION_S 1800 /* what RFC 4028 §4 recommends */
+
+void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *out)
+{
+	const struct call_thread *t = arg;
+	const struct options_trunk *all = t->options->trunks.items;
+	uint32_t i = call_ways_peer(t, hop);
+
+	if (i >= t->n_trunks)
+		return;
+	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, &all[i]);
+	out->account = call_gateways_account(t, i);
+	out->session_s = s && s->session_timer ? SESSION_S : 0;
+}
