@@ -169,8 +169,8 @@ enum crypto_name_match crypto_name_match(const char *pattern, const char *name);
 /*
  * A connection on a non-blocking descriptor, which stays the caller's. A write may take
  * only part, and one that wants to wait is repeated with the same bytes, at any address, and
- * perhaps more behind them. A read with room for CRYPTO_TLS_RECORD_MAX leaves nothing behind that a
- * poll of the descriptor would not show.
+ * perhaps more behind them. Unless it reads ahead, a read with room for CRYPTO_TLS_RECORD_MAX
+ * leaves nothing behind that a poll of the descriptor would not show.
  */
 #define CRYPTO_TLS_RECORD_MAX 16384
 enum crypto_tls_io {
@@ -194,6 +194,14 @@ void crypto_tls_conn_destroy(struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl);
 /* What was wrong with the peer's certificate, for people; NULL: nothing, or it has shown none. */
 const char *crypto_tls_problem(const struct ssl_st *ssl);
+/*
+ * With ON a read takes from the descriptor whatever is there, so that a record costs one call and
+ * not two: its length is read with it. What came behind the record stays in SSL, also when this is
+ * switched off again; the next read begins with it.
+ */
+void crypto_tls_read_ahead(struct ssl_st *ssl, bool on);
+/* Has SSL bytes that no poll shows? A whole record or part of one: a read tells. */
+bool crypto_tls_holds(const struct ssl_st *ssl);
 enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n);
 enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n);
 

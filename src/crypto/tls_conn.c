@@ -55,12 +55,19 @@ void crypto_tls_conn_destroy(struct ssl_st *ssl)
 	SSL_free(ssl);
 }
 
+/* Clearing looks at each of the queue's places, and there is hardly ever anything in one. */
+static void forget_errors(void)
+{
+	if (ERR_peek_error() != 0)
+		ERR_clear_error();
+}
+
 /* What came of a call that returned RC. The error queue is this thread's and left empty. */
 static enum crypto_tls_io result(SSL *ssl, int rc)
 {
 	int error = SSL_get_error(ssl, rc);
 
-	ERR_clear_error();
+	forget_errors();
 	switch (error) {
 	case SSL_ERROR_NONE:
 		return CRYPTO_TLS_DONE;
@@ -79,7 +86,7 @@ static enum crypto_tls_io result(SSL *ssl, int rc)
 
 enum crypto_tls_io crypto_tls_end(struct ssl_st *ssl)
 {
-	ERR_clear_error();
+	forget_errors();
 	int rc = SSL_shutdown(ssl);
 
 	/* 0: ours is sent, theirs is still to come. */
@@ -88,7 +95,7 @@ enum crypto_tls_io crypto_tls_end(struct ssl_st *ssl)
 
 enum crypto_tls_io crypto_tls_handshake(struct ssl_st *ssl)
 {
-	ERR_clear_error();
+	forget_errors();
 	return result(ssl, SSL_do_handshake(ssl));
 }
 
@@ -99,16 +106,26 @@ const char *crypto_tls_problem(const struct ssl_st *ssl)
 	return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
 }
 
+void crypto_tls_read_ahead(struct ssl_st *ssl, bool on)
+{
+	SSL_set_read_ahead(ssl, on);
+}
+
+bool crypto_tls_holds(const struct ssl_st *ssl)
+{
+	return SSL_has_pending(ssl) != 0;
+}
+
 enum crypto_tls_io crypto_tls_read(struct ssl_st *ssl, void *out, size_t cap, size_t *n)
 {
 	*n = 0;
-	ERR_clear_error();
+	forget_errors();
 	return result(ssl, SSL_read_ex(ssl, out, cap, n));
 }
 
 enum crypto_tls_io crypto_tls_write(struct ssl_st *ssl, const void *data, size_t len, size_t *n)
 {
 	*n = 0;
-	ERR_clear_error();
+	forget_errors();
 	return result(ssl, SSL_write_ex(ssl, data, len, n));
 }

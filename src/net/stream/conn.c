@@ -128,10 +128,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_turn(c->net->loop);
-	if (c->life.stage == NET_STAGE_HANDSHAKE)
+	if (c->life.stage == NET_STAGE_HANDSHAKE) {
 		(void)shake_hands(c); /* what can be read then has its own event */
-	else
-		net_conn_drain(c);
+		return;
+	}
+	net_conn_drain(c);
+	net_conn_read_on(c); /* perhaps it is reading that has waited */
 }
 
 /* ---- opening ---- */

@@ -48,7 +48,9 @@ void net_listener_adopt(struct net_listener *l, struct net_parcel *p)
 
 	if (c && c->out.len > 0)
 		net_conn_drain(c);
+	if (c)
+		net_conn_read_on(c);
 	if (c && p->in_len > 0)
-		net_conn_hand_up(c, bytes_of(p->in, p->in_len));
+		(void)net_conn_hand_up(c, bytes_of(p->in, p->in_len));
 	net_parcel_drop(p);
 }

@@ -211,6 +211,10 @@ int net_pipe_join(struct net_pipe *p, struct net_port *client)
 	/* It is one of its client's still, which was not too many before. */
 	(void)net_client_get(&n->clients, &parcel.peer, UINT32_MAX, &p->client);
 	s->out = parcel.out;
+	/* A side may rest at any time, which is simpler with nothing held back. What TLS holds now
+	 * is read when the side is found writable. */
+	if (s->tls)
+		crypto_tls_read_ahead(s->tls, false);
 	/* What the client has sent behind its request waits here as if it had been read now. */
 	bool is_kept = net_ring_put(&peer->out, parcel.in, parcel.in_len, p->config->buffer_bytes);
 	p->config->passed(p->config->arg, p->owner, NET_CLIENT, parcel.in_len);

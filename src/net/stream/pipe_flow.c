@@ -16,6 +16,14 @@
  */
 #define READ_MIN CRYPTO_TLS_RECORD_MAX
 
+/* What the connection had read ahead before it became S's, no poll shows either. A side that rests
+ * is told when it is woken. */
+static void go_on(struct net_side *s)
+{
+	if (s->tls && event_pending(&s->read_event, EV_READ, NULL) && crypto_tls_holds(s->tls))
+		event_active(&s->read_event, EV_READ, 0);
+}
+
 /* ---- stopping ---- */
 
 /* How much may be read from S now; 0: it rests until somebody wakes it. */
@@ -43,10 +51,14 @@ static size_t may_read(struct net_side *s)
 static bool read_again(struct net_side *s)
 {
 	s->waits_for_ring = s->waits_for_rate = false;
-	if (s->is_ended || event_add(&s->read_event, NULL) == 0)
+	if (s->is_ended)
 		return true;
-	net_pipe_end(s->pipe);
-	return false;
+	if (event_add(&s->read_event, NULL) != 0) {
+		net_pipe_end(s->pipe);
+		return false;
+	}
+	go_on(s);
+	return true;
 }
 
 /* ---- ends ---- */
@@ -164,6 +176,7 @@ void net_side_writable(struct net_side *s)
 			net_pipe_end(p);
 		return;
 	}
+	go_on(s);
 	if (other->waits_for_ring && s->out.len <= p->config->buffer_bytes / 2 &&
 		!read_again(other))
 		return;
@@ -207,13 +220,17 @@ void net_side_readable(struct net_side *s)
 		return;
 	switch (net_stream_read(s->fd, s->tls, scratch, cap, &n)) {
 	case CRYPTO_TLS_DONE:
+		go_on(s);
 		pass(s, bytes_of(scratch, n));
 		break;
 	case CRYPTO_TLS_CLOSED:
 		end_of(s);
 		break;
 	case CRYPTO_TLS_WANT_READ:
-	case CRYPTO_TLS_WANT_WRITE: /* something of TLS's own; the next readable event goes on */
+		break;
+	case CRYPTO_TLS_WANT_WRITE: /* TLS has something of its own to say before it reads on */
+		if (event_add(&s->write_event, NULL) != 0)
+			break_off(s);
 		break;
 	case CRYPTO_TLS_FAILED:
 	default:

@@ -65,7 +65,7 @@ static bool ends_batch(struct bytes text, size_t n)
 	return n == NET_BATCH || text.data[0] >> 6 == 0;
 }
 
-void net_conn_hand_up(struct net_conn *c, struct bytes in)
+bool net_conn_hand_up(struct net_conn *c, struct bytes in)
 {
 	struct net_buf *bufs[NET_BATCH];
 	size_t n = 0, limit = c->port.n_holds > 0 ? NET_FRAME_MAX : NET_UNHELD_MAX;
@@ -80,25 +80,61 @@ void net_conn_hand_up(struct net_conn *c, struct bytes in)
 			continue;
 		c->net->unread = in;
 		if (!deliver(c, bufs, n))
-			return;
+			return false;
 		n = 0;
 	}
 	c->net->unread = bytes_of(NULL, 0);
-	if (deliver(c, bufs, n) && what != NET_FRAME_MORE)
-		refuse(c, what);
+	if (!deliver(c, bufs, n))
+		return false;
+	if (what == NET_FRAME_MORE)
+		return true;
+	refuse(c, what);
+	return false;
+}
+
+void net_conn_read_on(struct net_conn *c)
+{
+	if (c->tls && crypto_tls_holds(c->tls))
+		event_active(&c->read_event, EV_READ, 0);
+}
+
+/*
+ * As many records as TLS has at hand and as are sure to fit. What it still holds from the last time
+ * goes first, without reading ahead again: else somebody who sends fast enough would be read for
+ * ever, in one turn.
+ */
+static enum crypto_tls_io read_records(struct net_conn *c, size_t *len)
+{
+	enum crypto_tls_io io;
+	size_t n;
+
+	*len = 0;
+	if (c->tls)
+		crypto_tls_read_ahead(c->tls, !crypto_tls_holds(c->tls));
+	do {
+		io = net_stream_read(c->fd, c->tls, c->net->scratch + *len, NET_SCRATCH - *len, &n);
+		*len += n;
+	} while (io == CRYPTO_TLS_DONE && NET_SCRATCH - *len >= CRYPTO_TLS_RECORD_MAX && c->tls &&
+		 crypto_tls_holds(c->tls));
+	return io;
 }
 
 void net_conn_receive(struct net_conn *c)
 {
-	size_t n = 0;
+	size_t len;
+	enum crypto_tls_io io = read_records(c, &len);
 
-	switch (net_stream_read(c->fd, c->tls, c->net->scratch, NET_SCRATCH, &n)) {
+	if (io == CRYPTO_TLS_DONE)
+		net_conn_read_on(c);
+	if (len > 0 && !net_conn_hand_up(c, bytes_of(c->net->scratch, len)))
+		return;
+	switch (io) {
 	case CRYPTO_TLS_DONE:
-		net_conn_hand_up(c, bytes_of(c->net->scratch, n));
-		break;
-	case CRYPTO_TLS_WANT_WRITE:
-		/* TLS wants to answer something of its own; the next readable event goes on. */
 	case CRYPTO_TLS_WANT_READ:
+		break;
+	case CRYPTO_TLS_WANT_WRITE: /* TLS has something of its own to say before it reads on */
+		if (event_add(&c->write_event, NULL) != 0)
+			net_conn_end(c, NET_C_END_ERROR);
 		break;
 	case CRYPTO_TLS_CLOSED:
 		net_conn_end(c, NET_C_END_CLIENT);

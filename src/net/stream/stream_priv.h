@@ -68,10 +68,12 @@ void net_conn_close(struct net_conn *c);
 
 /* True: the header was there, and C is at its next stage. False: later, or C is gone. */
 bool net_conn_read_proxy(struct net_conn *c);
-/* Reads what there is, once. C may be gone after it. */
+/* Reads what there is, up to a bound. C may be gone after it. */
 void net_conn_receive(struct net_conn *c);
-/* Cuts IN into messages and hands them up. C may be gone after it. */
-void net_conn_hand_up(struct net_conn *c, struct bytes in);
+/* TLS reads ahead: what it holds no poll shows, so that C is read once more. */
+void net_conn_read_on(struct net_conn *c);
+/* Cuts IN into messages and hands them up. False: C is gone. */
+bool net_conn_hand_up(struct net_conn *c, struct bytes in);
 /* The connection in P becomes one of L. NULL: refused and counted. What it takes is no longer in P.
  */
 struct net_conn *net_conn_adopt(struct net_listener *l, struct net_parcel *p);

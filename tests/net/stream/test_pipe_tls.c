@@ -47,16 +47,14 @@ static void on_passed(void *arg, void *owner, enum net_end end, size_t n)
 		x->room -= n;
 }
 
-/* A client that has shaken hands and spoken, joined with a peer. */
-static void join(struct piped *x, struct fixture *f)
+/* A client that has shaken hands, and a peer. */
+static void meet(struct piped *x, struct fixture *f)
 {
 	int fds[2];
 
 	*x = (struct piped){.f = f, .room = SIZE_MAX};
 	open_tls(f, &x->tls);
 	shake_hands(f, &x->tls);
-	say_tls(f, &x->tls, BINDING, 20);
-	until(f, NET_C_RX_MESSAGES, 1);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
 	x->peer = fds[1];
@@ -69,6 +67,14 @@ static void join(struct piped *x, struct fixture *f)
 		.passed = on_passed,
 		.arg = x};
 	assert_int_equal(net_pipe_take(&x->config, fds[0], x, &x->pipe), 0);
+}
+
+/* They are joined when the client has spoken. */
+static void join(struct piped *x, struct fixture *f)
+{
+	meet(x, f);
+	say_tls(f, &x->tls, BINDING, 20);
+	until(f, NET_C_RX_MESSAGES, 1);
 	assert_int_equal(net_pipe_join(x->pipe, f->port), 0);
 }
 
@@ -219,6 +225,38 @@ static void a_cut_connection_ends_the_peers(void **state)
 	leave(&x);
 }
 
+static void join_at_once(void *arg, struct net_port *p, struct net_buf **bufs, size_t n)
+{
+	struct piped *x = arg;
+
+	assert_int_equal(n, 1);
+	net_buf_put(x->f->net, bufs[0]);
+	assert_int_equal(net_pipe_join(x->pipe, p), 0);
+}
+
+/* All comes in one piece; what of it the listener has read ahead no poll shows to the pipe. */
+static void what_was_read_ahead_goes_through_the_pipe(void **state)
+{
+	static uint8_t data[100][1000], heard[sizeof(data) - sizeof(data[0])];
+	struct fixture *f = *state;
+	struct piped x;
+
+	meet(&x, f);
+	f->handler.packets = join_at_once;
+	f->handler.arg = &x;
+	for (size_t i = 0; i < ARRAY_LEN(data); i++)
+		memset(data[i], (int)i, sizeof(data[i]));
+	memcpy(data[0], BINDING, 20);
+	be16_put(data[0] + 2, sizeof(data[0]) - 20);
+	say_records(f, &x.tls, data, sizeof(data[0]), ARRAY_LEN(data));
+	for (size_t got = 0; got < sizeof(heard); turn_now(f)) {
+		ssize_t n = recv(x.peer, heard + got, sizeof(heard) - got, 0);
+		got += n > 0 ? (size_t)n : 0;
+	}
+	assert_memory_equal(heard, data[1], sizeof(heard));
+	leave(&x);
+}
+
 /* ---- from one listener to another ---- */
 
 struct mover {
@@ -263,6 +301,39 @@ static void a_session_goes_on_at_another_listener(void **state)
 	close_tls(&t);
 }
 
+static void what_was_read_ahead_goes_on_there_too(void **state)
+{
+	static uint8_t data[100][1000], heard[sizeof(data)];
+	struct fixture *f = *state;
+	struct net_handler echo = f->handler;
+	struct mover m = {.f = f, .parcel = {.fd = -1}};
+	struct net_listener *first;
+	struct tls t;
+
+	f->is_echo = true;
+	open_tls(f, &t);
+	shake_hands(f, &t);
+	f->handler.packets = detach;
+	f->handler.arg = &m;
+	for (uint32_t i = 0; i < ARRAY_LEN(data); i++) {
+		memcpy(data[i], BINDING, 20);
+		be16_put(data[i] + 2, sizeof(data[i]) - 20);
+		be32_put(data[i] + 16, i);
+	}
+	say_records(f, &t, data, sizeof(data[0]), ARRAY_LEN(data));
+	while (m.parcel.fd < 0)
+		turn(f);
+	f->handler = echo;
+	first = f->listener;
+	open_listener(f, 10, t.server);
+	net_listener_adopt(f->listener, &m.parcel);
+
+	hear_tls(f, &t, heard, sizeof(heard));
+	assert_memory_equal(heard, data, sizeof(heard));
+	net_listener_close(first);
+	close_tls(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -273,7 +344,9 @@ int main(void)
 		T(the_end_of_one_direction_leaves_the_other),
 		T(the_peers_end_leaves_the_way_to_it),
 		T(a_cut_connection_ends_the_peers),
+		T(what_was_read_ahead_goes_through_the_pipe),
 		T(a_session_goes_on_at_another_listener),
+		T(what_was_read_ahead_goes_on_there_too),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

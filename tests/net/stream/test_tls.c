@@ -81,6 +81,52 @@ static void what_the_kernel_does_not_take_at_once_arrives_in_order(void **state)
 	close_tls(&t);
 }
 
+/* What TLS has read ahead is shown by no poll; there is no other packet to wake it. */
+static void records_that_come_together_are_all_read(void **state)
+{
+	static uint8_t text[300][1000];
+	struct fixture *f = *state;
+	struct tls t;
+
+	open_tls(f, &t);
+	shake_hands(f, &t);
+	say_tls(f, &t, BINDING, 20);
+	until(f, NET_C_RX_MESSAGES, 1);
+	for (uint32_t i = 0; i < 300; i++) {
+		memcpy(text[i], BINDING, 20);
+		be16_put(text[i] + 2, sizeof(text[i]) - 20);
+	}
+	for (size_t n = 1; n <= 300; n += n < 20 ? 1 : 70) {
+		uint64_t before = counted(f, NET_C_RX_MESSAGES);
+		say_records(f, &t, text, sizeof(text[0]), n);
+		until(f, NET_C_RX_MESSAGES, before + n);
+	}
+	close_tls(&t);
+}
+
+/* The part of a record that has come waits for the rest, and costs nothing meanwhile. */
+static void part_of_a_record_waits_for_the_rest(void **state)
+{
+	struct fixture *f = *state;
+	struct tls t;
+	char *text;
+
+	open_tls(f, &t);
+	shake_hands(f, &t);
+	BIO *kept = BIO_new(BIO_s_mem());
+	SSL_set0_wbio(t.client, kept);
+	say_tls(f, &t, BINDING, 20);
+	say_tls(f, &t, BINDING, 20);
+	long size = BIO_get_mem_data(kept, &text);
+	for (long at = 0; at < size; at++) {
+		say(f, (const uint8_t *)text + at, 1);
+		turn(f);
+		turn_now(f);
+	}
+	assert_int_equal(counted(f, NET_C_RX_MESSAGES), 2);
+	close_tls(&t);
+}
+
 static void a_slow_reader_loses_whole_messages(void **state)
 {
 	struct fixture *f = *state;
@@ -238,6 +284,8 @@ int main(void)
 		TEST(messages_go_both_ways),
 		TEST(a_balancers_header_comes_before_the_handshake),
 		TEST(what_the_kernel_does_not_take_at_once_arrives_in_order),
+		TEST(records_that_come_together_are_all_read),
+		TEST(part_of_a_record_waits_for_the_rest),
 		TEST(a_slow_reader_loses_whole_messages),
 		TEST(alpn_is_answered_where_it_is_ours),
 		TEST(a_handshake_that_stops_ends_in_time),

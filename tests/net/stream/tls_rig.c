@@ -3,6 +3,7 @@
 #include "tls_rig.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <sallyport/crypto.h>
 
@@ -52,4 +53,21 @@ void hear_tls(struct fixture *f, struct tls *t, void *out, size_t len)
 		assert_int_equal(SSL_get_error(t->client, n), SSL_ERROR_WANT_READ);
 		turn_now(f);
 	}
+}
+
+void say_records(struct fixture *f, struct tls *t, const void *data, size_t len, size_t n)
+{
+	BIO *wire = SSL_get_wbio(t->client), *kept = BIO_new(BIO_s_mem());
+	char *text;
+
+	assert_int_equal(BIO_up_ref(wire), 1);
+	SSL_set0_wbio(t->client, kept);
+	for (size_t i = 0; i < n; i++)
+		say_tls(f, t, (const uint8_t *)data + i * len, len);
+	long size = BIO_get_mem_data(kept, &text);
+	for (long at = 0; at < size; turn_now(f)) {
+		ssize_t sent = send(f->client, text + at, (size_t)(size - at), MSG_NOSIGNAL);
+		at += sent > 0 ? (long)sent : 0;
+	}
+	SSL_set0_wbio(t->client, wire);
 }

@@ -20,6 +20,8 @@ void close_tls(struct tls *t);
 /* Each step again until it is done, the server's turn between. */
 void shake_hands(struct fixture *f, struct tls *t);
 void say_tls(struct fixture *f, struct tls *t, const void *data, size_t len);
+/* N records of LEN bytes each, which go out in one piece. */
+void say_records(struct fixture *f, struct tls *t, const void *data, size_t len, size_t n);
 void hear_tls(struct fixture *f, struct tls *t, void *out, size_t len);
 
 #endif
