@@ -219,7 +219,8 @@ static struct kernel_key *open_lane(
 	lane_of(f, d)->path = 3 + d;
 	lane_of(f, d)->passed = lane_of(f, d)->done = 5;
 	lane_of(f, d)->shut_ns = 0;
-	assert_int_equal(bpf_map_update_elem(f->kernel->flows_fd, key, &n, BPF_ANY), 0);
+	kernel_index_drop(f->kernel, key, n);
+	assert_int_equal(kernel_index_put(f->kernel, key, n), 0);
 	return key;
 }
 
@@ -775,22 +776,33 @@ static void lane_that_is_gone_forwards_nothing(void **state)
 	begin_v4(state);
 
 	(void)open_lane(f, FLOW_UP, &key);
-	assert_int_equal(bpf_map_delete_elem(f->kernel->flows_fd, &key), 0);
+	kernel_index_drop(f->kernel, &key, 2 + FLOW_UP);
 	(void)make(f, FLOW_UP, 16, RIGHT);
 
 	assert_passed(f, FLOW_UP, false);
 }
 
-/* Whose slot has another flow already. */
-static void lane_of_another_source_forwards_nothing(void **state)
+/* The index says which lane it may be, no more: each end of what comes must be the flow's. */
+static void lane_of_another_flow_forwards_nothing(void **state)
 {
 	struct fixture *f = *state;
 	begin_v4(state);
+	struct kernel_lane *up = lane_of(f, FLOW_UP), *down = lane_of(f, FLOW_DOWN);
+	uint16_t *shorts[] = {&down->dport, &down->sport, &up->channel};
+	uint32_t *words[] = {&down->dst[0], &down->dst[3], &down->src[2], &down->src[3]};
 
-	lane_of(f, FLOW_UP)->from ^= 1;
 	(void)make(f, FLOW_UP, 16, RIGHT);
-
-	assert_passed(f, FLOW_UP, false);
+	for (size_t i = 0; i < ARRAY_LEN(shorts); i++) {
+		*shorts[i] ^= 0x100;
+		assert_passed(f, FLOW_UP, false);
+		*shorts[i] ^= 0x100;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+		*words[i] ^= 1;
+		assert_passed(f, FLOW_UP, false);
+		*words[i] ^= 1;
+	}
+	assert_forwarded(f, f->kernel->xdp_fd, FLOW_UP, 16, RIGHT, XDP_REDIRECT);
 }
 
 /* XDP cannot send there: TC does, and what XDP sends TC leaves alone. */
@@ -851,7 +863,7 @@ int main(void)
 		cmocka_unit_test(refused_packet_is_charged_to_nobody),
 		cmocka_unit_test(daemon_that_is_dead_forwards_nothing),
 		cmocka_unit_test(lane_that_is_gone_forwards_nothing),
-		cmocka_unit_test(lane_of_another_source_forwards_nothing),
+		cmocka_unit_test(lane_of_another_flow_forwards_nothing),
 		cmocka_unit_test(interface_without_redirects_is_served_by_tc),
 		cmocka_unit_test(every_truncation_is_passed),
 	};

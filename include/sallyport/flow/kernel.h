@@ -22,7 +22,7 @@ enum flow_kernel_counter {
 	FLOW_KERNEL_C_DOWN_PACKETS,
 	FLOW_KERNEL_C_LEFT_FULL,    /* flows that stay in user space: no slot is free */
 	FLOW_KERNEL_C_LEFT_LIMITED, /* ... no room for its limits */
-	FLOW_KERNEL_C_LEFT_OTHER,   /* ... no path entry, no memory in the kernel */
+	FLOW_KERNEL_C_LEFT_OTHER,   /* ... no path entry, no room in the index */
 	FLOW_KERNEL_C_RELEARNT,     /* gates that were opened after a loss */
 	FLOW_KERNEL_C_DELAYED,
 	FLOW_KERNEL_C_HURRIED, /* of them */

@@ -3,6 +3,7 @@
  * maps.c      what is shared with the programs, and the programs
  * attach.c    interfaces
  * features.c  what an interface's driver can
+ * index.c     where a program finds the lane of a packet
  * lane.c      one direction of a flow, as a program sees it
  * limits.c    what its programs let pass of an allocation
  * offload.c   a flow becomes two lanes, and is a flow again
@@ -32,7 +33,9 @@ struct kernel_port {
 
 struct flow_kernel {
 	struct bpf_object *object;
-	int flows_fd, passes_fd, xdp_fd, tc_fd;
+	int passes_fd, xdp_fd, tc_fd;
+	struct kernel_index index;       /* as the programs have it */
+	struct kernel_bin *bins;         /* mapped */
 	struct kernel_lane *lanes;       /* mapped: two for each flow */
 	struct kernel_path *paths;       /* mapped: max_paths for each worker */
 	struct kernel_account *accounts; /* mapped: one for each flow, from 1 on */
@@ -40,7 +43,8 @@ struct flow_kernel {
 	struct flow_bucket_pool *pool;   /* in them */
 	struct kernel_link *links;       /* mapped */
 	struct kernel_control *control;
-	size_t lanes_size, paths_size, accounts_size, buckets_size, links_size, control_size;
+	size_t bins_size, lanes_size, paths_size, accounts_size, buckets_size, links_size,
+		control_size;
 	uint32_t flows_per_worker, max_paths;
 	unsigned n_workers;
 	struct addr *locals;
@@ -108,7 +112,7 @@ struct kernel_flow {
 	struct kernel_gate gates[2];
 	struct kernel_key keys[2];
 	struct kernel_hold *hold;      /* NULL: the node's limit only */
-	bool is_in[2];                 /* is the key in the map? */
+	bool is_in[2];                 /* is the lane in the index? */
 	bool is_warm, is_unsure;       /* in a list */
 	uint64_t packets[2], bytes[2]; /* counted already */
 	uint64_t refused[2], refused_bytes[2];
@@ -148,10 +152,16 @@ static inline uint64_t kernel_now_ms(const struct flow_kernel_worker *w)
 	return loop_clock(w->loop)->mono_ms;
 }
 
+static inline uint32_t kernel_number_of(
+	const struct flow_kernel_worker *w, const struct kernel_flow *f, enum flow_direction d)
+{
+	return (w->first + (uint32_t)(f - w->all)) * 2 + d;
+}
+
 static inline struct kernel_lane *kernel_lane_of(
 	const struct flow_kernel_worker *w, const struct kernel_flow *f, enum flow_direction d)
 {
-	return &w->kernel->lanes[(w->first + (uint32_t)(f - w->all)) * 2 + d];
+	return &w->kernel->lanes[kernel_number_of(w, f, d)];
 }
 
 /* watch.c */
@@ -173,6 +183,13 @@ bool kernel_delay_take(struct flow_kernel_worker *w, struct kernel_flow *f, enum
 bool kernel_delay_has(const struct kernel_flow *f);
 /* What waits is sent now. */
 void kernel_delay_end(struct flow_kernel_worker *w, struct kernel_flow *f);
+
+/* index.c */
+/* For so many lanes. */
+void kernel_index_init(struct kernel_index *x, uint32_t n_lanes);
+/* From now on packets with KEY find LANE; any thread. ERR_EXISTS; ERR_FULL: its bin is. */
+int kernel_index_put(struct flow_kernel *k, const struct kernel_key *key, uint32_t lane);
+void kernel_index_drop(struct flow_kernel *k, const struct kernel_key *key, uint32_t lane);
 
 /* lane.c */
 /* All but the path, the account and the gate. */

@@ -18,24 +18,65 @@ struct kernel_key {
 	__u16 zero;
 };
 
+/*
+ * The index: the hash of a key says in which bin its lane is, and under which tag. An entry is the
+ * tag above and the lane's number below; 0 is free, as no tag is 0. A bin is a cache line.
+ */
+#define KERNEL_BIN 8
+struct kernel_bin {
+	__u64 entries[KERNEL_BIN];
+} __attribute__((aligned(64)));
+
+/* Constant while a program is loaded. SEED is secret: nobody outside can fill a bin on purpose. */
+struct kernel_index {
+	__u64 seed[2];
+	__u32 mask; /* number of bins less 1; they are a power of two */
+	__u32 zero;
+};
+
+static inline __attribute__((always_inline)) __u64 kernel_mix(__u64 h, __u64 more, __u64 factor)
+{
+	h = (h ^ more) * factor;
+	return h ^ h >> 32;
+}
+
+static inline __attribute__((always_inline)) __u64 kernel_hash(
+	const struct kernel_key *k, const __u64 seed[2])
+{
+	__u64 h = seed[0], factor = seed[1] | 1;
+
+	h = kernel_mix(h, (__u64)k->src[0] << 32 | k->src[1], factor);
+	h = kernel_mix(h, (__u64)k->src[2] << 32 | k->src[3], factor);
+	h = kernel_mix(h, (__u64)k->dst[0] << 32 | k->dst[1], factor);
+	h = kernel_mix(h, (__u64)k->dst[2] << 32 | k->dst[3], factor);
+	h = kernel_mix(h, (__u64)k->sport << 32 | (__u32)k->dport << 16 | k->channel, factor);
+	return kernel_mix(h, 0, 0x9e3779b97f4a7c15ULL);
+}
+
+static inline __u32 kernel_tag(__u64 hash)
+{
+	return (__u32)(hash >> 32) | 1;
+}
+
 enum kernel_lane_flag {
 	KERNEL_UP = 1,   /* client to peer: the ChannelData header goes */
 	KERNEL_IPV6 = 2, /* what leaves is IPv6 */
 };
 
 /*
- * The first 64 bytes are written before the lane's key is in the map and stand still until it is
- * out again. The gate: a packet is forwarded only while PASSED equals DONE, that is while user
- * space has sent all that was ever passed up to it, so nothing overtakes. What is passed up, for
- * whatever reason, shuts it. User space opens it again, and then it waits for a calm moment: what
- * was sent may lie in a queue of another processor's still.
+ * The first 64 bytes of a flow's two lanes are written before either is in the index and stand
+ * still until both are out again. A lane has no key: what comes for it has the addresses of what
+ * leaves by the other one, the other way round. The gate: a packet is forwarded only while PASSED
+ * equals DONE, that is while user space has sent all that was ever passed up to it, so nothing
+ * overtakes. What is passed up, for whatever reason, shuts it. User space opens it again, and then
+ * it waits for a calm moment: what was sent may lie in a queue of another processor's still.
  */
 struct kernel_lane {
 	__u32 src[4], dst[4]; /* of the packet that leaves */
 	__u16 sport, dport;
 	__u16 channel;
 	__u16 flags;  /* enum kernel_lane_flag */
-	__u16 from;   /* source port of what comes: is it still the lane's? */
+	__u16 from;   /* source port of what comes */
 	__u16 pseudo; /* added to a sum over the pseudo header: what its addresses change */
 	__u16 rest;   /* the same for ports and the channel number */
 	__u16 zero;

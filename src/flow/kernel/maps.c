@@ -25,8 +25,9 @@ struct region {
 
 static int size_maps(struct flow_kernel *k, const struct region *r, size_t n)
 {
-	struct bpf_map *flows = bpf_object__find_map_by_name(k->object, "flows");
-	int rc = bpf_map__set_max_entries(flows, 2 * k->n_workers * k->flows_per_worker);
+	struct bpf_map *constants = bpf_object__find_map_by_name(k->object, ".rodata");
+	int rc = constants ? bpf_map__set_initial_value(constants, &k->index, sizeof(k->index))
+			   : -EINVAL;
 
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = bpf_map__set_max_entries(
@@ -56,6 +57,7 @@ static int program_fd(const struct flow_kernel *k, const char *name)
 static int load(struct flow_kernel *k, char why[FLOW_KERNEL_WHY_LEN])
 {
 	const struct region regions[] = {
+		{"bins", k->index.mask + 1, sizeof(*k->bins), (void **)&k->bins, &k->bins_size},
 		{"lanes", 2 * k->n_workers * k->flows_per_worker, sizeof(*k->lanes),
 			(void **)&k->lanes, &k->lanes_size},
 		{"paths", k->n_workers * k->max_paths, sizeof(*k->paths), (void **)&k->paths,
@@ -96,8 +98,8 @@ static struct flow_kernel *make(const struct flow_kernel_config *c)
 	if (!k)
 		return NULL;
 	k->n_workers = c->n_workers;
-	/* No more than asked for: the kernel rounds its table up to a power of two. */
 	k->flows_per_worker = (c->max_flows + c->n_workers - 1) / c->n_workers;
+	kernel_index_init(&k->index, 2 * k->n_workers * k->flows_per_worker);
 	k->max_paths = c->max_paths;
 	k->no_xdp = c->no_xdp;
 	k->locals = calloc(c->n_locals + 1, sizeof(*k->locals));
@@ -130,7 +132,6 @@ int flow_kernel_create(
 		flow_kernel_destroy(k);
 		return rc;
 	}
-	k->flows_fd = bpf_object__find_map_fd_by_name(k->object, "flows");
 	k->passes_fd = bpf_object__find_map_fd_by_name(k->object, "passes");
 	k->xdp_fd = program_fd(k, "sallyport_xdp");
 	k->tc_fd = program_fd(k, "sallyport_tc");
@@ -160,6 +161,7 @@ void flow_kernel_destroy(struct flow_kernel *k)
 	if (!k)
 		return;
 	kernel_detach_all(k);
+	unmap(k->bins, k->bins_size);
 	unmap(k->lanes, k->lanes_size);
 	unmap(k->paths, k->paths_size);
 	unmap(k->accounts, k->accounts_size);

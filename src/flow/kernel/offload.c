@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <bpf/bpf.h>
-
 #include "kernel_priv.h"
 
 /* Each tick the next part of the slots, all within a second. */
@@ -164,8 +162,7 @@ static void fill_lanes(struct flow_kernel_worker *w, struct kernel_flow *f)
 
 static int open_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d)
 {
-	uint32_t lane = (w->first + (uint32_t)(f - w->all)) * 2 + d;
-	int rc = bpf_map_update_elem(w->kernel->flows_fd, &f->keys[d], &lane, BPF_NOEXIST);
+	int rc = kernel_index_put(w->kernel, &f->keys[d], kernel_number_of(w, f, d));
 
 	f->is_in[d] = rc == 0;
 	return rc;
@@ -174,7 +171,7 @@ static int open_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum f
 static void close_lane(struct flow_kernel_worker *w, struct kernel_flow *f, enum flow_direction d)
 {
 	if (f->is_in[d])
-		(void)bpf_map_delete_elem(w->kernel->flows_fd, &f->keys[d]);
+		kernel_index_drop(w->kernel, &f->keys[d], kernel_number_of(w, f, d));
 	f->is_in[d] = false;
 }
 

@@ -28,12 +28,15 @@
 #define TTL             64
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 2);
-	__type(key, struct kernel_key);
-	__type(value, __u32);
-} flows SEC(".maps");
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct kernel_bin);
+} bins SEC(".maps");
+
+/* Of the process that loads this. */
+const volatile struct kernel_index table = {};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -222,22 +225,56 @@ INLINE bool parse(void *data, void *end, struct packet *p)
 	return false;
 }
 
+INLINE bool is_same_ip(const __u32 a[4], const __u32 b[4])
+{
+	return ((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3])) == 0;
+}
+
+/* Is it the key of LANE, whose flow's other one is BACK? */
+INLINE bool is_key_of(
+	const struct kernel_key *k, const struct kernel_lane *lane, const struct kernel_lane *back)
+{
+	return k->sport == back->dport && k->dport == back->sport &&
+	       k->channel == (lane->flags & KERNEL_UP ? lane->channel : 0) &&
+	       is_same_ip(k->src, back->dst) && is_same_ip(k->dst, back->src);
+}
+
+INLINE struct kernel_lane *lane_at(const struct kernel_key *k)
+{
+	const __u64 seed[2] = {table.seed[0], table.seed[1]};
+	__u64 hash = kernel_hash(k, seed);
+	__u32 at = (__u32)hash & table.mask, tag = kernel_tag(hash), lane = 0, back;
+	const struct kernel_bin *bin = bpf_map_lookup_elem(&bins, &at);
+	bool is_there = false;
+
+	if (!bin)
+		return 0;
+#pragma unroll
+	for (int i = 0; i < KERNEL_BIN; i++) {
+		__u64 entry = *(const volatile __u64 *)&bin->entries[i];
+		if (entry >> 32 == tag) {
+			lane = (__u32)entry;
+			is_there = true;
+		}
+	}
+	if (!is_there)
+		return 0;
+	back = lane ^ 1;
+	struct kernel_lane *l = bpf_map_lookup_elem(&lanes, &lane);
+	const struct kernel_lane *b = bpf_map_lookup_elem(&lanes, &back);
+
+	return l && b && is_key_of(k, l, b) ? l : 0;
+}
+
 /* A peer may send what looks like ChannelData; then it is found without a channel. */
 INLINE struct kernel_lane *lane_of(struct packet *p)
 {
-	const __u32 *at = bpf_map_lookup_elem(&flows, &p->key);
+	struct kernel_lane *lane = lane_at(&p->key);
 
-	if (!at && p->key.channel) {
-		p->key.channel = 0;
-		at = bpf_map_lookup_elem(&flows, &p->key);
-	}
-	if (!at)
-		return 0;
-	__u32 index = *at;
-	struct kernel_lane *lane = bpf_map_lookup_elem(&lanes, &index);
-
-	/* An entry that is just being removed may name another's lane already. */
-	return lane && lane->from == p->key.sport ? lane : 0;
+	if (lane || !p->key.channel)
+		return lane;
+	p->key.channel = 0;
+	return lane_at(&p->key);
 }
 
 INLINE __u32 link_flags(__u32 ifindex)
