@@ -69,9 +69,11 @@ static void settle(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	loop_turn(w->loop);
 	w->is_dry = -1;
-	for (int i = 0; i < SETTLE_MAX && !list_is_empty(&w->unsure) && is_dry(w); i++) {
-		struct kernel_flow *f =
-			CONTAINER_OF(w->unsure.next, struct kernel_flow, unsure_link);
+	/* Each once: what stays in doubt goes behind LAST. */
+	struct list *it = &w->unsure, *last = w->unsure.prev;
+	for (int i = 0; i < SETTLE_MAX && it != last && is_dry(w); i++) {
+		it = w->unsure.next;
+		struct kernel_flow *f = CONTAINER_OF(it, struct kernel_flow, unsure_link);
 		if (!f->is_warm && !kernel_delay_has(f))
 			rest(w, f);
 		be_sure(f);
