@@ -70,21 +70,30 @@ def place(cell):
 
 def values(results, figure):
     """{place: {relay: [(value, is the generator's limit), ...]}}"""
+    direct = directs(results, figure) if figure.is_net else {}
     found = {}
     for r in results:
-        if r["cell"]["measure"] == figure.measure:
-            limited = r["result"].get("limit") == "generator"
-            found.setdefault(place(r["cell"]), {}).setdefault(r["cell"]["relay"], []).append(
-                (figure.take(r["result"]), limited))
-    if figure.is_net:
-        found = {p: less_direct(relays) for p, relays in found.items() if "direct" in relays}
+        cell = r["cell"]
+        if cell["measure"] != figure.measure or cell["relay"] == "direct":
+            continue
+        value = figure.take(r["result"])
+        if figure.is_net:
+            if place(cell) not in direct:
+                continue
+            runs = direct[place(cell)]
+            value -= runs.get(cell["repeat"], statistics.median(runs.values()))
+        limited = r["result"].get("limit") == "generator"
+        found.setdefault(place(cell), {}).setdefault(cell["relay"], []).append((value, limited))
     return found
 
 
-def less_direct(relays):
-    direct = statistics.median(v for v, _ in relays["direct"])
-    return {relay: [(v - direct, limited) for v, limited in runs]
-            for relay, runs in relays.items() if relay != "direct"}
+def directs(results, figure):
+    """{place: {repeat: value}} of the runs without a relay: each is for what was measured in turn with it."""
+    found = {}
+    for r in results:
+        if r["cell"]["measure"] == figure.measure and r["cell"]["relay"] == "direct":
+            found.setdefault(place(r["cell"]), {})[r["cell"]["repeat"]] = figure.take(r["result"])
+    return found
 
 
 def median(runs):
