@@ -122,6 +122,7 @@ void access_service_answer(struct access *a, const struct access_answer *r);
 enum access_counter {
 	ACCESS_C_FLOWS,      /* gauges */
 	ACCESS_C_REGISTERED, /* of these, those over which somebody has registered */
+	ACCESS_C_NODES,      /* of the front end: those that are up; the carrier's to count */
 	ACCESS_C_REQUESTS_INWARD,
 	ACCESS_C_REQUESTS_OUTWARD,
 	ACCESS_C_RESPONSES_INWARD,

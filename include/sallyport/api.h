@@ -167,4 +167,11 @@ enum api_face {
 /* FACES is a set of the above. -ENOMEM. */
 int api_attach(struct api *a, struct http_server *s, unsigned faces);
 
+/*
+ * The same decision for a document of MRAS_XML_TYPE that has come by another way than HTTP, from
+ * PEER, whose certificate has been verified. Counted and logged as a request. Finish OUT.
+ */
+void api_service(struct api *a, const struct crypto_peer *peer, const struct clock *clock,
+	struct bytes document, struct mras_reply *out);
+
 #endif

@@ -9,7 +9,7 @@
 
 #define LOG_BURST 5 /* lines a second about refusals */
 
-void count(struct access *a, enum access_counter c)
+void access_count(struct access *a, enum access_counter c)
 {
 	metrics_add(a->config.cells, c, 1);
 }
@@ -35,7 +35,7 @@ struct access *access_create(const struct access_config *c)
 
 static void flow_drop(struct access *a, struct flow *f)
 {
-	flow_registered(a, f, false);
+	access_flow_registered(a, f, false);
 	metrics_sub(a->config.cells, ACCESS_C_FLOWS, 1);
 	hash_table_remove(&a->flows, &f->node);
 	free(f);
@@ -74,7 +74,7 @@ static uint64_t flow_hash(const struct access *a, uint64_t id)
 	return hash_bytes(&a->config.hash, &id, sizeof(id));
 }
 
-struct flow *flow_find(struct access *a, uint64_t id)
+struct flow *access_flow_find(struct access *a, uint64_t id)
 {
 	struct hash_node *n = hash_table_first(&a->flows, flow_hash(a, id));
 
@@ -107,13 +107,13 @@ static struct flow *flow_make(struct access *a, const struct access_arrival *fro
 
 void access_flow_closed(struct access *a, uint64_t flow)
 {
-	struct flow *f = flow_find(a, flow);
+	struct flow *f = access_flow_find(a, flow);
 
 	if (f)
 		flow_drop(a, f);
 }
 
-void flow_registered(struct access *a, struct flow *f, bool is_registered)
+void access_flow_registered(struct access *a, struct flow *f, bool is_registered)
 {
 	char peer[ADDR_TEXT_LEN];
 
@@ -143,7 +143,7 @@ static uint64_t contact_hash(const struct access *a, const struct sip_uri *u)
 	return hash_bytes(&a->config.hash, host, len + sizeof(u->port));
 }
 
-bool flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u)
+bool access_flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u)
 {
 	uint64_t h = contact_hash(a, u);
 
@@ -154,14 +154,15 @@ bool flow_has_contact(const struct access *a, const struct flow *f, const struct
 	return false;
 }
 
-void flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m)
+void access_flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m)
 {
 	struct sip_list l = sip_list_of(m, SIP_HEADER_CONTACT);
 	struct sip_name_addr n;
 	struct sip_uri u;
 
 	while (sip_name_addr_next(&l, &n) == 1) {
-		if (n.is_star || sip_uri_decode(n.uri, &u) != 0 || flow_has_contact(a, f, &u))
+		if (n.is_star || sip_uri_decode(n.uri, &u) != 0 ||
+			access_flow_has_contact(a, f, &u))
 			continue;
 		f->contacts[f->n_contacts % FLOW_CONTACTS] = contact_hash(a, &u);
 		f->n_contacts =
@@ -171,7 +172,7 @@ void flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg 
 
 /* ---- answers of our own ---- */
 
-void send_back(struct access *a, const struct incoming *in, const struct sip_writer *w)
+void access_send_back(struct access *a, const struct incoming *in, const struct sip_writer *w)
 {
 	const struct access_carrier *c = &a->config.carrier;
 	const struct access_way way = {.flow = in->from->flow, .peer = in->from->remote};
@@ -180,7 +181,7 @@ void send_back(struct access *a, const struct incoming *in, const struct sip_wri
 
 	if (w->failed || (is_client ? c->send_outside(c->arg, in->from->flow, message)
 				    : c->send_inside(c->arg, &way, message)) != 0)
-		count(a, ACCESS_C_UNSENT);
+		access_count(a, ACCESS_C_UNSENT);
 }
 
 static void begin_answer(
@@ -208,11 +209,12 @@ static void log_refusal(struct access *a, const struct incoming *in, unsigned st
 		log_name(in->m->uri.at, in->m->uri.at ? in->m->uri.len : 0, uri), status, held);
 }
 
-void refuse(struct access *a, const struct incoming *in, unsigned status, enum access_counter why)
+void access_refuse(
+	struct access *a, const struct incoming *in, unsigned status, enum access_counter why)
 {
 	struct sip_writer w;
 
-	count(a, why);
+	access_count(a, why);
 	log_refusal(a, in, status);
 	if (!sip_msg_is_answerable(in->m))
 		return;
@@ -223,10 +225,10 @@ void refuse(struct access *a, const struct incoming *in, unsigned status, enum a
 		sip_write_header(&w, SIP_HEADER_UNSUPPORTED,
 			sip_header_value(in->m, SIP_HEADER_PROXY_REQUIRE));
 	sip_write_body(&w, SIP_NONE, SIP_NONE);
-	send_back(a, in, &w);
+	access_send_back(a, in, &w);
 }
 
-void answer_options(struct access *a, const struct incoming *in)
+void access_answer_options(struct access *a, const struct incoming *in)
 {
 	struct sip_writer w;
 
@@ -234,7 +236,7 @@ void answer_options(struct access *a, const struct incoming *in)
 	sip_write_options(&w, SIP_HEADER_SUPPORTED,
 		SIP_OPTION_BIT(SIP_OPTION_PATH) | SIP_OPTION_BIT(SIP_OPTION_OUTBOUND));
 	sip_write_body(&w, SIP_NONE, SIP_NONE);
-	send_back(a, in, &w);
+	access_send_back(a, in, &w);
 }
 
 void access_service_answer(struct access *a, const struct access_answer *r)
@@ -250,12 +252,12 @@ void access_service_answer(struct access *a, const struct access_answer *r)
 	if (sip_msg_decode(r->message.data, r->message.len, SIP_STREAM, &m) != SIP_FINE)
 		return;
 	if (r->status >= 300)
-		count(a, ACCESS_C_REFUSED_SERVICE);
+		access_count(a, ACCESS_C_REFUSED_SERVICE);
 	begin_answer(a, &in, r->status, &w);
 	if (r->retry_after_s)
 		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, r->retry_after_s);
 	sip_write_body(&w, type, sip_str_of(r->body.data, r->body.len));
-	send_back(a, &in, &w);
+	access_send_back(a, &in, &w);
 }
 
 /* ---- what has come ---- */
@@ -265,9 +267,10 @@ static bool is_taken(struct access *a, const struct incoming *in)
 	if (in->m->refusal == SIP_FINE)
 		return true;
 	if (sip_msg_is_answerable(in->m))
-		refuse(a, in, sip_refusal_status(in->m->refusal), ACCESS_C_REFUSED_MALFORMED);
+		access_refuse(
+			a, in, sip_refusal_status(in->m->refusal), ACCESS_C_REFUSED_MALFORMED);
 	else
-		count(a, ACCESS_C_DROPPED_MALFORMED);
+		access_count(a, ACCESS_C_DROPPED_MALFORMED);
 	return false;
 }
 
@@ -288,11 +291,11 @@ static bool is_within_rate(struct access *a, const struct incoming *in)
 void access_receive_outside(struct access *a, const struct access_arrival *from)
 {
 	struct sip_msg m;
-	struct incoming in = {.from = from, .m = &m, .flow = flow_find(a, from->flow)};
+	struct incoming in = {.from = from, .m = &m, .flow = access_flow_find(a, from->flow)};
 
 	(void)sip_msg_decode(from->message.data, from->message.len, SIP_STREAM, &m);
 	if (!is_within_rate(a, &in)) {
-		refuse(a, &in, 503, ACCESS_C_REFUSED_RATE);
+		access_refuse(a, &in, 503, ACCESS_C_REFUSED_RATE);
 		return;
 	}
 	if (!is_taken(a, &in))
@@ -300,11 +303,11 @@ void access_receive_outside(struct access *a, const struct access_arrival *from)
 	if (!in.flow)
 		in.flow = flow_make(a, from);
 	if (in.flow)
-		receive_from_client(a, &in);
+		access_receive_from_client(a, &in);
 	else if (m.is_request)
-		refuse(a, &in, 503, ACCESS_C_REFUSED_UNAVAILABLE);
+		access_refuse(a, &in, 503, ACCESS_C_REFUSED_UNAVAILABLE);
 	else
-		count(a, ACCESS_C_DROPPED_RESPONSE);
+		access_count(a, ACCESS_C_DROPPED_RESPONSE);
 }
 
 void access_receive_inside(struct access *a, const struct access_arrival *from)
@@ -314,5 +317,5 @@ void access_receive_inside(struct access *a, const struct access_arrival *from)
 
 	(void)sip_msg_decode(from->message.data, from->message.len, SIP_STREAM, &m);
 	if (is_taken(a, &in))
-		receive_from_inside(a, &in);
+		access_receive_from_inside(a, &in);
 }

@@ -42,10 +42,10 @@ struct access {
 	char out[SIP_MSG_MAX]; /* the message that is being written */
 };
 
-struct flow *flow_find(struct access *a, uint64_t id); /* NULL: gone */
-void flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m);
-bool flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u);
-void flow_registered(struct access *a, struct flow *f, bool is_registered);
+struct flow *access_flow_find(struct access *a, uint64_t id); /* NULL: gone */
+void access_flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m);
+bool access_flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u);
+void access_flow_registered(struct access *a, struct flow *f, bool is_registered);
 
 /* ---- a message that has come ---- */
 
@@ -55,39 +55,40 @@ struct incoming {
 	struct flow *flow; /* of the client it comes from; NULL: from inside */
 };
 
-void count(struct access *a, enum access_counter c);
+void access_count(struct access *a, enum access_counter c);
 /* Answers a request itself, but for ACK, which has no answer; counts WHY and says so in the log. */
-void refuse(struct access *a, const struct incoming *in, unsigned status, enum access_counter why);
+void access_refuse(
+	struct access *a, const struct incoming *in, unsigned status, enum access_counter why);
 /* 200 to an OPTIONS that is meant for the door. */
-void answer_options(struct access *a, const struct incoming *in);
+void access_answer_options(struct access *a, const struct incoming *in);
 /* To whoever the request is from. */
-void send_back(struct access *a, const struct incoming *in, const struct sip_writer *w);
+void access_send_back(struct access *a, const struct incoming *in, const struct sip_writer *w);
 
-void receive_from_client(struct access *a, const struct incoming *in);
-void receive_from_inside(struct access *a, const struct incoming *in);
+void access_receive_from_client(struct access *a, const struct incoming *in);
+void access_receive_from_inside(struct access *a, const struct incoming *in);
 
 /* ---- hide.c ---- */
 
 #define URI_TEXT_MAX SIP_URI_MAX
 
-bool is_served(const struct access *a, struct sip_str host);
-bool is_outside_host(const struct access *a, struct sip_str host);
+bool access_is_served(const struct access *a, struct sip_str host);
+bool access_is_outside_host(const struct access *a, struct sip_str host);
 
 /* "sip:TOKEN@host:port;transport=tls" and MORE. */
-void write_face_uri(
+void access_write_face_uri(
 	struct sip_writer *w, const struct access_face *f, struct sip_str token, const char *more);
 /* The header field ID with one URI of F's that has TOKEN and "lr". */
-void write_face_route(struct sip_writer *w, enum sip_header_id id, const struct access_face *f,
-	struct sip_str token, const char *more);
+void access_write_face_route(struct sip_writer *w, enum sip_header_id id,
+	const struct access_face *f, struct sip_str token, const char *more);
 /* The header field ID with our URI of the inside that leads to FLOW. */
-int write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id, uint64_t flow,
-	const char *more);
+int access_write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id,
+	uint64_t flow, const char *more);
 
 /* A URI of the inside as one of F's, into OUT; headers in it stay. ERR_TOO_LARGE. */
-int hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
+int access_hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
 	char out[URI_TEXT_MAX], struct sip_str *hidden);
 /* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made. */
-int show_uri(
+int access_show_uri(
 	struct access *a, const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *shown);
 
 /* The elements of Route or Record-Route. */
@@ -96,20 +97,22 @@ struct routes {
 	struct sip_str at[ROUTES_MAX];
 	size_t n;
 };
-int routes_of(const struct sip_msg *m, enum sip_header_id id, struct routes *out);
-/* Is it a URI of ours, on that side? OUT is its URI then. */
-bool route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out);
-bool route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out);
+int access_routes_of(const struct sip_msg *m, enum sip_header_id id, struct routes *out);
+/* Is it a URI of ours, on that side? OUT is its URI then. Outside, the domains lead here too. */
+bool access_route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out);
+bool access_route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out);
 /* Into a->token: the first N, in the order of Route, and who they came from. 0: no elements. */
-int routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
+int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
 	const struct addr *peer, struct sip_str *token);
 /* The text is in a->content, good until the next token is opened. */
-int routes_open(struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text);
+int access_routes_open(
+	struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text);
 
 /* Into a->token: all Via of M, for the client with FLOW. */
-int vias_seal(struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token);
+int access_vias_seal(
+	struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token);
 /* ERR_DENIED: not made for FLOW. As routes_open. */
-int vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
+int access_vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
 	struct sip_str *text);
 
 /* ---- fields.c ---- */
@@ -117,20 +120,20 @@ int vias_open(struct access *a, struct sip_str token, uint64_t flow, struct acce
 #define VIAS_PARAM "sallyport" /* of our Via toward clients: a token of the Via behind it */
 
 /* The reason phrase of a response; NULL: that of the RFC. */
-const char *reason_text(const struct sip_msg *m, char out[128]);
+const char *access_reason_text(const struct sip_msg *m, char out[128]);
 
-int branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
+int access_branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
 	char out[TOKEN_BRANCH_TEXT_MAX + 1]);
-bool is_loop(struct access *a, const struct sip_msg *m);
+bool access_is_loop(struct access *a, const struct sip_msg *m);
 
 /* Does a request with that method make a route (RFC 3261 §16.6)? */
-bool makes_route(const struct sip_msg *m);
-void write_via(
+bool access_makes_route(const struct sip_msg *m);
+void access_write_via(
 	struct sip_writer *w, const struct access_face *f, const char *branch, struct sip_str more);
-void write_max_forwards(struct sip_writer *w, const struct sip_msg *m);
+void access_write_max_forwards(struct sip_writer *w, const struct sip_msg *m);
 /* Header fields that pass as they are, then the body. */
-void write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m);
-void write_outward_rest(
+void access_write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m);
+void access_write_outward_rest(
 	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f);
 
 #endif

@@ -21,6 +21,8 @@ static const struct metrics_row rows[ACCESS_C_COUNT] = {
 		"Connections of SIP clients outside that have sent a request."},
 	[ACCESS_C_REGISTERED] = {"sallyport_access_flows_registered", NULL, METRICS_GAUGE,
 		"Connections of SIP clients outside over which somebody has registered."},
+	[ACCESS_C_NODES] = {"sallyport_access_front_end_up", NULL, METRICS_GAUGE,
+		"Nodes of the front end that answer."},
 	[ACCESS_C_REQUESTS_INWARD] = {"sallyport_access_messages_total",
 		"kind=\"request\",direction=\"inward\"", METRICS_COUNTER,
 		"SIP messages passed between clients outside and the front end inside."},

@@ -58,7 +58,7 @@ static uint64_t loop_of(const struct access *a, const struct sip_msg *m)
 	return d.sum;
 }
 
-int branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
+int access_branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
 	char out[TOKEN_BRANCH_TEXT_MAX + 1])
 {
 	const struct token_branch b = {flow, match_of(a, m, flow), loop_of(a, m)};
@@ -66,7 +66,7 @@ int branch_for(struct access *a, const struct sip_msg *m, uint64_t flow,
 	return token_branch_seal(a->config.key, &b, out);
 }
 
-bool is_loop(struct access *a, const struct sip_msg *m)
+bool access_is_loop(struct access *a, const struct sip_msg *m)
 {
 	struct sip_list l = sip_list_of(m, SIP_HEADER_VIA);
 	struct token_branch b;
@@ -74,7 +74,7 @@ bool is_loop(struct access *a, const struct sip_msg *m)
 	uint64_t loop = 0;
 
 	while (sip_via_next(&l, &via) == 1) {
-		if (!is_outside_host(a, via.host.text) &&
+		if (!access_is_outside_host(a, via.host.text) &&
 			!sip_str_is(via.host.text, a->config.inside.host))
 			continue;
 		loop = loop ? loop : loop_of(a, m);
@@ -86,7 +86,7 @@ bool is_loop(struct access *a, const struct sip_msg *m)
 
 /* ---- both ways ---- */
 
-const char *reason_text(const struct sip_msg *m, char out[128])
+const char *access_reason_text(const struct sip_msg *m, char out[128])
 {
 	if (m->reason.len >= 128 || memchr(m->reason.at, '\0', m->reason.len) != NULL)
 		return NULL;
@@ -95,7 +95,7 @@ const char *reason_text(const struct sip_msg *m, char out[128])
 	return out;
 }
 
-bool makes_route(const struct sip_msg *m)
+bool access_makes_route(const struct sip_msg *m)
 {
 	switch (m->method) {
 	case SIP_INVITE:
@@ -109,7 +109,7 @@ bool makes_route(const struct sip_msg *m)
 	}
 }
 
-void write_via(
+void access_write_via(
 	struct sip_writer *w, const struct access_face *f, const char *branch, struct sip_str more)
 {
 	const struct sip_via_own via = {
@@ -124,7 +124,7 @@ void write_via(
 	sip_write_via(w, &via);
 }
 
-void write_max_forwards(struct sip_writer *w, const struct sip_msg *m)
+void access_write_max_forwards(struct sip_writer *w, const struct sip_msg *m)
 {
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS,
 		m->max_forwards < 0 ? MAX_FORWARDS : (uint32_t)m->max_forwards - 1);
@@ -194,16 +194,18 @@ static void write_refer_to(struct access *a, struct sip_writer *w, const struct 
 		return;
 	}
 	if (!hide_as)
-		(void)show_uri(a, &u, text, &n.uri); /* it stays what it is if it is none of ours */
+		(void)access_show_uri(
+			a, &u, text, &n.uri); /* it stays what it is if it is none of ours */
 	else if ((u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS) &&
-		 !is_served(a, u.host.text) && hide_uri(a, hide_as, &u, text, &n.uri) != 0)
+		 !access_is_served(a, u.host.text) &&
+		 access_hide_uri(a, hide_as, &u, text, &n.uri) != 0)
 		w->failed = true;
 	sip_write_open(w, SIP_HEADER_REFER_TO);
 	sip_write_name_addr(w, &n);
 	sip_write_close(w);
 }
 
-void write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m)
+void access_write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m)
 {
 	const struct sip_header_set set = set_of(claims, ARRAY_LEN(claims));
 
@@ -237,9 +239,9 @@ static bool stays(const struct access *a, const struct sip_msg *m, const struct 
 {
 	if (u->scheme != SIP_SCHEME_SIP && u->scheme != SIP_SCHEME_SIPS)
 		return true;
-	if (is_served(a, u->host.text))
+	if (access_is_served(a, u->host.text))
 		return true;
-	return m->method == SIP_REGISTER && flow_has_contact(a, f, u);
+	return m->method == SIP_REGISTER && access_flow_has_contact(a, f, u);
 }
 
 static void write_contacts(
@@ -259,7 +261,7 @@ static void write_contacts(
 			continue;
 		}
 		if (sip_uri_decode(n.uri, &u) != 0 ||
-			(!stays(a, m, f, &u) && hide_uri(a, face, &u, text, &n.uri) != 0))
+			(!stays(a, m, f, &u) && access_hide_uri(a, face, &u, text, &n.uri) != 0))
 			w->failed = true;
 		sip_write_name_addr(w, &n);
 		sip_write_close(w);
@@ -298,7 +300,7 @@ static void write_identity(struct sip_writer *w, const struct sip_msg *m)
 	sip_write_copy_all(w, m, SIP_HEADER_REMOTE_PARTY_ID);
 }
 
-void write_outward_rest(
+void access_write_outward_rest(
 	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f)
 {
 	const struct sip_header_set set = set_of(secrets, ARRAY_LEN(secrets));

@@ -6,7 +6,7 @@
 
 /* ---- whose a host is ---- */
 
-bool is_served(const struct access *a, struct sip_str host)
+bool access_is_served(const struct access *a, struct sip_str host)
 {
 	for (size_t i = 0; i < a->rules->n_domains; i++) {
 		if (sip_str_is(host, a->rules->domains[i]))
@@ -15,7 +15,7 @@ bool is_served(const struct access *a, struct sip_str host)
 	return false;
 }
 
-bool is_outside_host(const struct access *a, struct sip_str host)
+bool access_is_outside_host(const struct access *a, struct sip_str host)
 {
 	for (size_t i = 0; i < a->config.n_outside; i++) {
 		if (sip_str_is(host, a->config.outside[i].host))
@@ -37,12 +37,13 @@ static bool route_uri(struct sip_str element, struct sip_uri *out)
 	       is_sip(out);
 }
 
-bool route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out)
+bool access_route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out)
 {
-	return route_uri(element, out) && is_outside_host(a, out->host.text);
+	return route_uri(element, out) &&
+	       (access_is_outside_host(a, out->host.text) || access_is_served(a, out->host.text));
 }
 
-bool route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out)
+bool access_route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out)
 {
 	return route_uri(element, out) && sip_str_is(out->host.text, a->config.inside.host);
 }
@@ -63,7 +64,7 @@ static const char *transport_param(enum sip_transport transport)
 	return transport == SIP_TLS ? ";transport=tls" : ";transport=ws";
 }
 
-void write_face_uri(
+void access_write_face_uri(
 	struct sip_writer *w, const struct access_face *f, struct sip_str token, const char *more)
 {
 	sip_write_c(w, "sip:");
@@ -76,25 +77,25 @@ void write_face_uri(
 	sip_write_c(w, more);
 }
 
-void write_face_route(struct sip_writer *w, enum sip_header_id id, const struct access_face *f,
-	struct sip_str token, const char *more)
+void access_write_face_route(struct sip_writer *w, enum sip_header_id id,
+	const struct access_face *f, struct sip_str token, const char *more)
 {
 	sip_write_open(w, id);
 	sip_write_c(w, "<");
-	write_face_uri(w, f, token, ";lr");
+	access_write_face_uri(w, f, token, ";lr");
 	sip_write_c(w, more);
 	sip_write_c(w, ">");
 	sip_write_close(w);
 }
 
-int write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id, uint64_t flow,
-	const char *more)
+int access_write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id,
+	uint64_t flow, const char *more)
 {
 	char token[TOKEN_FLOW_TEXT_MAX + 1];
 	int rc = token_flow_seal(a->config.key, flow, token);
 
 	if (rc == 0)
-		write_face_route(w, id, &a->config.inside, sip_str_c(token), more);
+		access_write_face_route(w, id, &a->config.inside, sip_str_c(token), more);
 	return rc;
 }
 
@@ -115,7 +116,7 @@ static void write_headers(struct sip_writer *w, const struct sip_uri *u)
 	sip_write_str(w, u->headers);
 }
 
-int hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
+int access_hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
 	char out[URI_TEXT_MAX], struct sip_str *hidden)
 {
 	struct sip_writer w;
@@ -126,19 +127,19 @@ int hide_uri(struct access *a, const struct access_face *f, const struct sip_uri
 	if (rc != 0)
 		return rc;
 	sip_write_begin(&w, out, URI_TEXT_MAX);
-	write_face_uri(&w, f, sip_str_of(a->token, len), "");
+	access_write_face_uri(&w, f, sip_str_of(a->token, len), "");
 	write_headers(&w, u);
 	*hidden = sip_str_of(out, w.len);
 	return w.failed ? ERR_TOO_LARGE : 0;
 }
 
-int show_uri(
+int access_show_uri(
 	struct access *a, const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *shown)
 {
 	struct sip_writer w;
 	size_t len;
 
-	if (!is_sip(u) || !is_outside_host(a, u->host.text) ||
+	if (!is_sip(u) || !access_is_outside_host(a, u->host.text) ||
 		token_open(a->config.key, TOKEN_TARGET, u->user, a->content, &len) != 0)
 		return ERR_NOT_FOUND;
 	sip_write_begin(&w, out, URI_TEXT_MAX);
@@ -150,7 +151,7 @@ int show_uri(
 
 /* ---- lists ---- */
 
-int routes_of(const struct sip_msg *m, enum sip_header_id id, struct routes *out)
+int access_routes_of(const struct sip_msg *m, enum sip_header_id id, struct routes *out)
 {
 	struct sip_list l = sip_list_of(m, id);
 	struct sip_str element;
@@ -203,7 +204,7 @@ static void peer_get(const uint8_t in[16], struct addr *peer)
 }
 
 #define ROUTES_FRONT 16
-int routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
+int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
 	const struct addr *peer, struct sip_str *token)
 {
 	struct sip_writer w;
@@ -215,7 +216,8 @@ int routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reve
 	return seal_content(a, TOKEN_ROUTES, &w, token);
 }
 
-int routes_open(struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text)
+int access_routes_open(
+	struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text)
 {
 	size_t len;
 	int rc = token_open(a->config.key, TOKEN_ROUTES, token, a->content, &len);
@@ -228,7 +230,8 @@ int routes_open(struct access *a, struct sip_str token, struct addr *peer, struc
 }
 
 #define VIAS_FRONT 32
-int vias_seal(struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token)
+int access_vias_seal(
+	struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token)
 {
 	struct sip_list l = sip_list_of(in->m, SIP_HEADER_VIA);
 	struct sip_str via;
@@ -243,7 +246,7 @@ int vias_seal(struct access *a, const struct incoming *in, uint64_t flow, struct
 	return seal_content(a, TOKEN_VIAS, &w, token);
 }
 
-int vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
+int access_vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
 	struct sip_str *text)
 {
 	size_t len;

@@ -31,14 +31,14 @@ static struct verdict read_routes(
 	struct sip_uri u;
 	struct sip_str text;
 
-	if (routes_of(m, SIP_HEADER_ROUTE, &list) != 0)
+	if (access_routes_of(m, SIP_HEADER_ROUTE, &list) != 0)
 		return (struct verdict){400, ACCESS_C_REFUSED_MALFORMED};
 	for (size_t i = 0; i < list.n; i++) {
-		if (!route_is_outside(a, list.at[i], &u))
+		if (!access_route_is_outside(a, list.at[i], &u))
 			return (struct verdict){403, ACCESS_C_REFUSED_ROUTE};
 		if (!u.user.at)
 			continue;
-		if (routes_open(a, u.user, &c->way.peer, &text) != 0)
+		if (access_routes_open(a, u.user, &c->way.peer, &text) != 0)
 			return (struct verdict){m->to_tag.at ? 481 : 403, ACCESS_C_REFUSED_TOKEN};
 		memcpy(routes, text.at, text.len);
 		c->routes = sip_str_of(routes, text.len);
@@ -54,10 +54,10 @@ static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct
 	c->uri = m->uri;
 	if (sip_uri_decode(m->uri, &u) != 0 || u.scheme == SIP_SCHEME_OTHER)
 		return (struct verdict){416, ACCESS_C_REFUSED_DOMAIN};
-	if (u.scheme == SIP_SCHEME_TEL || show_uri(a, &u, c->uri_text, &c->uri) == 0 ||
-		is_served(a, u.host.text))
+	if (u.scheme == SIP_SCHEME_TEL || access_show_uri(a, &u, c->uri_text, &c->uri) == 0 ||
+		access_is_served(a, u.host.text))
 		return PASSES;
-	if (is_outside_host(a, u.host.text))
+	if (access_is_outside_host(a, u.host.text))
 		return (struct verdict){m->to_tag.at ? 481 : 404, ACCESS_C_REFUSED_DOMAIN};
 	return c->is_known ? PASSES : (struct verdict){403, ACCESS_C_REFUSED_DOMAIN};
 }
@@ -88,7 +88,7 @@ static struct verdict check(struct access *a, const struct sip_msg *m)
 		return (struct verdict){420, ACCESS_C_REFUSED_EXTENSION};
 	if (a->is_draining && begins(m))
 		return (struct verdict){503, ACCESS_C_REFUSED_DRAINING};
-	if (is_loop(a, m))
+	if (access_is_loop(a, m))
 		return (struct verdict){482, ACCESS_C_REFUSED_LOOP};
 	return PASSES;
 }
@@ -98,7 +98,7 @@ static bool is_for_us(const struct access *a, const struct sip_msg *m)
 	struct sip_uri u;
 
 	return m->method == SIP_OPTIONS && !m->to_tag.at && sip_uri_decode(m->uri, &u) == 0 &&
-	       !u.user.at && is_outside_host(a, u.host.text);
+	       !u.user.at && access_is_outside_host(a, u.host.text);
 }
 
 /* ---- a request ---- */
@@ -120,7 +120,7 @@ static int write_path(struct access *a, struct sip_writer *w, const struct incom
 {
 	if (!supports(in->m, SIP_OPTION_PATH))
 		sip_write_header_c(w, SIP_HEADER_SUPPORTED, "path");
-	return write_flow_route(a, w, SIP_HEADER_PATH, in->flow->id,
+	return access_write_flow_route(a, w, SIP_HEADER_PATH, in->flow->id,
 		supports(in->m, SIP_OPTION_OUTBOUND) ? ";ob" : "");
 }
 
@@ -129,23 +129,23 @@ static int write_request(
 {
 	char branch[TOKEN_BRANCH_TEXT_MAX + 1];
 	const struct sip_msg *m = in->m;
-	int rc = branch_for(a, m, in->flow->id, branch);
+	int rc = access_branch_for(a, m, in->flow->id, branch);
 
 	if (rc != 0)
 		return rc;
 	sip_write_begin(w, a->out, sizeof(a->out));
 	sip_write_request(w, m->method_name, c->uri);
-	write_via(w, &a->config.inside, branch, SIP_NONE);
+	access_write_via(w, &a->config.inside, branch, SIP_NONE);
 	sip_write_vias(w, m, &in->from->remote);
-	write_max_forwards(w, m);
+	access_write_max_forwards(w, m);
 	if (c->routes.len)
 		sip_write_header(w, SIP_HEADER_ROUTE, c->routes);
 	if (m->method == SIP_REGISTER)
 		rc = write_path(a, w, in);
-	else if (makes_route(m))
-		rc = write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
+	else if (access_makes_route(m))
+		rc = access_write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
 	sip_write_copy_all(w, m, SIP_HEADER_RECORD_ROUTE);
-	write_inward_rest(a, w, m);
+	access_write_inward_rest(a, w, m);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
@@ -161,13 +161,13 @@ static struct verdict pass_request(struct access *a, const struct incoming *in)
 	if (v.status != 0)
 		return v;
 	if (in->m->method == SIP_REGISTER)
-		flow_contacts_learn(a, in->flow, in->m);
+		access_flow_contacts_learn(a, in->flow, in->m);
 	if (write_request(a, &w, in, &c) != 0)
 		return (struct verdict){513, ACCESS_C_REFUSED_LARGE};
 	if (a->config.carrier.send_inside(a->config.carrier.arg, &c.way, bytes_of(w.buf, w.len)) !=
 		0)
 		return (struct verdict){503, ACCESS_C_REFUSED_UNAVAILABLE};
-	count(a, ACCESS_C_REQUESTS_INWARD);
+	access_count(a, ACCESS_C_REQUESTS_INWARD);
 	return PASSES;
 }
 
@@ -182,15 +182,15 @@ static int write_record_routes(struct access *a, struct sip_writer *w, const str
 	struct addr peer;
 	struct sip_uri u;
 
-	if (routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list) != 0)
+	if (access_routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list) != 0)
 		return ERR_MALFORMED;
 	for (size_t i = 0; i < list.n; i++) {
-		if (!route_is_outside(a, list.at[i], &u) || !u.user.at ||
-			routes_open(a, u.user, &peer, &text) != 0) {
+		if (!access_route_is_outside(a, list.at[i], &u) || !u.user.at ||
+			access_routes_open(a, u.user, &peer, &text) != 0) {
 			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, list.at[i]);
 			continue;
 		}
-		int rc = write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
+		int rc = access_write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
 		if (text.len)
 			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, text);
 		return rc;
@@ -205,15 +205,15 @@ static int write_response(
 	struct sip_str vias;
 	char reason[128];
 
-	if (sip_via_top(in->m, &via) != 0 || !is_outside_host(a, via.host.text) ||
-		vias_open(a, sip_param_value(via.params, VIAS_PARAM), in->flow->id, way, &vias) !=
-			0)
+	if (sip_via_top(in->m, &via) != 0 || !access_is_outside_host(a, via.host.text) ||
+		access_vias_open(
+			a, sip_param_value(via.params, VIAS_PARAM), in->flow->id, way, &vias) != 0)
 		return ERR_DENIED;
 	sip_write_begin(w, a->out, sizeof(a->out));
-	sip_write_status(w, in->m->status, reason_text(in->m, reason));
+	sip_write_status(w, in->m->status, access_reason_text(in->m, reason));
 	sip_write_header(w, SIP_HEADER_VIA, vias);
 	int rc = write_record_routes(a, w, in);
-	write_inward_rest(a, w, in->m);
+	access_write_inward_rest(a, w, in->m);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
@@ -223,15 +223,15 @@ static void pass_response(struct access *a, const struct incoming *in)
 	struct sip_writer w;
 
 	if (write_response(a, &w, in, &way) != 0)
-		count(a, ACCESS_C_DROPPED_RESPONSE);
+		access_count(a, ACCESS_C_DROPPED_RESPONSE);
 	else if (a->config.carrier.send_inside(
 			 a->config.carrier.arg, &way, bytes_of(w.buf, w.len)) != 0)
-		count(a, ACCESS_C_UNSENT);
+		access_count(a, ACCESS_C_UNSENT);
 	else
-		count(a, ACCESS_C_RESPONSES_INWARD);
+		access_count(a, ACCESS_C_RESPONSES_INWARD);
 }
 
-void receive_from_client(struct access *a, const struct incoming *in)
+void access_receive_from_client(struct access *a, const struct incoming *in)
 {
 	if (!in->m->is_request) {
 		pass_response(a, in);
@@ -239,11 +239,11 @@ void receive_from_client(struct access *a, const struct incoming *in)
 	}
 	struct verdict v = check(a, in->m);
 	if (v.status == 0 && is_for_us(a, in->m)) {
-		answer_options(a, in);
+		access_answer_options(a, in);
 		return;
 	}
 	if (v.status == 0)
 		v = pass_request(a, in);
 	if (v.status != 0)
-		refuse(a, in, v.status, v.why);
+		access_refuse(a, in, v.status, v.why);
 }

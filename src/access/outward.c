@@ -16,13 +16,13 @@ static unsigned find_client(struct access *a, const struct sip_msg *m, struct fl
 	uint64_t id;
 
 	*why = ACCESS_C_REFUSED_ROUTE;
-	if (routes_of(m, SIP_HEADER_ROUTE, routes) != 0)
+	if (access_routes_of(m, SIP_HEADER_ROUTE, routes) != 0)
 		return 400;
 	/* Nothing leaves but to somebody who is connected: there is no other way out. */
-	if (routes->n == 0 || !route_is_inside(a, routes->at[0], &u))
+	if (routes->n == 0 || !access_route_is_inside(a, routes->at[0], &u))
 		return 404;
 	*why = ACCESS_C_REFUSED_FLOW;
-	*flow = token_flow_open(a->config.key, u.user, &id) == 0 ? flow_find(a, id) : NULL;
+	*flow = token_flow_open(a->config.key, u.user, &id) == 0 ? access_flow_find(a, id) : NULL;
 	return *flow ? 0 : 430;
 }
 
@@ -32,12 +32,12 @@ static int write_hidden_routes(struct access *a, struct sip_writer *w, const str
 {
 	struct routes list;
 	struct sip_str token;
-	int rc = routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list);
+	int rc = access_routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list);
 
 	if (rc == 0)
-		rc = routes_seal(a, &list, list.n, false, &in->from->remote, &token);
+		rc = access_routes_seal(a, &list, list.n, false, &in->from->remote, &token);
 	if (rc == 0)
-		write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
+		access_write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
 	return rc;
 }
 
@@ -47,14 +47,14 @@ static int write_outward_via(struct access *a, struct sip_writer *w, const struc
 	char branch[TOKEN_BRANCH_TEXT_MAX + 1];
 	char more[sizeof(VIAS_PARAM) + 2 + TOKEN_TEXT_MAX];
 	struct sip_str token;
-	int len, rc = branch_for(a, in->m, f->id, branch);
+	int len, rc = access_branch_for(a, in->m, f->id, branch);
 
 	if (rc == 0)
-		rc = vias_seal(a, in, f->id, &token);
+		rc = access_vias_seal(a, in, f->id, &token);
 	if (rc != 0)
 		return rc;
 	len = snprintf(more, sizeof(more), ";" VIAS_PARAM "=%.*s", (int)token.len, token.at);
-	write_via(w, face, branch, sip_str_of(more, (size_t)len));
+	access_write_via(w, face, branch, sip_str_of(more, (size_t)len));
 	return 0;
 }
 
@@ -67,12 +67,12 @@ static int write_request(struct access *a, struct sip_writer *w, const struct in
 	sip_write_begin(w, a->out, sizeof(a->out));
 	sip_write_request(w, m->method_name, m->uri);
 	int rc = write_outward_via(a, w, in, f, face);
-	write_max_forwards(w, m);
+	access_write_max_forwards(w, m);
 	for (size_t i = 1; i < routes->n; i++)
 		sip_write_header(w, SIP_HEADER_ROUTE, routes->at[i]);
-	if (rc == 0 && makes_route(m))
+	if (rc == 0 && access_makes_route(m))
 		rc = write_hidden_routes(a, w, in, face);
-	write_outward_rest(a, w, m, f);
+	access_write_outward_rest(a, w, m, f);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
@@ -85,14 +85,14 @@ static void pass_request(struct access *a, const struct incoming *in)
 	unsigned status = find_client(a, in->m, &flow, &routes, &why);
 
 	if (status != 0)
-		refuse(a, in, status, why);
+		access_refuse(a, in, status, why);
 	else if (write_request(a, &w, in, flow, &routes) != 0)
-		refuse(a, in, 513, ACCESS_C_REFUSED_LARGE);
+		access_refuse(a, in, 513, ACCESS_C_REFUSED_LARGE);
 	else if (a->config.carrier.send_outside(
 			 a->config.carrier.arg, flow->id, bytes_of(w.buf, w.len)) != 0)
-		refuse(a, in, 430, ACCESS_C_REFUSED_FLOW);
+		access_refuse(a, in, 430, ACCESS_C_REFUSED_FLOW);
 	else
-		count(a, ACCESS_C_REQUESTS_OUTWARD);
+		access_count(a, ACCESS_C_REQUESTS_OUTWARD);
 }
 
 /* ---- for the door itself ---- */
@@ -110,23 +110,23 @@ static void ask_service(struct access *a, const struct incoming *in)
 {
 	const struct access_carrier *c = &a->config.carrier;
 
-	count(a, ACCESS_C_SERVICE);
+	access_count(a, ACCESS_C_SERVICE);
 	if (c->service(c->arg, in->from, sip_str_bytes(in->m->body)) != 0)
-		refuse(a, in, 503, ACCESS_C_REFUSED_SERVICE);
+		access_refuse(a, in, 503, ACCESS_C_REFUSED_SERVICE);
 }
 
 static void receive_request(struct access *a, const struct incoming *in)
 {
 	if (in->m->max_forwards == 0 && in->m->method != SIP_OPTIONS)
-		refuse(a, in, 483, ACCESS_C_REFUSED_HOPS);
+		access_refuse(a, in, 483, ACCESS_C_REFUSED_HOPS);
 	else if (is_credential_request(in->m))
 		ask_service(a, in);
 	else if (in->m->method == SIP_OPTIONS && !sip_header_first(in->m, SIP_HEADER_ROUTE))
-		answer_options(a, in);
+		access_answer_options(a, in);
 	else if (in->m->max_forwards == 0)
-		refuse(a, in, 483, ACCESS_C_REFUSED_HOPS);
-	else if (is_loop(a, in->m))
-		refuse(a, in, 482, ACCESS_C_REFUSED_LOOP);
+		access_refuse(a, in, 483, ACCESS_C_REFUSED_HOPS);
+	else if (access_is_loop(a, in->m))
+		access_refuse(a, in, 482, ACCESS_C_REFUSED_LOOP);
 	else
 		pass_request(a, in);
 }
@@ -138,7 +138,7 @@ static bool is_of_flow(struct access *a, struct sip_str element, uint64_t id)
 	struct sip_uri u;
 	uint64_t other;
 
-	return route_is_inside(a, element, &u) &&
+	return access_route_is_inside(a, element, &u) &&
 	       token_flow_open(a->config.key, u.user, &other) == 0 && other == id;
 }
 
@@ -153,7 +153,7 @@ static int write_record_routes(struct access *a, struct sip_writer *w, const str
 	struct routes list;
 	struct sip_str token;
 	size_t n = 0;
-	int rc = routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list);
+	int rc = access_routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list);
 
 	if (rc != 0 || list.n == 0)
 		return rc;
@@ -161,9 +161,9 @@ static int write_record_routes(struct access *a, struct sip_writer *w, const str
 		n++;
 	if (n == list.n)
 		return 0; /* none of it is the client's business */
-	rc = routes_seal(a, &list, n, true, &in->from->remote, &token);
+	rc = access_routes_seal(a, &list, n, true, &in->from->remote, &token);
 	if (rc == 0)
-		write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
+		access_write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
 	for (size_t i = n + 1; i < list.n; i++)
 		sip_write_header(w, SIP_HEADER_RECORD_ROUTE, list.at[i]);
 	return rc;
@@ -175,13 +175,13 @@ static int write_service_route(struct access *a, struct sip_writer *w, const str
 {
 	struct routes list;
 	struct sip_str token;
-	int rc = routes_of(in->m, SIP_HEADER_SERVICE_ROUTE, &list);
+	int rc = access_routes_of(in->m, SIP_HEADER_SERVICE_ROUTE, &list);
 
 	if (rc != 0 || list.n == 0)
 		return rc;
-	rc = routes_seal(a, &list, list.n, false, &in->from->remote, &token);
+	rc = access_routes_seal(a, &list, list.n, false, &in->from->remote, &token);
 	if (rc == 0)
-		write_face_route(w, SIP_HEADER_SERVICE_ROUTE, face, token, "");
+		access_write_face_route(w, SIP_HEADER_SERVICE_ROUTE, face, token, "");
 	return rc;
 }
 
@@ -232,7 +232,7 @@ static int write_response(
 	char reason[128];
 
 	sip_write_begin(w, a->out, sizeof(a->out));
-	sip_write_status(w, m->status, reason_text(m, reason));
+	sip_write_status(w, m->status, access_reason_text(m, reason));
 	int rc = write_other_vias(w, m);
 	if (rc == 0)
 		rc = write_record_routes(a, w, in, f, face);
@@ -240,7 +240,7 @@ static int write_response(
 		rc = write_service_route(a, w, in, face);
 	if (is_welcome)
 		write_welcome(a, w, m);
-	write_outward_rest(a, w, m, f);
+	access_write_outward_rest(a, w, m, f);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
@@ -252,7 +252,7 @@ static struct flow *flow_of_response(struct access *a, const struct sip_msg *m)
 	if (sip_via_top(m, &via) != 0 || !sip_str_is(via.host.text, a->config.inside.host) ||
 		token_branch_open(a->config.key, via.branch, &b) != 0)
 		return NULL;
-	return flow_find(a, b.flow);
+	return access_flow_find(a, b.flow);
 }
 
 static void pass_response(struct access *a, const struct incoming *in)
@@ -262,19 +262,19 @@ static void pass_response(struct access *a, const struct incoming *in)
 	struct sip_writer w;
 
 	if (!f || write_response(a, &w, in, f) != 0) {
-		count(a, ACCESS_C_DROPPED_RESPONSE);
+		access_count(a, ACCESS_C_DROPPED_RESPONSE);
 		return;
 	}
 	if (m->method == SIP_REGISTER && m->status / 100 == 2)
-		flow_registered(a, f, sip_header_first(m, SIP_HEADER_CONTACT) != NULL);
+		access_flow_registered(a, f, sip_header_first(m, SIP_HEADER_CONTACT) != NULL);
 	if (a->config.carrier.send_outside(a->config.carrier.arg, f->id, bytes_of(w.buf, w.len)) !=
 		0)
-		count(a, ACCESS_C_UNSENT);
+		access_count(a, ACCESS_C_UNSENT);
 	else
-		count(a, ACCESS_C_RESPONSES_OUTWARD);
+		access_count(a, ACCESS_C_RESPONSES_OUTWARD);
 }
 
-void receive_from_inside(struct access *a, const struct incoming *in)
+void access_receive_from_inside(struct access *a, const struct incoming *in)
 {
 	if (in->m->is_request)
 		receive_request(a, in);

@@ -60,6 +60,44 @@ void api_on_credentials(struct http_request *r, void *arg)
 		is_xml ? API_GRANTED_XML : API_GRANTED_JSON);
 }
 
+/* ---- by another way ---- */
+
+static void count_service(
+	struct api *a, const struct mras_caller *caller, const struct mras_reply *r)
+{
+	unsigned status = mras_result_status(r->result);
+
+	metrics_add(a->config.cells,
+		status < 300   ? API_REQUEST_OK
+		: status < 500 ? API_REQUEST_REFUSED
+			       : API_REQUEST_FAILED,
+		1);
+	metrics_add(a->config.cells, API_GRANTED_XML, r->granted);
+	metrics_add(a->config.cells, API_REFUSED_ITEM, r->refused);
+	if (caller == NULL)
+		metrics_add(a->config.cells, API_CALLER_UNKNOWN, 1);
+	else if (r->result == MRAS_BUSY)
+		metrics_add(a->config.cells, API_CALLER_LIMITED, 1);
+}
+
+void api_service(struct api *a, const struct crypto_peer *peer, const struct clock *clock,
+	struct bytes document, struct mras_reply *out)
+{
+	const struct mras_config *config = mras_service_config(a->mras);
+	const struct mras_caller *caller = config ? mras_caller_by_peer(config, peer) : NULL;
+	unsigned tenant = caller ? caller->tenant : 0;
+	const struct mras_context ctx = {.caller = caller,
+		.auth = tenant < a->n_auth ? a->auth[tenant] : NULL,
+		.clock = clock,
+		.tenant = tenant};
+
+	mras_answer(a->mras, &ctx, MRAS_XML, document, out);
+	count_service(a, caller, out);
+	log_info(LOG_API, "request", "method=SERVICE status=%u caller=%s granted=%u refused=%u",
+		mras_result_status(out->result), caller ? caller->name : "-", out->granted,
+		out->refused);
+}
+
 /* ---- TURN REST ---- */
 
 /* A parameter of the form's body when there is one, else of the query. */

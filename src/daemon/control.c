@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <sallyport/access.h>
 #include <sallyport/api.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
@@ -39,7 +40,7 @@
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
 	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
 	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
-	&call_counters, &trunk_counters};
+	&access_counters, &call_counters, &trunk_counters};
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -111,8 +112,11 @@ static void on_drain_show(void *arg, struct api_drain *out)
 static int on_drain(void *arg, const struct api_drain_order *o)
 {
 	struct control *c = arg;
+	int rc = drain_order(c->drain, o);
 
-	return drain_order(c->drain, o);
+	if (rc == 0 && c->access)
+		rc = access_thread_drain(c->access, o->is_on);
+	return rc;
 }
 
 static const struct api_operator admin_calls = {.status = on_status,
@@ -175,7 +179,8 @@ static void on_handed_over(void *arg, int pid)
 	wheel_set(loop_wheel(c->loop), &c->leaving, c->left_ms + LEAVING_LOOK_MS);
 }
 
-/* It works without: then there is no upgrade, and a restart for that. Calls cannot be handed over.
+/* It works without: then there is no upgrade, and a restart for that. Calls and SIP connections
+ * cannot be handed over.
  */
 static void open_door(struct control *c)
 {
@@ -192,7 +197,7 @@ static void open_door(struct control *c)
 	int fd = c->takeover ? takeover_door(c->takeover) : -1;
 	char why[256];
 
-	if (c->call_thread)
+	if (c->call_thread || c->access)
 		return;
 	if (upgrade_open(&u, fd, c->settings->options->user, &c->upgrade, why) != 0)
 		log_warning(LOG_DAEMON, "no upgrade",
@@ -220,7 +225,7 @@ static void on_signal(int signo, void *arg)
 		return;
 	}
 	if (signo == SIGUSR1) {
-		(void)drain_order(c->drain, &(struct api_drain_order){.is_on = true}); /* logged */
+		(void)on_drain(c, &(struct api_drain_order){.is_on = true}); /* logged */
 		return;
 	}
 	log_notice(LOG_DAEMON, "stopping", "signal=%d", signo);
@@ -330,6 +335,18 @@ static int make_operator(struct control *c)
 	return c->inspect && c->drain && c->watch && c->expiry && c->trim ? 0 : -ENOMEM;
 }
 
+static int make_access(struct control *c, char why[256])
+{
+	const struct access_thread_config a = {.path = c->path,
+		.settings = c->settings,
+		.main = c->loop,
+		.api = &c->api,
+		.metrics = c->metrics,
+		.block = c->n_workers + 2};
+
+	return access_thread_create(&a, &c->access, why);
+}
+
 static int make_all(struct control *c, bool takes_over, char why[256])
 {
 	const char *user = c->settings->options->user;
@@ -339,8 +356,8 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		return rc;
 	c->n_workers = options_workers(c->settings->options);
 	c->loop = loop_create("main", MAILBOX_LEN);
-	/* A block for each worker, for this thread, for that of calls. */
-	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 2);
+	/* A block for each worker, for this thread, for those of calls and of the SIP door. */
+	c->metrics = metrics_set_create(groups, ARRAY_LEN(groups), c->n_workers + 3);
 	c->status = status_create();
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
@@ -359,6 +376,8 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (rc == 0 && c->settings->options->has_mediation)
 		rc = call_thread_create(
 			c->path, c->metrics, c->n_workers + 1, &c->call_thread, why);
+	if (rc == 0 && c->settings->options->has_access)
+		rc = make_access(c, why);
 	if (rc == 0)
 		rc = make_operator(c);
 	if (rc == 0)
@@ -432,6 +451,8 @@ static void log_start(const struct control *c)
 		log_notice(LOG_DAEMON, "listening", "api=mras address=%s", addr_format(&api[i], a));
 	if (c->call_thread)
 		call_thread_log(c->call_thread);
+	if (c->access)
+		access_thread_log(c->access);
 	log_notice(LOG_DAEMON, "ready", "version=%s workers=%u realm=%s", PACKAGE_VERSION,
 		c->n_workers, s->options->edge.realm);
 }
@@ -445,6 +466,8 @@ static int start(struct control *c)
 		rc = workers_start(c->workers);
 	if (rc == 0 && c->call_thread)
 		rc = call_thread_start(c->call_thread);
+	if (rc == 0 && c->access)
+		rc = access_thread_start(c->access);
 	if (rc == 0 && c->takeover) {
 		rc = takeover_confirm(c->takeover, why);
 		if (rc == 0)
@@ -496,6 +519,7 @@ void control_destroy(struct control *c)
 		leave_servers(c);
 	takeover_destroy(c->takeover);
 	call_thread_destroy(c->call_thread);
+	access_thread_destroy(c->access);
 	workers_destroy(c->workers);
 	datapath_destroy(c->datapath);
 	inspect_destroy(c->inspect);

@@ -7,6 +7,7 @@
 
 #include <sallyport/api.h>
 
+#include "access_thread.h"
 #include "call_thread.h"
 #include "control.h"
 #include "datapath.h"
@@ -22,6 +23,7 @@ struct control {
 	struct workers *workers;
 	struct call_thread *call_thread;             /* NULL: no mediation */
 	struct api_trunk trunks[OPTIONS_TRUNKS_MAX]; /* for the operator's status */
+	struct access_thread *access;                /* NULL: no SIP door */
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */
 	struct ssl_ctx_st *api_tls;     /* what it uses; owned here */

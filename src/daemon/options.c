@@ -147,6 +147,16 @@ const struct conf_option options_table[] = {
 			"describe. A client belongs to the tenant its face names, else to the one "
 			"with the host name it asks for by TLS, else to the one with its "
 			"credential's key. A tenant that is taken out loses its allocations."},
+	{.name = "access",
+		.type = CONF_SECTION,
+		AT(options, access),
+		.children = options_access_table,
+		.flags = CONF_OPTIONAL_SECTION,
+		.present_offset = offsetof(struct options, has_access),
+		.check = options_check_access,
+		.text = "The SIP door: clients outside find this node by SRV records, speak to it "
+			"over TLS or WebSocket, and reach their front end inside through it. With "
+			"it a new version is had by a restart, not by an upgrade."},
 	{.name = "mediation",
 		.type = CONF_SECTION,
 		AT(options, mediation),

@@ -8,6 +8,7 @@
 
 #include <sallyport/conf.h>
 
+#include "options_access.h"
 #include "options_mediation.h"
 
 struct options_log {
@@ -189,6 +190,8 @@ struct options {
 	struct options_edge edge;
 	struct options_mras mras;
 	struct conf_list tenants; /* struct options_tenant */
+	bool has_access;
+	struct options_access access;
 	bool has_mediation;
 	struct options_mediation mediation;
 	struct options_admin admin;

@@ -197,6 +197,9 @@ static void put_in_force(struct control *c, struct settings *s)
 	c->settings = s;
 	hand_out(c);
 	workers_tls(c->workers, &s->faces_tls);
+	if (c->access && access_thread_update(c->access, s) != 0)
+		log_error(LOG_DAEMON, "SIP door not told",
+			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
 	swap_tls(c);
 }
 

@@ -444,10 +444,10 @@ static int make_auth(struct settings *s)
 static int build(struct settings *s, const struct settings *old)
 {
 	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
-	int rc = make_auth(s);
+	int access_rc = settings_access_make(s), rc = make_auth(s);
 
 	if (tls_rc == 0)
-		tls_rc = faces_rc;
+		tls_rc = faces_rc != 0 ? faces_rc : access_rc;
 	if (rc == 0)
 		rc = settings_tenants_make(s, old);
 	if (rc == 0)
@@ -532,6 +532,7 @@ void settings_destroy(struct settings *s)
 	settings_tenants_fini(s);
 	auth_snapshot_put(s->auth);
 	crypto_tls_destroy(s->tls);
+	settings_access_fini(s);
 	for (size_t i = 0; i < RELAY_FACES_MAX; i++) {
 		crypto_tls_destroy(s->faces_tls.by_face[i]);
 		crypto_tls_destroy(s->faces_tls.dtls_by_face[i]);

@@ -22,6 +22,11 @@ struct settings_tenant {
 	struct auth_snapshot *auth; /* counted */
 };
 
+/* Contexts of the SIP door; NULL without one. Counted. */
+struct settings_access {
+	struct ssl_ctx_st *outside, *inside, *client;
+};
+
 struct settings_listener {
 	struct addr local;
 	enum auth_location location;
@@ -51,6 +56,7 @@ struct settings {
 		const struct options_certificate **more;
 		size_t n;
 	} certificates[RELAY_FACES_MAX];
+	struct settings_access access;
 	struct relay_tls faces_tls;  /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
 	struct dial_plan *dial_plan; /* NULL without "mediation" */
 	struct list arena;           /* blocks that live as long as this */

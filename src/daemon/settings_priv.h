@@ -5,6 +5,7 @@
  *   settings.c        all of it, faces, callers
  *   settings_auth.c   keys, shared secrets, revocations
  *   settings_tenants.c  the tenants beside the default one
+ *   settings_access.c  certificates of the SIP door
  */
 #ifndef DAEMON_SETTINGS_PRIV_H
 #define DAEMON_SETTINGS_PRIV_H
@@ -34,6 +35,12 @@ struct settings_auth_source {
 /* What is wrong is said at its place. */
 int settings_auth_make(
 	struct settings *s, const struct settings_auth_source *from, struct auth_snapshot **out);
+
+/* settings_access.c */
+
+/* What is wrong is said at its place. */
+int settings_access_make(struct settings *s);
+void settings_access_fini(struct settings *s);
 
 /* settings_tenants.c */
 

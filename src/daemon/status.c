@@ -90,6 +90,12 @@ static size_t fill_certificates(
 	if (api_tls)
 		s->certificates[n++] = (struct api_certificate){
 			"mras", o->mras.certificate, crypto_tls_not_after(api_tls, 0)};
+	if (o->has_access) {
+		s->certificates[n++] = (struct api_certificate){"access", o->access.certificate,
+			crypto_tls_not_after(from->access.outside, 0)};
+		s->certificates[n++] = (struct api_certificate){"access inside",
+			o->access.inside.certificate, crypto_tls_not_after(from->access.inside, 0)};
+	}
 	for (size_t i = 0; i < o->edge.faces.n; i++)
 		n = add_face(s, n, from, i);
 	return n;

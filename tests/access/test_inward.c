@@ -108,6 +108,10 @@ static void routes_of_others_are_refused_and_ours_go(void **state)
 	from_client(r, CLIENT,
 		REQUEST("INVITE", "sip:bob@example.net", "Route: <sip:" EDGE ":5061;lr>\n"));
 	assert_has_not(r->inside, "\r\nRoute:");
+	from_client(r, CLIENT,
+		REQUEST("INVITE", "sip:bob@example.net",
+			"Route: <sip:example.org;transport=tls;lr>\n"));
+	assert_has(r->inside, "INVITE ");
 }
 
 static void hops_end(void **state)

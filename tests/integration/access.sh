@@ -1,0 +1,265 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The SIP door: softphones outside find the edge by SRV, register with the Kamailio inside, call and are
+# called, and see nothing of the inside; who asks for credentials gets those of where he is; and what
+# strangers do leaves a running call alone.
+#
+# Takes 25 s.
+#
+#   ext 10.200.1.2 -- 10.200.1.1 edge 10.10.0.11 -- 10.10.0.10 core (Kamailio, names; telephone .20)
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/lib-sip.sh"
+begin kamailio baresip dnsmasq nft
+/usr/bin/python3 -c 'import websockets' 2>/dev/null || skip_all "python3-websockets is not installed"
+[ -f "$(dirname "$(find /usr/lib -name tls.so -path '*kamailio*' | head -n 1)")/outbound.so" ] ||
+	skip_all "kamailio-outbound-modules is not installed"
+DOOR=(/usr/bin/python3 "$HERE/sipdoor.py")
+EDGE=10.200.1.1
+EDGE_IN=10.10.0.11
+
+space ext edge core
+join ext 10.200.1.2/24,10.200.1.3/24 edge $EDGE/24
+join core $FE/24,10.10.0.20/24 edge $EDGE_IN/24
+route ext default via $EDGE
+certificate fe sips serverAuth,clientAuth "DNS:fe.example.net,DNS:fe.example.com"
+certificate sip sips serverAuth "DNS:example.net,DNS:sip.example.net"
+certificate inside sips serverAuth,clientAuth "DNS:edge.example.net,IP:$EDGE_IN"
+certificate phone sips serverAuth,clientAuth DNS:phone.example.net
+
+# The outside reaches the edge alone, and the edge only the front end.
+in_space edge nft -f - <<NFT
+table inet door {
+	chain input {
+		type filter hook input priority 0; policy drop;
+		ct state established,related accept
+		iif lo accept
+		iifname "to-ext" meta l4proto { icmp, icmpv6 } accept
+		iifname "to-ext" tcp dport { 443, 5061 } accept
+		iifname "to-ext" udp dport 3478 accept
+		iifname "to-core" ip saddr $FE accept
+	}
+	chain output {
+		type filter hook output priority 0; policy accept;
+		oifname "to-core" ip daddr != $FE drop
+	}
+	chain forward { type filter hook forward priority 0; policy drop; }
+}
+NFT
+in_space ext nft -f - <<NFT
+table inet leaks {
+	counter elsewhere {}
+	chain output {
+		type filter hook output priority 0;
+		oifname "to-edge" ip daddr != $EDGE meta l4proto tcp counter name elsewhere
+	}
+}
+NFT
+
+# names NAME SPACE ADDRESS RECORDS...
+names() {
+	start "$1" "$2" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
+		--user=root --pid-file= --bind-interfaces --listen-address="$3" --local=/example.net/ "${@:4}"
+}
+SRV="--host-record=sip.example.net,$EDGE --srv-host=_sips._tcp.example.net,sip.example.net,5061,1,1
+	--srv-host=_sip._tls.example.net,sip.example.net,5061,1,1"
+# shellcheck disable=SC2086  # words
+names public ext 10.200.1.3 $SRV
+names private core $FE --host-record=fe.example.net,$FE \
+	--srv-host=_sips._tcp.fe.example.net,fe.example.net,5061,1,1
+
+# ---- the front end ----
+
+sed "s,@WORK@,$WORK,; s,@FE@,$FE,; s,@EDGE@,$EDGE_IN,; s,@TLS@,$WORK/fe-tls.cfg," \
+	"$SOURCE/contrib/kamailio-access.cfg" >"$WORK/fe.cfg"
+cat >"$WORK/fe-tls.cfg" <<CFG
+[server:default]
+method = TLSv1.2+
+certificate = $WORK/fe.pem
+private_key = $WORK/fe.key
+ca_list = $WORK/sips.pem
+verify_certificate = yes
+require_certificate = yes
+[client:default]
+method = TLSv1.2+
+certificate = $WORK/fe.pem
+private_key = $WORK/fe.key
+ca_list = $WORK/sips.pem
+verify_certificate = yes
+require_certificate = yes
+CFG
+start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
+check "Kamailio listens" within 20 listens core tcp $FE 5061
+
+# ---- the door ----
+
+conf edge $EDGE $EDGE_IN
+sed -i "s/^  listen: \[\"$EDGE_IN\"\]/  listen: [\"$EDGE_IN:5063\"]/" "$WORK/edge.yaml"
+cat >>"$WORK/edge.yaml" <<YAML
+access:
+  host: sip.example.net
+  tls: [$EDGE]
+  wss: [$EDGE]
+  certificate: $WORK/sip.pem
+  private_key: $WORK/sip.key
+  domains: [example.net]
+  media_relay: sip:mras@example.net
+  inside:
+    listen: ["$EDGE_IN:5062"]
+    certificate: $WORK/inside.pem
+    private_key: $WORK/inside.key
+    ca: $WORK/sips.pem
+    next_hop: fe.example.net
+    dns_servers: [$FE@53]
+YAML
+check "-t takes the section" "$SALLYPORTD" -t -c "$WORK/edge.yaml"
+edge_start edge
+check "the front end is found by SRV and answers" within 20 \
+	metric_is edge sallyport_access_front_end_up "" 1
+
+# ---- D01: registration ----
+
+FE=10.200.1.3 softphone alice ext 10.200.1.2 5070 1000 '<sip:alice@example.net;transport=tls>;'\
+'auth_user=alice;auth_pass=x;regint=600;answermode=auto;audio_codecs=PCMU;sipnat=outbound;'\
+'outbound="sip:example.net;transport=tls"'
+softphone bob core 10.10.0.20 5070 600 "$(inside bob audio_codecs=PCMU)"
+check "a softphone outside registers, by its domain alone" within 30 registered alice
+check "... and one inside" within 30 registered bob
+# talk_phone NAME: on a WebSocket; what comes is in its log.
+talk_phone() {
+	rm -f "$WORK/$1.in"
+	mkfifo "$WORK/$1.in"
+	nsenter --net="/run/netns/$RUN-ext" "${DOOR[@]}" phone $EDGE "$WORK/sips.pem" "$1" \
+		example.net <"$WORK/$1.in" >"$WORK/$1.log" 2>&1 &
+	PIDS[$1]=$!
+	exec {TALK_FD}>"$WORK/$1.in"
+	TALK[$1]=$TALK_FD
+}
+talk_phone carol
+carol_has() {
+	has "$WORK/carol.log" "$1"
+}
+check "... and one on a WebSocket" within 20 carol_has '^SIP/2.0 200'
+check "the answer names the credential service" \
+	carol_has '^Call-Info: <sip:mras@example\.net>;purpose=media-relay'
+check "... and a time for keep-alive" carol_has '^Flow-Timer: 120'
+check "both are known to be registered" within 10 \
+	metric_is edge sallyport_access_flows_registered "" 2
+elsewhere() {
+	in_space ext nft list counter inet leaks elsewhere | has /dev/stdin 'packets 0 '
+}
+check "all that the outside has sent went to the edge" elsewhere
+
+# ---- calls ----
+
+both() {
+	check "$1" within 30 heard alice "$3" "$2" && check "... on both sides" within 30 heard bob "$3" "$2"
+}
+tell alice dial sip:bob@example.net
+both "a call from outside to inside is established" 1 '^event CALL_ESTABLISHED'
+tell bob hangup
+both "... and ended by the callee" 1 '^event CALL_CLOSED'
+tell bob dial sip:alice@example.net
+both "a call from inside to outside is established" 2 '^event CALL_ESTABLISHED'
+tell bob hangup
+both "... and ended by the caller" 2 '^event CALL_CLOSED'
+tell bob dial sip:carol@example.net
+check "a call to the WebSocket is refused by its client" within 20 heard bob '^event CALL_CLOSED' 3
+check "... who sees nothing of the inside" within 10 carol_has '^INVITE '
+hidden() {
+	sed '/^[a-z]=/d' "$WORK/carol.log" >"$WORK/carol.seen" # the body is from end to end
+	has_not "$WORK/carol.seen" '10\.10\.|fe\.example|kamailio|baresip'
+}
+check "... in no message" hidden
+echo "message alice" >&"${TALK[carol]}"
+check "a request between two outside goes by the front end" within 10 has "$WORK/fe.log" \
+	"MESSAGE sip:alice@example\\.net from $EDGE_IN"
+check "... and is answered" within 10 carol_has '^CSeq: 1 MESSAGE'
+
+# ---- D02: credentials ----
+
+echo "service internet" >&"${TALK[carol]}"
+check "who is outside asks for credentials by the front end" within 10 carol_has '<credentialsResponse'
+check "... and gets the relay as it is outside" carol_has '<hostName>av\.example\.com'
+check "... with its ports" carol_has '<udpPort>3478'
+check "... and user name and password" carol_has '<username>.*<password>'
+tls_client() {
+	local where=$1 what=$2 host=$3 port=$4
+	shift 4
+	in_space "$where" timeout 20 "${DOOR[@]}" "$what" "$host" "$port" "$WORK/sips.pem" "$@"
+}
+check "who is inside gets it as it is inside" prints '<hostName>av\.int\.example\.com' -- \
+	tls_client core service $FE 5061 "$WORK/phone.pem" "$WORK/phone.key" intranet
+check "the front end may ask directly" prints '^SIP/2.0 200' -- \
+	tls_client core service $EDGE_IN 5062 "$WORK/fe.pem" "$WORK/fe.key" intranet
+fails() {
+	! "$@" >"$WORK/fails.out" 2>&1 && has_not "$WORK/fails.out" '^SIP/2.0'
+}
+check "... another with a certificate may not" fails \
+	tls_client core service $EDGE_IN 5062 "$WORK/phone.pem" "$WORK/phone.key" intranet
+check "... nor does one without get through the handshake" fails \
+	tls_client core service $EDGE_IN 5062 - - intranet
+check "... and from outside there is no way" fails in_space ext timeout 2 \
+	bash -c "exec 3<>/dev/tcp/$EDGE_IN/5062"
+
+# ---- connections that are gone ----
+
+talk_close carol
+check "a connection that ends is forgotten" within 20 metric_is edge sallyport_access_flows "" 1
+check "... and the registrar told so" prints '^SIP/2.0 4[38]0' -- \
+	tls_client core message $FE 5061 "$WORK/phone.pem" "$WORK/phone.key" bob carol
+check "... by 430" metric_is edge sallyport_access_refused_total 'reason="flow"' 1
+
+# ---- strangers ----
+
+tell alice dial sip:bob@example.net
+both "a call is set up" 3 '^event CALL_ESTABLISHED'
+start slow ext "${DOOR[@]}" slow $EDGE 5061 "$WORK/sips.pem" 90
+start slow-web ext "${DOOR[@]}" slow $EDGE 443 "$WORK/sips.pem" 90
+check "slow peers hold connections" within 30 has "$WORK/slow.log" '^held 90'
+check "... of either kind" within 30 has "$WORK/slow-web.log" '^held 90'
+check "garbage is no message" in_space ext timeout 60 "${DOOR[@]}" garbage $EDGE 5061 "$WORK/sips.pem" 40
+check "... nor a WebSocket" in_space ext timeout 60 "${DOOR[@]}" garbage $EDGE 443 "$WORK/sips.pem" 40
+check "requests to other domains are refused, and beyond a rate nobody looks at them" \
+	prints '403=[0-9]+ 503=[0-9]+' -- \
+	in_space ext timeout 60 "${DOOR[@]}" flood $EDGE 5061 "$WORK/sips.pem" 2000
+check "... which is counted" metric_at_least edge sallyport_access_refused_total 'reason="rate"' 1
+check "the call goes on" test "$(grep -c '^event CALL_CLOSED' "$WORK/alice.events")" = 2
+OFFERS=$(grep -c '^event CALL_REMOTE_SDP' "$WORK/bob.events")
+tell alice hold
+check "... and is put on hold from outside" within 20 heard bob '^event CALL_REMOTE_SDP' $((OFFERS + 1))
+tell alice hangup
+both "... and ended" 3 '^event CALL_CLOSED'
+stop slow
+stop slow-web
+
+# ---- changes while it runs ----
+
+certificate sip sips serverAuth "DNS:example.net,DNS:sip.example.net,DNS:renewed.example.net"
+renewed() {
+	in_space ext timeout 10 openssl s_client -connect $EDGE:5061 </dev/null 2>/dev/null |
+		openssl x509 -noout -ext subjectAltName | has /dev/stdin renewed
+}
+check "a renewed certificate is taken" within 30 renewed
+sed -i 's/domains: \[example.net\]/domains: [example.org]/' "$WORK/edge.yaml"
+kill -HUP "${PIDS[edge]}"
+check "a domain that is taken out is refused" within 10 prints '^SIP/2.0 403' -- \
+	tls_client ext message $EDGE 5061 - - alice bob
+sed -i 's/domains: \[example.org\]/domains: [example.net]/' "$WORK/edge.yaml"
+kill -HUP "${PIDS[edge]}"
+check "... and served again" within 10 prints '^SIP/2.0 (2|480)' -- \
+	tls_client ext message $EDGE 5061 - - alice bob
+kill -USR1 "${PIDS[edge]}"
+check "a node that drains takes nobody more" within 10 prints '^SIP/2.0 503' -- \
+	tls_client ext message $EDGE 5061 - - alice bob
+
+# ---- without SRV ----
+
+REGISTERED=$(grep -c ' REGISTER ' "$WORK/fe.log")
+stop public
+names public ext 10.200.1.3 --host-record=sip.example.net,$EDGE
+FE=10.200.1.3 softphone erin ext 10.200.1.2 5080 1000 \
+	'<sip:erin@example.net;transport=tls>;auth_pass=x;regint=60'
+check "without SRV a softphone fails to register" within 40 \
+	has "$WORK/erin.log" 'erin@example\.net.*(Destination|No route|failed|unreachable|Unknown|[Ee]rror|timed out|not found|DNS)'
+check "... and nothing of it reaches the front end" same "$(grep -c ' REGISTER ' "$WORK/fe.log")" "$REGISTERED"
+finish

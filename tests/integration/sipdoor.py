@@ -1,0 +1,183 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# Clients of the SIP door that no telephone plays: over WebSocket, over TLS, and bad ones.
+#
+#   sipdoor.py phone HOST CA USER DOMAIN  registers over WebSocket, prints each message that comes,
+#                                         answers requests (INVITE with 486), and sends what a line of
+#                                         standard input asks for: "message USER", "service LOCATION"
+#   sipdoor.py service HOST PORT CA CERT KEY LOCATION   asks by TLS; "-" for no certificate
+#   sipdoor.py message HOST PORT CA CERT KEY FROM TO    MESSAGE by TLS; prints the status
+#   sipdoor.py slow HOST PORT CA N        N connections that never get further than a few bytes
+#   sipdoor.py garbage HOST PORT CA N     N connections with bytes that are no SIP
+#   sipdoor.py flood HOST PORT CA N       N requests of a stranger, as fast as they go
+import asyncio
+import os
+import re
+import socket
+import ssl
+import sys
+import time
+
+XML = "application/msrtc-media-relay-auth+xml"
+ASKS = """<?xml version="1.0"?>
+<request xmlns="http://schemas.microsoft.com/2006/09/sip/mrasp" requestID="1" version="2.0"
+ to="sip:mras@example.net" from="sip:%s"><credentialsRequest credentialsRequestID="1">
+<identity>sip:%s</identity><location>%s</location><duration>480</duration></credentialsRequest></request>"""
+
+
+def token():
+    return os.urandom(6).hex()
+
+
+def request(method, uri, user, domain, via, more=(), body="", to=None):
+    lines = ["%s %s SIP/2.0" % (method, uri), "Via: SIP/2.0/%s;branch=z9hG4bK%s" % (via, token()),
+             "Max-Forwards: 70", "From: <sip:%s@%s>;tag=%s" % (user, domain, token()),
+             "To: <%s>" % (to or uri), "Call-ID: %s" % token(), "CSeq: 1 %s" % method, *more,
+             "Content-Length: %d" % len(body)]
+    return "\r\n".join(lines) + "\r\n\r\n" + body
+
+
+def service(user, domain, via, location):
+    who = "%s@%s" % (user, domain)
+    return request("SERVICE", "sip:mras@%s" % domain, user, domain, via,
+                   ["Content-Type: " + XML], ASKS % (who, who, location))
+
+
+def answer(message, status):
+    """To a request: what an answer takes over from it, and nothing of its own but a tag."""
+    head = message.split("\r\n\r\n")[0].split("\r\n")[1:]
+    keep = [h for h in head if re.match(r"(Via|From|Call-ID|CSeq|Record-Route):", h)]
+    to = next(h for h in head if h.startswith("To:"))
+    keep.append(to if ";tag=" in to else to + ";tag=" + token())
+    return "\r\n".join(["SIP/2.0 " + status, *keep, "Content-Length: 0"]) + "\r\n\r\n"
+
+
+def say(message):
+    for line in message.split("\r\n"):
+        print(line)
+    print("--", flush=True)
+
+
+async def phone(host, ca, user, domain):
+    import websockets
+    context = ssl.create_default_context(cafile=ca)
+    via, contact = "WSS p%s.invalid" % token(), "<sip:%s@p.invalid;transport=ws>" % user
+    async with websockets.connect("wss://%s/" % domain, host=host, ssl=context, server_hostname=domain,
+                                  subprotocols=["sip"]) as ws:
+        await ws.send(request("REGISTER", "sip:" + domain, user, domain, via,
+                              ["Contact: %s;reg-id=1;+sip.instance=\"<urn:uuid:%s>\"" % (
+                                  contact, "00000000-0000-4000-8000-" + token()),
+                               "Supported: path, outbound", "Expires: 600"],
+                              to="sip:%s@%s" % (user, domain)))
+
+        async def obey():
+            lines = asyncio.StreamReader()
+            await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+            while line := (await lines.readline()).decode().split():
+                if line[0] == "message":
+                    await ws.send(request("MESSAGE", "sip:%s@%s" % (line[1], domain), user, domain,
+                                          via, ["Content-Type: text/plain"], "hello"))
+                elif line[0] == "service":
+                    await ws.send(service(user, domain, via, line[1]))
+            os._exit(0)  # without a good-bye
+
+        asyncio.ensure_future(obey())
+        async for message in ws:
+            say(message)
+            if not message.startswith("SIP/2.0") and not message.startswith("ACK"):
+                status = "486 Busy Here" if message.startswith("INVITE") else "200 OK"
+                await ws.send(answer(message, status))
+
+
+def connect(host, port, ca, cert="-", key="-"):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.load_verify_locations(ca)
+    if cert != "-":
+        context.load_cert_chain(cert, key)
+    raw = socket.create_connection((host, int(port)), timeout=10)
+    return context.wrap_socket(raw)
+
+
+def exchange(s, message):
+    s.sendall(message.encode())
+    data = b""
+    while True:
+        piece = s.recv(65536)
+        if not piece:
+            sys.exit("closed")
+        data += piece
+        head, _, body = data.decode().partition("\r\n\r\n")
+        length = re.search(r"Content-Length: *(\d+)", head)
+        if not length or len(body) < int(length.group(1)):
+            continue
+        if head.startswith("SIP/2.0 100"):
+            data = data[len(head) + 4:]
+            continue
+        return data.decode()
+
+
+def over_tls(host, port, ca, cert, key, make):
+    s = connect(host, port, ca, cert, key)
+    say(exchange(s, make("TLS %s:%d;rport" % s.getsockname()[:2])))
+
+
+def slow(host, port, ca, n):
+    held = []
+    for i in range(int(n)):
+        s = socket.create_connection((host, int(port)), timeout=10)
+        if i % 3 == 1:
+            s.sendall(b"\x16\x03\x01\x02\x00\x01")  # the beginning of a ClientHello
+        held.append(s)
+        if i % 3 == 2:
+            s.close()
+            t = connect(host, port, ca)
+            t.sendall(b"REGISTER sip:example.net SIP/2.0\r\nVia: SIP")
+            held[-1] = t
+    print("held", len(held), flush=True)
+    time.sleep(600)
+
+
+def garbage(host, port, ca, n):
+    for i in range(int(n)):
+        try:
+            s = connect(host, port, ca)
+            s.sendall(os.urandom(3000) if i % 2 else b"GET / HTTP/1.1\r\nUpgrade: no\r\n\r\n" * 9)
+            s.settimeout(0.2)
+            s.recv(4096)
+        except OSError:
+            pass
+    print("done", flush=True)
+
+
+def flood(host, port, ca, n):
+    s = connect(host, port, ca)
+    seen = {}
+    data = b""
+    s.settimeout(10)
+    for i in range(int(n)):
+        s.sendall(request("INVITE", "sip:bob@elsewhere.example", "mallory", "example.net",
+                          "TLS 192.0.2.9").encode())
+        data += s.recv(65536)
+    for status in re.findall(rb"SIP/2\.0 (\d+)", data):
+        seen[status.decode()] = seen.get(status.decode(), 0) + 1
+    print(" ".join("%s=%d" % i for i in sorted(seen.items())), flush=True)
+
+
+def main():
+    what, args = sys.argv[1], sys.argv[2:]
+    if what == "phone":
+        asyncio.run(phone(*args))
+    elif what == "service":
+        over_tls(*args[:5], lambda via: service("dora", "example.net", via, args[5]))
+    elif what == "message":
+        over_tls(*args[:5], lambda via: request(
+            "MESSAGE", "sip:%s@example.net" % args[6], args[5], "example.net", via,
+            ["Content-Type: text/plain"], "hello"))
+    else:
+        {"slow": slow, "garbage": garbage, "flood": flood}[what](*args)
+
+
+main()
