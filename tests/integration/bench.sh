@@ -119,6 +119,24 @@ check "at these rates nothing was lost, doubled, reordered or changed" lost_noth
 check "the page has new tables in its old text" page_keeps_its_text
 check "the plot is XML with a dot for each run" plot_is_right
 
+
+# ---- calls ----
+
+no_call_failed() {
+	timeout 90 "$SOURCE/tests/bench/calls.sh" -t "$1" -r 50 -d 1 -n 1 >"$WORK/calls" 2>&1
+	local status=$?
+	cat "$WORK/calls"
+	[ $status = 0 ] && same "$(grep -c ' calls=50 failed=0 ' "$WORK/calls")" 2 &&
+		has "$WORK/calls" "^\\| ${1^^}, 50/s for 1 s \\| Sallyport \\| [1-9][0-9]* \\| 0*[1-9.]"
+}
+for transport in tcp udp; do
+	if command -v sipp >/dev/null && command -v kamailio >/dev/null; then
+		check "calls over $transport, through Sallyport and Kamailio" no_call_failed $transport
+	else
+		skip "calls over $transport" "sipp or kamailio is not installed"
+	fi
+done
+
 refused() {
 	! "$BENCH/turnload" "$@" >"$WORK/refused" 2>&1
 }
