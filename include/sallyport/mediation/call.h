@@ -171,7 +171,7 @@ struct calls_config {
 	struct hash_key key; /* random */
 	metrics_cell *cells; /* CALL_C_COUNT of them; not owned */
 	struct call_timers timers;
-	size_t max_calls;   /* open ones; an INVITE over it gets 503 */
+	size_t max_calls;   /* open ones; an INVITE over it, or over a share of it, gets 503 */
 	unsigned max_early; /* early dialogs that a caller is shown (RFC 3261 §13.2.2.4) */
 	unsigned retry_after_s;
 };

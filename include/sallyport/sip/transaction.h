@@ -101,7 +101,8 @@ struct transactions_config {
 	 * No transaction begins when so many are there, or so many bytes are kept for them (those
 	 * of replies, which always find room, may go a little over it). Requests then get 503 and
 	 * Retry-After, and nothing is kept. The last eighth is for requests of others within
-	 * dialogs and for ours but INVITE, so that calls can end when no more can begin.
+	 * dialogs and for ours but INVITE, so that calls can end when no more can begin. Of either
+	 * number nobody who asks, or is asked, gets all (common/share.h).
 	 */
 	size_t max_server, max_client, max_bytes;
 	unsigned retry_after_s;

@@ -29,8 +29,8 @@ struct calls {
 	struct sip_dialogs dialogs;
 	struct hash_table callers; /* calls by the caller's Call-ID and tag */
 	struct list calls;
-	size_t n_open;
-	uint64_t n_tokens; /* made so far */
+	struct share_table open; /* how many, by who has begun them */
+	uint64_t n_tokens;       /* made so far */
 	char fields[SIP_HEAD_MAX];
 };
 
@@ -131,6 +131,7 @@ struct call {
 	struct exchange *attempt;  /* not owned; the newest; NULL: given up */
 	struct pair *pair;         /* not owned; the one that was answered */
 	struct list pairs, exchanges;
+	struct share *share; /* of the open ones; NULL when it is over */
 	struct wheel_timer timer;
 	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late;

@@ -15,6 +15,7 @@ struct calls *calls_create(const struct calls_config *c)
 	list_init(&l->calls);
 	sip_dialogs_init(&l->dialogs, c->key);
 	hash_table_init(&l->callers);
+	share_table_init(&l->open, c->key);
 	return l;
 }
 
@@ -35,6 +36,7 @@ void calls_destroy(struct calls *l)
 	}
 	sip_dialogs_fini(&l->dialogs);
 	hash_table_fini(&l->callers);
+	share_table_fini(&l->open);
 	free(l);
 }
 

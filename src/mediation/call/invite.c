@@ -85,6 +85,7 @@ static int remember(struct call *c, const struct sip_msg *m)
 
 static struct call *make(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
+	const struct transaction_hop *from = server_transaction_hop(s);
 	struct call *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -96,7 +97,8 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	list_append(&l->calls, &c->link);
 	metrics_add(l->config.cells, CALL_C_KEPT, 1);
 	c->incoming = exchange_open(c, SIP_INVITE, CALL_CALLER);
-	if (!c->incoming || remember(c, m) != 0 ||
+	c->share = share_take(&l->open, &from->remote, from->place);
+	if (!c->share || !c->incoming || remember(c, m) != 0 ||
 		hash_table_insert(
 			&l->callers, &c->by_caller, caller_hash(l, m->call_id, m->from_tag)) != 0) {
 		free(c->caller);
@@ -145,7 +147,6 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 		refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
 		return;
 	}
-	l->n_open++;
 	metrics_add(l->config.cells, CALL_C_OPEN, 1);
 	count(l, CALL_C_STARTED);
 	status = attempt_next(c, m, 503);
@@ -157,11 +158,13 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
+	const struct transaction_hop *from = server_transaction_hop(s);
+
 	if (m->max_forwards == 0)
 		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
 	else if (is_merged(l, m))
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
-	else if (l->n_open >= l->config.max_calls)
+	else if (!share_is_free(&l->open, &from->remote, from->place, l->config.max_calls))
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
 	else if (!invite_asks_for_extensions(l, s, m) && !refresh_is_refused(l, NULL, s, m))
 		begin(l, s, m);

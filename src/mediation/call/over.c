@@ -16,6 +16,7 @@ void call_free(struct call *c)
 	if (c->caller)
 		hash_table_remove(&l->callers, &c->by_caller);
 	list_remove(&c->link);
+	share_give(&l->open, c->share);
 	metrics_sub(l->config.cells, CALL_C_KEPT, 1);
 	if (c->own && l->config.user.forget)
 		l->config.user.forget(l->config.user.arg, c->own);
@@ -80,7 +81,8 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	if (c->is_over)
 		return;
 	c->is_over = true;
-	l->n_open--;
+	share_give(&l->open, c->share);
+	c->share = NULL;
 	metrics_sub(l->config.cells, CALL_C_OPEN, 1);
 	count(l, CALL_C_ENDED + why);
 	wheel_cancel(l->config.wheel, &c->timer);

@@ -13,6 +13,7 @@ void client_free(struct client_transaction *c)
 	kept_drop(l, &c->t.sent);
 	kept_drop(l, &c->cancel_fields);
 	kept_drop(l, &c->ack);
+	share_give(&l->asked, c->t.share);
 	free(c);
 }
 
@@ -101,6 +102,11 @@ static struct client_transaction *make(
 	list_init(&c->by_flow);
 	c->t.hop = *to;
 	c->t.is_invite = method == SIP_INVITE;
+	c->t.share = share_take(&l->asked, &to->remote, to->place);
+	if (!c->t.share) {
+		free(c);
+		return NULL;
+	}
 	return c;
 }
 
@@ -126,12 +132,15 @@ static bool can_be_followed(struct sip_str message)
 }
 
 /* The last eighth is kept for what ends calls. */
-static bool has_room(const struct transactions *l, enum sip_method method)
+static bool has_room(
+	const struct transactions *l, const struct transaction_hop *to, enum sip_method method)
 {
 	bool may_all = method != SIP_INVITE;
+	size_t room = transaction_room(l->config.max_client, may_all);
+	bool is_free = may_all ? l->clients.count < room
+			       : share_is_free(&l->asked, &to->remote, to->place, room);
 
-	return transaction_is_below(l->clients.count, l->config.max_client, may_all) &&
-	       transaction_is_below(l->bytes, l->config.max_bytes, may_all);
+	return is_free && l->bytes < transaction_room(l->config.max_bytes, may_all);
 }
 
 int client_transaction_start(struct transactions *l, const struct transaction_request *r,
@@ -142,7 +151,7 @@ int client_transaction_start(struct transactions *l, const struct transaction_re
 	struct sip_str message;
 	int err;
 
-	if (!has_room(l, r->method))
+	if (!has_room(l, to, r->method))
 		return ERR_FULL;
 	c = make(l, r->method, to);
 	if (!c)

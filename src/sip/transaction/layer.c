@@ -19,6 +19,8 @@ struct transactions *transactions_create(const struct transactions_config *c)
 	hash_table_init(&l->servers);
 	hash_table_init(&l->clients);
 	hash_table_init(&l->flows);
+	share_table_init(&l->askers, c->keys[0]);
+	share_table_init(&l->asked, c->keys[1]);
 	return l;
 }
 
@@ -51,6 +53,8 @@ void transactions_destroy(struct transactions *l)
 	hash_table_fini(&l->servers);
 	hash_table_fini(&l->clients);
 	hash_table_fini(&l->flows);
+	share_table_fini(&l->askers);
+	share_table_fini(&l->asked);
 	free(l);
 }
 

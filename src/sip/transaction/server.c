@@ -16,6 +16,7 @@ void server_free(struct server_transaction *s)
 
 	kept_drop(l, &s->t.sent);
 	kept_drop(l, &s->head);
+	share_give(&l->askers, s->t.share);
 	free(s);
 }
 
@@ -107,10 +108,12 @@ static void on_repeat(struct wheel_timer *timer, void *arg)
 /* ---- requests ---- */
 
 /* The last eighth is kept for requests within dialogs. */
-static bool has_room(const struct transactions *l, bool is_within_dialog)
+static bool has_room(
+	const struct transactions *l, const struct transaction_hop *from, bool is_within)
 {
-	return transaction_is_below(l->servers.count, l->config.max_server, is_within_dialog) &&
-	       transaction_is_below(l->bytes, l->config.max_bytes, is_within_dialog);
+	return share_is_free(&l->askers, &from->remote, from->place,
+		       transaction_room(l->config.max_server, is_within)) &&
+	       l->bytes < transaction_room(l->config.max_bytes, is_within);
 }
 
 static struct server_transaction *make(struct transactions *l, const struct transaction_key *key,
@@ -125,7 +128,9 @@ static struct server_transaction *make(struct transactions *l, const struct tran
 	s->t.key = *key;
 	s->t.is_invite = m->method == SIP_INVITE;
 	reply_hop(m, from, &s->t.hop, &s->fallback_port);
-	if (compose_head(l, m, from, &head) != 0 || kept_set(l, &s->head, head) != 0 ||
+	s->t.share = share_take(&l->askers, &from->remote, from->place);
+	if (!s->t.share || compose_head(l, m, from, &head) != 0 ||
+		kept_set(l, &s->head, head) != 0 ||
 		hash_table_insert(&l->servers, &s->t.node, key->a) != 0) {
 		server_free(s);
 		return NULL;
@@ -138,7 +143,7 @@ void server_open(struct transactions *l, const struct transaction_key *key, cons
 {
 	struct server_transaction *s;
 
-	if (!has_room(l, m->to_tag.at != NULL)) {
+	if (!has_room(l, from, m->to_tag.at != NULL)) {
 		count(l, TRANSACTION_C_REFUSED_FULL);
 		answer(l, m, from, 503, key);
 		return;

@@ -28,6 +28,8 @@ struct flow_users {
 struct transactions {
 	struct transactions_config config;
 	struct hash_table servers, clients, flows;
+	/* Server transactions by whom they are asked of, client transactions by whom they ask. */
+	struct share_table askers, asked;
 	size_t bytes;        /* kept for all of them */
 	uint64_t n_branches; /* made so far */
 	uint64_t stranger_s; /* the second in which N_STRANGERS have asked by datagram */
@@ -60,7 +62,8 @@ struct transaction {
 	unsigned interval_ms; /* of repeat */
 	enum transaction_state state;
 	bool is_invite;
-	struct kept sent; /* the last message we sent, to be sent again */
+	struct kept sent;    /* the last message we sent, to be sent again */
+	struct share *share; /* of ASKERS or ASKED */
 };
 
 /* Owned by the layer's table. */
@@ -97,10 +100,10 @@ static inline void count(struct transactions *l, enum transaction_counter row)
 	metrics_add(l->config.cells, row, 1);
 }
 
-/* Is there room for one more among N; the last eighth is not for all. */
-static inline bool transaction_is_below(size_t n, size_t max, bool may_all)
+/* How much of MAX there is; the last eighth is not for all. */
+static inline size_t transaction_room(size_t max, bool may_all)
 {
-	return n < (may_all ? max : max - max / 8);
+	return may_all ? max : max - max / 8;
 }
 
 /* Copies DATA, replacing what K held; on failure K is as it was. */

@@ -151,6 +151,21 @@ static void call_over_the_limit_gets_503(void **state)
 	assert_refused(world_create_limited(0, 20), "", 503, CALL_C_REFUSED_FULL);
 }
 
+/* common/share.h: three quarters of the room. */
+static void calls_of_one_caller_leave_room_for_others(void **state)
+{
+	struct world *w = world_create_limited(8, 20);
+
+	for (unsigned i = 0; i < 8; i++)
+		(void)party_dial(w, &usual);
+	world_pass(w, 1000);
+
+	assert_int_equal(world_count(w, CALL_C_OPEN), 6);
+	assert_int_equal(world_count(w, CALL_C_REFUSED_FULL), 2);
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* RFC 3261 §8.2.2.2. */
 static void same_invite_by_another_way_gets_482(void **state)
 {
@@ -592,6 +607,7 @@ int main(void)
 		cmocka_unit_test(call_that_requires_extensions_gets_420),
 		cmocka_unit_test(call_whose_routes_cannot_be_read_gets_400),
 		cmocka_unit_test(call_over_the_limit_gets_503),
+		cmocka_unit_test(calls_of_one_caller_leave_room_for_others),
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
 		cmocka_unit_test(call_id_that_is_the_tag_too_is_hashed_as_any_other),
 		cmocka_unit_test(call_without_route_gets_what_the_route_says),

@@ -469,13 +469,20 @@ static void put_numbered(struct box *b, const char *method, unsigned i, const ch
 		method, i, to_params, i, method);
 }
 
+/* From the sender SENDER. */
+static void put_from(struct box *b, unsigned sender, const char *method, unsigned i)
+{
+	b->peer.remote = addr_ipv4(sender, 5060);
+	put_numbered(b, method, i, "");
+}
+
 static void request_over_the_limit_gets_503_and_nothing_is_kept(void **state)
 {
 	struct box *b = box_create_small(false, 16);
 	uint64_t bytes;
 
 	for (unsigned i = 0; i < 14; i++)
-		put_numbered(b, "OPTIONS", i, "");
+		put_from(b, i, "OPTIONS", i);
 	assert_int_equal(b->n_requests, 14);
 	bytes = box_count(b, TRANSACTION_C_BYTES);
 	put_numbered(b, "INVITE", 14, "");
@@ -495,7 +502,7 @@ static void requests_within_dialogs_have_the_last_eighth(void **state)
 	struct box *b = box_create_small(false, 16);
 
 	for (unsigned i = 0; i < 14; i++)
-		put_numbered(b, "OPTIONS", i, "");
+		put_from(b, i, "OPTIONS", i);
 	put_numbered(b, "BYE", 14, ";tag=b");
 	put_numbered(b, "BYE", 15, ";tag=b");
 	assert_int_equal(b->n_requests, 16);
@@ -503,6 +510,20 @@ static void requests_within_dialogs_have_the_last_eighth(void **state)
 
 	assert_int_equal(b->n_requests, 16);
 	assert_int_equal(box_status(b, 0), 503);
+	box_destroy(b);
+}
+
+static void requests_of_one_leave_room_for_others(void **state)
+{
+	struct box *b = box_create_small(false, 16);
+
+	for (unsigned i = 0; i < 16; i++)
+		put_from(b, 1, "OPTIONS", i);
+	unsigned of_one = b->n_requests;
+	put_from(b, 2, "OPTIONS", 16);
+
+	assert_in_range(of_one, 9, 12);
+	assert_int_equal(b->n_requests, of_one + 1);
 	box_destroy(b);
 }
 
@@ -630,6 +651,7 @@ int main(void)
 		cmocka_unit_test(left_request_is_answered_500),
 		cmocka_unit_test(request_over_the_limit_gets_503_and_nothing_is_kept),
 		cmocka_unit_test(requests_within_dialogs_have_the_last_eighth),
+		cmocka_unit_test(requests_of_one_leave_room_for_others),
 		cmocka_unit_test(malformed_request_is_answered_if_it_can_be),
 		cmocka_unit_test(request_as_long_as_any_is_answered),
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
