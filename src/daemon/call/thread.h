@@ -38,6 +38,7 @@ struct call_thread {
 	size_t n_trunks;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* the trunks while they run; in the order of the options */
+	struct log_limit log_unanswered;
 };
 
 /* What transports, transactions and calls are made with; ARG is the thread. */

@@ -352,15 +352,23 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 		aim_at_trunk(arg, hop);
 }
 
+#define UNANSWERED_PER_S 50 /* lines of calls that came to nothing: no gateway fills the log */
+
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
+	struct call_thread *t = arg;
 	static const char *const names[CALL_END_COUNT] = {
 		"caller", "callee", "cancelled", "failed", "timeout", "lost", "expired"};
 	struct sip_str id = call_id(c);
 	char shown[LOG_NAME_LEN];
+	uint32_t held = 0;
 
-	(void)arg;
-	log_info(LOG_CALL, "call over", "id=%s by=%s", log_name(id.at, id.len, shown), names[why]);
+	if ((why == CALL_END_CANCELLED || why == CALL_END_FAILED) &&
+		!log_limit_ok(
+			&t->log_unanswered, loop_clock(t->loop)->mono_ms, UNANSWERED_PER_S, &held))
+		return;
+	log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", log_name(id.at, id.len, shown),
+		names[why], held);
 }
 
 struct call_user call_ways_calls(struct call_thread *t)
