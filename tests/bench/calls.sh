@@ -42,6 +42,7 @@ cat >>"$WORK/edge.yaml" <<-YAML
 	  trunks:
 	    - {name: in, root: true, mediation: "outer:5060/$TRANSPORT", gateway: "caller:5060", connection: private}
 	    - {name: out, root: true, mediation: "inner:5060/$TRANSPORT", gateway: "callee:5070", connection: private}
+	  trunk_settings: [{scope: global, options: {send: false}}]
 	  usages: [all]
 	  routes: [{name: all, match: '^1', usages: [all], trunks: [out]}]
 YAML

@@ -32,10 +32,11 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: pbx-udp-out-of-order, mediation: "inner:5061/udp", gateway: "pbx:5060", connection: private}
 	    - {name: pbx-tcp-out-of-order, mediation: "inner:5069/tcp", gateway: "pbx:5070", connection: private}
 	  trunk_settings:
-	    - {scope: "trunk:sbc-udp-out-of-order", called_rules: [{match: '^.19', replace: '020'}]}
-	    - {scope: "trunk:sbc-tcp-out-of-order", called_rules: [{match: '^.19', replace: '020'}]}
-	    - {scope: "trunk:pbx-udp-out-of-order", called_rules: [{match: '^.19', replace: '020'}]}
-	    - {scope: "trunk:pbx-tcp-out-of-order", called_rules: [{match: '^.19', replace: '020'}]}
+	    - {scope: global, options: {send: false}} # sipp takes one for a call
+	    - {scope: "trunk:sbc-udp-out-of-order", options: {send: false}, called_rules: [{match: '^.19', replace: '020'}]}
+	    - {scope: "trunk:sbc-tcp-out-of-order", options: {send: false}, called_rules: [{match: '^.19', replace: '020'}]}
+	    - {scope: "trunk:pbx-udp-out-of-order", options: {send: false}, called_rules: [{match: '^.19', replace: '020'}]}
+	    - {scope: "trunk:pbx-tcp-out-of-order", options: {send: false}, called_rules: [{match: '^.19', replace: '020'}]}
 	  usages: [all]
 	  routes:
 	    - {name: fail-1, match: '^119', priority: 1, usages: [all], spread: ordered, trunks: [pbx-udp-out-of-order, pbx-udp]}
@@ -201,7 +202,7 @@ caller_of_busy() { hears 486; asks ACK refusal; }
 callee_of_busy() { TAG=$CALLEE AGAIN=1 says '486 Busy Here'; gets ACK; }
 caller_of_error() { hears 500; asks ACK refusal; }
 callee_of_error() { TAG=$CALLEE AGAIN=1 says '500 Server Internal Error'; gets ACK; }
-caller_of_silence() { hears 408; asks ACK refusal; }
+caller_of_silence() { hears 503; asks ACK refusal; }
 callee_of_silence() { says '100 Trying'; is_cancelled; }
 caller_of_out_of_order() { hears 200; }
 callee_of_out_of_order() { TAG=$CALLEE AGAIN=1 says '503 Service Unavailable'; gets ACK; }

@@ -38,8 +38,11 @@ struct call_thread {
 	size_t n_trunks;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* the trunks while they run; in the order of the options */
-	struct log_limit log_unanswered;
+	struct log_limit log_unanswered, log_failed;
 };
+
+/* Lines of calls that come to nothing: no gateway fills the log. */
+#define CALL_LINES_PER_S 50
 
 /* What transports, transactions and calls are made with; ARG is the thread. */
 struct sip_transport_user call_ways_transport(struct call_thread *t);

@@ -41,6 +41,7 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 	const struct dial_trunk *k = w->at[attempt].trunk;
 	const struct policy_failure what = read_failure(f);
 	struct policy_verdict p;
+	uint32_t held;
 
 	policy_failure_judge(&k->failover, &what, &p);
 	if (p.avoid_s)
@@ -48,10 +49,11 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 			loop_clock(t->loop)->mono_ms + UINT64_C(1000) * p.avoid_s;
 	v->tries_next = p.tries_next;
 	v->status = p.code;
-	log_info(LOG_CALL, "attempt failed",
-		"trunk=%s why=%s status=%u counts_as=%u next=%s avoid_s=%u", k->options->name,
-		kinds[f->kind], what.code, p.code,
-		p.tries_next && attempt + 1 < w->n ? "yes" : "no", p.avoid_s);
+	if (log_limit_ok(&t->log_failed, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
+		log_info(LOG_CALL, "attempt failed",
+			"trunk=%s why=%s status=%u counts_as=%u next=%s avoid_s=%u held=%u",
+			k->options->name, kinds[f->kind], what.code, p.code,
+			p.tries_next && attempt + 1 < w->n ? "yes" : "no", p.avoid_s, held);
 }
 
 void call_verdicts_reached(void *arg, void *own, unsigned attempt)

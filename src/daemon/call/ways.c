@@ -352,8 +352,6 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 		aim_at_trunk(arg, hop);
 }
 
-#define UNANSWERED_PER_S 50 /* lines of calls that came to nothing: no gateway fills the log */
-
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct call_thread *t = arg;
@@ -365,7 +363,7 @@ static void on_ended(void *arg, struct call *c, enum call_end why)
 
 	if ((why == CALL_END_CANCELLED || why == CALL_END_FAILED) &&
 		!log_limit_ok(
-			&t->log_unanswered, loop_clock(t->loop)->mono_ms, UNANSWERED_PER_S, &held))
+			&t->log_unanswered, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
 		return;
 	log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", log_name(id.at, id.len, shown),
 		names[why], held);
