@@ -118,7 +118,7 @@ static void run_session(const struct sip_msg *m, char *out)
 		sip_write_rack(&w, m);
 		must(sip_acknowledger_take(&a, m) == SIP_PRACK_REPEATED);
 	}
-	must(sip_reliable_send(&r, m, 1, 0));
+	must(sip_reliable_send(&r, m->cseq, 1, 0));
 	(void)sip_reliable_take(&r, m);
 	sip_write_body(&w, SIP_NONE, SIP_NONE);
 	/* From, To, Call-ID and CSeq are not there; all else is good. */

@@ -17,7 +17,7 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: outer, nodes: [ms1.example.net], colocated: false,
 	       primary_address: 10.200.1.1, trunk_listen: {udp: 5060}}
 	    - {name: inner, nodes: [ms1.example.net], colocated: false,
-	       primary_address: 10.200.2.1, trunk_listen: {udp: 5060-5065}}
+	       primary_address: 10.200.2.1, trunk_listen: {udp: 5060-5066}}
 	  trunks:
 	    - {name: out, root: true, mediation: "outer:5060/udp", gateway: "out:5060", connection: private}
 	    - {name: good, root: true, mediation: "inner:5060/udp", gateway: "in:5060", connection: private}
@@ -27,6 +27,7 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: provider, mediation: "inner:5064/udp", gateway: "in:5064", connection: private,
 	       registration: {domain: example.net, user: edge, password_file: PASSWORD}}
 	    - {name: timed, mediation: "inner:5065/udp", gateway: "in:5065", connection: private}
+	    - {name: reliable, mediation: "inner:5066/udp", gateway: "in:5066", connection: private}
 	  trunk_settings:
 	    - {scope: "trunk:mapped", srtp: none, failover_codes: [503], response_map: [{sip: 486, q850: "34", to: 503}]}
 	    - {scope: "trunk:timed", srtp: none, session_timer: true}
@@ -36,6 +37,7 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: to-mapped, match: '^1', usages: [all], trunks: [mapped, good], spread: ordered}
 	    - {name: to-slow, match: '^2', usages: [all], trunks: [slow, good], spread: ordered}
 	    - {name: to-provider, match: '^4', usages: [all], trunks: [provider]}
+	    - {name: to-reliable, match: '^6', usages: [all], trunks: [reliable]}
 	    - {name: to-timed, match: '^5', usages: [all], trunks: [timed]}
 	    - {name: to-full, match: '^3', usages: [all], trunks: [full, good], spread: ordered}
 YAML
@@ -156,8 +158,22 @@ scenario timed <<-XML
 	$(ends <<<'')
 	<Reference variables="a"/>
 XML
+scenario reliable <<-XML
+	<recv request="INVITE"><action>
+	<ereg regexp="100rel" search_in="hdr" header="Supported:" check_it="true" assign_to="a"/>
+	<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
+	</action></recv>
+	$(reply 183 $'Require: 100rel\nRSeq: 4711')
+	<recv request="PRACK"><action><ereg regexp="4711 1 INVITE" search_in="hdr" header="RAck:" check_it="true" assign_to="a"/></action></recv>
+	$(accepts | sed 's/;tag=[^[:space:]]*//')
+	$(reply 200 | sed 's/;tag=[^[:space:]]*//; s/\[last_Via:\]/Via:[$via]/')
+	<recv request="ACK"/>
+	$(ends <<<'')
+	<Reference variables="a"/>
+XML
 
 callee provider -sf "$WORK/provider.xml" -p 5064
+callee reliable -sf "$WORK/reliable.xml" -p 5066
 callee timed -sf "$WORK/timed.xml" -p 5065
 callee good -sn uas -p 5060
 callee mapped -sf "$WORK/mapped.xml" -p 5061
@@ -196,5 +212,7 @@ check "one answer for each call: BYE had them at once" \
 	counted sallyport_call_challenges_total 10 'result="answered"'
 check "a session interval that is too short is made longer" \
 	calls -sn uac -p 5071 -s 5000 -m 10 -r 10 -d 100
+check "reliable ringing is acknowledged for a caller who cannot" \
+	calls -sn uac -p 5072 -s 6000 -m 10 -r 10 -d 100
 check "none is open" within 10 counted sallyport_calls_open 0
 finish

@@ -82,11 +82,11 @@ struct sip_reliable {
 	uint32_t interval_ms;
 };
 /*
- * The next one is sent at NOW_MS; false: the last one is not acknowledged, so it must wait. FIRST
- * is random; of use for the first one only. The caller writes Require: 100rel and RSeq: out->rseq.
+ * The next one is sent at NOW_MS, CSEQ is the INVITE's; false: the last one is not acknowledged, so
+ * it must wait. FIRST is random; of use for the first one only. The caller writes Require: 100rel
+ * and RSeq: out->rseq.
  */
-bool sip_reliable_send(
-	struct sip_reliable *r, const struct sip_msg *invite, uint32_t first, uint64_t now_ms);
+bool sip_reliable_send(struct sip_reliable *r, uint32_t cseq, uint32_t first, uint64_t now_ms);
 /* A PRACK has come. True: it acknowledges the one that waits, answer 200. False: answer 481. */
 bool sip_reliable_take(struct sip_reliable *r, const struct sip_msg *prack);
 enum sip_reliable_act {

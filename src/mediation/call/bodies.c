@@ -174,12 +174,24 @@ static void flush(struct exchange *x)
 
 	while (!is_last && !list_is_empty(&x->waiting)) {
 		struct waiting *w = CONTAINER_OF(x->waiting.next, struct waiting, link);
-		if (!w->is_ready)
+		if (!w->is_ready || reliable_waits(x, w->status, w->pair, w->content.len))
 			break;
 		list_remove(&w->link);
 		is_last = list_is_empty(&x->waiting);
 		go_on(x, w);
 	}
+}
+
+void body_go_on(struct exchange *x)
+{
+	struct call *c = x->call;
+
+	if (c->is_held)
+		return; /* whoever holds it goes on */
+	c->is_held = true;
+	flush(x);
+	c->is_held = false;
+	call_settle(c);
 }
 
 static struct waiting *find(const struct exchange *x, uint64_t ticket)
@@ -204,10 +216,7 @@ void call_body_ready(
 			w->rc = -ENOMEM;
 			w->is_ready = true;
 		}
-		c->is_held = true;
-		flush(x);
-		c->is_held = false;
-		call_settle(c);
+		body_go_on(x);
 		return;
 	}
 }

@@ -22,6 +22,8 @@
 
 /* What either side may require of us, and is told that we can do. */
 #define CALL_EXTENSIONS SIP_OPTION_BIT(SIP_OPTION_TIMER)
+/* In the INVITE that begins a call, too. */
+#define CALL_EXTENSIONS_FIRST (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_REL100))
 
 struct calls {
 	struct calls_config config;
@@ -32,12 +34,20 @@ struct calls {
 	struct share_table open; /* how many, by who has begun them */
 	uint64_t n_tokens;       /* made so far */
 	char fields[SIP_HEAD_MAX];
+	struct sip_reliable reliable; /* of the response that is being written */
 };
 
 /* Type, then content. AT is NULL: none. */
 struct kept_body {
 	char *at;
 	size_t type_len, content_len;
+};
+
+struct kept_reply {
+	unsigned status; /* 0: none */
+	char *fields;
+	size_t fields_len;
+	struct kept_body body;
 };
 
 /* One side of a pair. */
@@ -48,9 +58,14 @@ struct end {
 	struct transaction_hop hop; /* where its last request went */
 	bool wants_bye;             /* once it has sent the ACK we wait for */
 	struct sip_session_timer session;
-	struct wheel_timer refresh; /* when something is to be done about that */
-	bool takes_update;          /* by its Allow */
-	struct kept_body said;      /* the last session description that it has accepted of us */
+	struct wheel_timer refresh;           /* when something is to be done about that */
+	bool takes_update;                    /* by its Allow */
+	struct sip_acknowledger acknowledger; /* of the callee's reliable responses */
+	struct sip_reliable reliable;         /* of those to the caller */
+	struct kept_reply provisional;        /* the one that he is to acknowledge */
+	struct wheel_timer repeat;            /* of that */
+	bool has_early_answer;                /* in a reliable response that was acknowledged */
+	struct kept_body said; /* the last session description that it has accepted of us */
 };
 
 /* Owned by the call. */
@@ -108,7 +123,7 @@ struct waiting {
 	void (*go_on)(struct exchange *x, const struct waiting *w, const struct call_body *b);
 	uint64_t ticket;
 	unsigned status;          /* of a reply */
-	const struct pair *pair;  /* not owned; of a reply */
+	struct pair *pair;        /* not owned; of a reply */
 	struct call_route *route; /* of an attempt; owned */
 	bool is_ready;
 	int rc;
@@ -136,6 +151,8 @@ struct call {
 	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late;
 	bool is_ringing, is_over;
+	bool has_offer;                      /* the caller's INVITE */
+	bool wants_reliable, takes_reliable; /* he does: provisional responses */
 	bool is_held; /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
@@ -158,7 +175,7 @@ static inline struct end *end_across(struct pair *p, enum call_side side)
 /* ---- invite.c: calls that begin ---- */
 
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
-/* M requires what we have not, and has been answered. */
+/* M requires what we have not for it, and has been answered. */
 bool invite_asks_for_extensions(
 	struct calls *l, struct server_transaction *s, const struct sip_msg *m);
 void invite_response(struct exchange *x, const struct sip_msg *m);
@@ -207,8 +224,7 @@ bool exchange_is_done(const struct exchange *x);
 /* Says what M (may be NULL) says to whoever sent the request, at once or when its body is ready.
  * STATUS is what he is told, P (may be NULL) which callee says so to the call's INVITE. Behind a
  * final one X may be done and, where M is a 2xx that cannot be said, the call gone. */
-void exchange_reply(
-	struct exchange *x, unsigned status, const struct sip_msg *m, const struct pair *p);
+void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
 /* The server half's 2xx is out: it is repeated until ACK. */
 void exchange_accepted(struct exchange *x);
 void exchange_ack_came(struct exchange *x, const struct sip_msg *m);
@@ -244,6 +260,26 @@ void refresh_refused(struct exchange *x);
 void refresh_take(struct end *e, struct server_transaction *s, const struct sip_msg *m);
 /* What M says about who has sent it. */
 void refresh_look(struct end *e, const struct sip_msg *m);
+
+/* ---- reliable.c: provisional responses that are acknowledged (RFC 3262) ---- */
+
+void reliable_init(struct end *e);
+void reliable_stop(struct pair *p);
+void reliable_stop_all(struct call *c, const struct pair *but);
+/* What the caller's INVITE says of them. */
+void reliable_read(struct call *c, const struct sip_msg *invite);
+/* Is M of P's callee to be passed on? It is acknowledged, if it wants to be. */
+bool reliable_is_taken(struct pair *p, const struct sip_msg *m);
+/* A response of P's to X has to wait until the last one is acknowledged. */
+bool reliable_waits(
+	const struct exchange *x, unsigned status, const struct pair *p, size_t body_len);
+/* R, a response of P's to X, is made a reliable one if it is to be: W are its fields. */
+bool reliable_write(struct exchange *x, struct sip_writer *w, struct transaction_reply *r,
+	const struct pair *p);
+/* ... and is on its way to E. */
+void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct end *e);
+/* A PRACK has come. */
+void reliable_acknowledged(struct end *e, struct server_transaction *s, const struct sip_msg *m);
 
 /* ---- request.c ---- */
 
@@ -299,6 +335,8 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how);
 /* Does any message of the call wait? */
 bool body_is_awaited(const struct call *c);
+/* What of X need not wait goes on. X, and the call, may be gone on return. */
+void body_go_on(struct exchange *x);
 /* Nothing of X waits any more. */
 void body_forget(struct exchange *x);
 /* X has come to nothing. */

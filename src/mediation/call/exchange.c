@@ -190,6 +190,8 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	if (r->status < 200)
 		return;
 	x->is_replied = true;
+	if (x == x->call->incoming)
+		reliable_stop_all(x->call, NULL);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
 		(void)body_keep(&x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
@@ -201,13 +203,14 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 }
 
 /* B is what M has become, NULL without one; RC what its body has come to. */
-static void reply_with(struct exchange *x, unsigned status, const struct pair *p,
-	const struct call_body *b, int rc)
+static void reply_with(
+	struct exchange *x, unsigned status, struct pair *p, const struct call_body *b, int rc)
 {
 	const struct sip_msg *m = b ? b->msg : NULL;
 	struct transaction_reply r = {.status = status};
 	char reason[REASON_MAX];
 	struct sip_writer w;
+	bool is_reliable;
 
 	if (p)
 		r.to_tag = p->ends[CALL_CALLER].dialog.local_tag;
@@ -224,6 +227,7 @@ static void reply_with(struct exchange *x, unsigned status, const struct pair *p
 		r.reason = reason;
 	}
 	write_reply(&w, x, r.status, m);
+	is_reliable = reliable_write(x, &w, &r, p);
 	if (w.failed && status < 200)
 		return;
 	if (w.failed) {
@@ -234,6 +238,8 @@ static void reply_with(struct exchange *x, unsigned status, const struct pair *p
 	r.fields = fields_done(&w);
 	if (r.status >= 300)
 		body_is_off(x);
+	if (is_reliable)
+		reliable_sent(x, &r, &p->ends[CALL_CALLER]);
 	say(x, &r);
 }
 
@@ -249,8 +255,8 @@ static void after_accepting(struct exchange *x)
 		exchange_send_ack(x);
 }
 
-static void reply_now(struct exchange *x, unsigned status, const struct pair *p,
-	const struct call_body *b, int rc)
+static void reply_now(
+	struct exchange *x, unsigned status, struct pair *p, const struct call_body *b, int rc)
 {
 	if (x->server && !x->is_replied)
 		reply_with(x, status, p, b, rc);
@@ -265,8 +271,7 @@ static void go_on_replying(struct exchange *x, const struct waiting *w, const st
 	reply_now(x, w->status, w->pair, b, w->rc);
 }
 
-void exchange_reply(
-	struct exchange *x, unsigned status, const struct sip_msg *m, const struct pair *p)
+void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p)
 {
 	enum call_side side = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 	struct waiting how = {.go_on = go_on_replying, .status = status, .pair = p};
@@ -277,7 +282,8 @@ void exchange_reply(
 		body_forget(x);
 	if (m && x->server && !x->is_replied)
 		rc = body_ask(x, side, p, NULL, &b);
-	if (m && (rc == CALL_BODY_LATER || !list_is_empty(&x->waiting))) {
+	if (m && (rc == CALL_BODY_LATER || !list_is_empty(&x->waiting) ||
+			 reliable_waits(x, status, p, b.content.len))) {
 		rc = body_wait(x, &b, rc, &how);
 		if (rc == 0)
 			return;

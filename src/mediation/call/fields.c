@@ -50,7 +50,7 @@ static bool tells_who(enum sip_header_id id)
 #define ALLOWED                                                                                    \
 	(SIP_METHOD_BIT(SIP_INVITE) | SIP_METHOD_BIT(SIP_ACK) | SIP_METHOD_BIT(SIP_CANCEL) |       \
 		SIP_METHOD_BIT(SIP_BYE) | SIP_METHOD_BIT(SIP_OPTIONS) |                            \
-		SIP_METHOD_BIT(SIP_UPDATE) | SIP_METHOD_BIT(SIP_INFO))
+		SIP_METHOD_BIT(SIP_UPDATE) | SIP_METHOD_BIT(SIP_INFO) | SIP_METHOD_BIT(SIP_PRACK))
 
 void fields_begin(struct calls *l, struct sip_writer *w)
 {

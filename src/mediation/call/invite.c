@@ -12,11 +12,13 @@ const struct call_timers call_timers_default = {.ring_ms = 180000};
 /* Those of M's Require that we have not. One that cannot be read is none that we have. */
 static void write_unsupported(struct sip_writer *w, const struct sip_msg *m)
 {
+	bool is_first = m->method == SIP_INVITE && !m->to_tag.len;
+	uint64_t have = is_first ? CALL_EXTENSIONS_FIRST : CALL_EXTENSIONS;
 	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
 	struct sip_tokens t;
 
 	if (sip_options_of(m, SIP_HEADER_REQUIRE, &t) == 0) {
-		sip_write_options(w, SIP_HEADER_UNSUPPORTED, t.known & ~CALL_EXTENSIONS);
+		sip_write_options(w, SIP_HEADER_UNSUPPORTED, t.known & ~have);
 		for (unsigned i = 0; i < t.n_unknown; i++)
 			sip_write_header(w, SIP_HEADER_UNSUPPORTED, t.unknown[i]);
 		return;
@@ -109,6 +111,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	c->incoming->server = s;
 	c->incoming->server_cseq = m->cseq;
 	c->incoming->asked = sip_session_read(m);
+	reliable_read(c, m);
 	call_meet(c, CALL_CALLER, server_transaction_hop(s));
 	server_transaction_tag(s, c->local_tag);
 	server_transaction_take(s, &exchange_server_events, c->incoming);
@@ -237,7 +240,8 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 		exchange_reply(c->incoming, m->status, NULL, NULL);
 		return;
 	}
-	exchange_reply(c->incoming, m->status, m, p);
+	if (reliable_is_taken(p, m))
+		exchange_reply(c->incoming, m->status, m, p);
 }
 
 /* Those callees that have not been the first are not to be heard of any more. */
@@ -255,6 +259,8 @@ static void choose(struct call *c, struct exchange *x, struct pair *chosen)
 	wheel_cancel(c->calls->config.wheel, &c->timer);
 	free(c->invite);
 	c->invite = NULL;
+	reliable_stop_all(c, chosen);
+	body_go_on(c->incoming);
 }
 
 /* His routes and target are those of his answer, whatever he has said when he rang. */

@@ -88,6 +88,7 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	wheel_cancel(l->config.wheel, &c->timer);
 	free(c->invite);
 	c->invite = NULL;
+	reliable_stop_all(c, NULL);
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
 	for (int side = 0; c->pair && side < 2; side++) {

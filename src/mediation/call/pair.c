@@ -17,6 +17,7 @@ void pair_free(struct pair *p)
 {
 	pair_unfile(p);
 	list_remove(&p->link);
+	reliable_stop(p);
 	for (int side = 0; side < 2; side++) {
 		refresh_fini(&p->ends[side]);
 		sip_dialog_fini(&p->ends[side].dialog);
@@ -92,6 +93,7 @@ struct pair *pair_of(
 		p->ends[side].pair = p;
 		p->ends[side].side = side;
 		refresh_init(&p->ends[side]);
+		reliable_init(&p->ends[side]);
 	}
 	if (fill(p, attempt, response, is_late) != 0) {
 		pair_free(p);

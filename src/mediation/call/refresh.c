@@ -161,7 +161,6 @@ void refresh_write_request(const struct exchange *x, struct sip_writer *w)
 	const struct sip_session_timer *t =
 		x->pair ? &end_across(x->pair, x->from)->session : &x->session;
 
-	sip_write_options(w, SIP_HEADER_SUPPORTED, CALL_EXTENSIONS);
 	sip_session_write_request(t, w);
 }
 

@@ -131,18 +131,33 @@ void options_reply(struct calls *l, struct server_transaction *s)
 		server_transaction_leave(s);
 }
 
+/* RFC 3311 §5.1, §5.2: no offer before the one that is under way has its answer. */
+static bool may_offer(const struct end *e)
+{
+	const struct pair *p = e->pair;
+	const struct call *c = p->call;
+
+	if (body_is_awaited(c))
+		return false;
+	return c->pair ? c->pair == p
+		       : p->ends[CALL_CALLER].has_early_answer &&
+				 p->ends[CALL_CALLEE].has_early_answer;
+}
+
 static void take(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
 
 	if (m->method == SIP_BYE) {
 		on_bye(e, s);
+	} else if (m->method == SIP_PRACK) {
+		reliable_acknowledged(e, s, m);
 	} else if (m->method == SIP_INVITE) {
 		on_invite(e, s, m);
 	} else if (m->method == SIP_UPDATE && m->body.len == 0 && c->pair == e->pair) {
 		(void)sip_dialog_refresh(&e->dialog, m);
 		refresh_take(e, s, m);
-	} else if (m->method == SIP_UPDATE && m->body.len > 0 && body_is_awaited(c)) {
+	} else if (m->method == SIP_UPDATE && m->body.len > 0 && !may_offer(e)) {
 		refuse(c->calls, s, 491, CALL_C_GLARE); /* RFC 3311 §5.2 */
 	} else if (m->method == SIP_UPDATE || m->method == SIP_INFO) {
 		if (m->method == SIP_UPDATE)
@@ -204,8 +219,8 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 		return;
 	}
 	x->is_answered = true;
-	if (x->method == SIP_BYE)
-		return; /* the dialog is over, whatever it says */
+	if (x->method == SIP_BYE || x->method == SIP_PRACK)
+		return; /* the dialog is over, or goes on, whatever it says */
 	if (x->method == SIP_UPDATE && m->status < 300) {
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 		refresh_accepted(x, m);
@@ -220,7 +235,7 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 void relay_client_ended(struct exchange *x, enum transaction_end why)
 {
 	x->is_answered = true;
-	if (x->method == SIP_BYE)
+	if (x->method == SIP_BYE || x->method == SIP_PRACK)
 		return;
 	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
 	lose(x);

@@ -75,8 +75,13 @@ static int complete(struct exchange *x, struct transaction_request *r, char *buf
 	} else {
 		sip_write_cseq(&w, ++x->client_cseq, sip_str_c(sip_method_name(r->method)));
 	}
-	if (x->method == SIP_INVITE || x->method == SIP_UPDATE)
+	if (x->method == SIP_INVITE || x->method == SIP_UPDATE) {
+		/* Without an offer of ours his reliable responses would bring one, for PRACK to
+		 * answer. */
+		sip_write_options(&w, SIP_HEADER_SUPPORTED,
+			e || r->content.len == 0 ? CALL_EXTENSIONS : CALL_EXTENSIONS_FIRST);
 		refresh_write_request(x, &w);
+	}
 	err = write_credentials(x, &w, r);
 	append(&w, r->fields);
 	if (err == 0 && w.failed)

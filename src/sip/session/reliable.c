@@ -4,14 +4,13 @@
 
 /* ---- sent by us ---- */
 
-bool sip_reliable_send(
-	struct sip_reliable *r, const struct sip_msg *invite, uint32_t first, uint64_t now_ms)
+bool sip_reliable_send(struct sip_reliable *r, uint32_t cseq, uint32_t first, uint64_t now_ms)
 {
 	if (r->is_waiting)
 		return false;
 	/* §3: the first is chosen at random from 1 to 2^31 - 1, each next one is one more. */
 	r->rseq = r->rseq == 0 ? first % INT32_MAX + 1 : r->rseq + 1;
-	r->cseq = invite->cseq;
+	r->cseq = cseq;
 	r->is_waiting = true;
 	r->sent_ms = now_ms;
 	r->interval_ms = SIP_RELIABLE_T1_MS;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Telephones: as much of a user agent as calls through a B2BUA want. */
+#include <sallyport/sip/session.h>
+
 #include "world.h"
 
 #define OF_TIMER(t, member) CONTAINER_OF(t, struct leg, member)
@@ -174,14 +176,45 @@ static void see_tag(struct leg *g, struct sip_str tag)
 	memcpy(g->tags[g->n_tags++], text, sizeof(text));
 }
 
+static void begin_dialog(struct leg *g, const struct sip_msg *m)
+{
+	if (g->dialog.text)
+		return;
+	assert_int_equal(sip_dialog_of_response(&g->dialog, m, SIP_NONE), 0);
+	assert_int_equal(sip_dialogs_add(&party_of(g)->dialogs, &g->dialog), 0);
+}
+
+/* RFC 3262 §4: what comes again is not acknowledged again. */
+static void acknowledge(struct leg *g, const struct sip_msg *m)
+{
+	const char *fields = g->fields;
+	uint32_t rseq = 0;
+	struct sip_writer w;
+	char rack[64];
+
+	if (sip_number_decode(sip_header_value(m, SIP_HEADER_RSEQ), &rseq) != 0 || rseq == g->rseq)
+		return;
+	begin_dialog(g, m);
+	assert_true(g->rseq == 0 || rseq == g->rseq + 1);
+	if (!g->plan.sends_prack)
+		return;
+	g->rseq = rseq;
+	g->n_pracks++;
+	sip_write_begin(&w, rack, sizeof(rack) - 1);
+	sip_write_rack(&w, m);
+	assert_false(w.failed);
+	rack[w.len] = 0;
+	g->fields = rack;
+	leg_request(g, SIP_PRACK, NULL);
+	g->fields = fields;
+}
+
 static void on_answered(struct leg *g, const struct sip_msg *m)
 {
 	keep(g->seen, sizeof(g->seen), m->head);
-	if (!g->is_up) {
-		assert_int_equal(sip_dialog_of_response(&g->dialog, m, SIP_NONE), 0);
-		assert_int_equal(sip_dialogs_add(&party_of(g)->dialogs, &g->dialog), 0);
+	begin_dialog(g, m);
+	if (!g->is_up)
 		go_up(g);
-	}
 	assert_true(sip_str_equal(g->dialog.remote_tag, m->to_tag));
 	send_ack(g, m->cseq, g->plan.is_late_offer ? "late answer" : NULL);
 }
@@ -206,6 +239,8 @@ static void on_response(void *arg, struct client_transaction *c, const struct si
 	keep(g->reason, sizeof(g->reason), m->reason);
 	if (m->status < 200) {
 		g->n_ringing++;
+		acknowledge(g, m);
+		keep(g->seen, sizeof(g->seen), m->head);
 	} else {
 		g->status = m->status;
 		if (m->status < 300)
@@ -279,10 +314,12 @@ struct leg *party_dial(struct world *w, const struct plan *plan)
 static void reply(struct leg *g, unsigned status, const char *tag, const char *body)
 {
 	struct transaction_reply r = {.status = status, .to_tag = sip_str_c(tag)};
-	const char *more = g->is_up && status == 200 ? g->plan.within_fields
-			   : status == 200           ? g->plan.answer_fields
-			   : status > 299            ? g->plan.refusal_fields
-						     : NULL;
+	const char *reliable = "Require: 100rel\r\nRSeq: 7\r\n";
+	const char *more = status < 200 && g->plan.is_reliable ? reliable
+			   : g->is_up && status == 200         ? g->plan.within_fields
+			   : status == 200                     ? g->plan.answer_fields
+			   : status > 299                      ? g->plan.refusal_fields
+							       : NULL;
 	char fields[1024];
 
 	(void)snprintf(fields, sizeof(fields), "%s%s",
@@ -296,6 +333,27 @@ static void reply(struct leg *g, unsigned status, const char *tag, const char *b
 		(void)server_transaction_reply(g->server, &r);
 }
 
+static void take_dialog(struct leg *g)
+{
+	struct sip_msg m;
+
+	if (g->dialog.text)
+		return;
+	assert_int_equal(sip_msg_decode(g->request, g->request_len, SIP_DATAGRAM, &m), SIP_FINE);
+	assert_int_equal(sip_dialog_of_request(&g->dialog, &m, sip_str_c("b0")), 0);
+	assert_int_equal(sip_dialogs_add(&party_of(g)->dialogs, &g->dialog), 0);
+}
+
+/* Every 500 ms, until it is acknowledged. */
+static void ring_reliably(struct leg *g)
+{
+	if (g->n_pracks > 0 || g->is_over || g->is_up)
+		return;
+	take_dialog(g);
+	reply(g, 183, "b0", "early");
+	set_timer(g, &g->ring, 500);
+}
+
 static void on_ring(struct wheel_timer *t, void *arg)
 {
 	struct leg *g = OF_TIMER(t, ring);
@@ -303,6 +361,10 @@ static void on_ring(struct wheel_timer *t, void *arg)
 	char tag[16], body[32];
 
 	(void)arg;
+	if (g->plan.is_reliable) {
+		ring_reliably(g);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		(void)snprintf(tag, sizeof(tag), "b%u", i);
 		(void)snprintf(body, sizeof(body), "early %u", i);
@@ -349,7 +411,6 @@ static void take_call(struct leg *g, const char *body)
 static void on_answer(struct wheel_timer *t, void *arg)
 {
 	struct leg *g = OF_TIMER(t, answer);
-	struct sip_msg m;
 
 	(void)arg;
 	if (!g->server)
@@ -359,9 +420,7 @@ static void on_answer(struct wheel_timer *t, void *arg)
 		stop(g);
 		return;
 	}
-	assert_int_equal(sip_msg_decode(g->request, g->request_len, SIP_DATAGRAM, &m), SIP_FINE);
-	assert_int_equal(sip_dialog_of_request(&g->dialog, &m, sip_str_c("b0")), 0);
-	assert_int_equal(sip_dialogs_add(&party_of(g)->dialogs, &g->dialog), 0);
+	take_dialog(g);
 	take_call(g, "answer");
 	go_up(g);
 	if (g->plan.second_answers_too)
@@ -465,6 +524,7 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 
 	g->n_requests++;
 	g->n_updates += m->method == SIP_UPDATE;
+	g->n_pracks += m->method == SIP_PRACK;
 	keep(g->within_body, sizeof(g->within_body), m->body);
 	if (m->method == SIP_INVITE) {
 		g->server = s;

@@ -35,7 +35,7 @@ static void callee_gets_what_is_for_him_and_no_more(void **state)
 
 	plan.fields = "Subject: hello\r\nPriority: urgent\r\nUser-Agent: secret\r\n"
 		      "P-Asserted-Identity: <sip:secret@caller.example>\r\nX-Own: secret\r\n"
-		      "Record-Route: <sip:secret.example;lr>\r\nSupported: 100rel\r\n"
+		      "Record-Route: <sip:secret.example;lr>\r\nSupported: gruu\r\n"
 		      "Diversion: <sip:secret@x>\r\n";
 	a = party_dial(w, &plan);
 	world_pass(w, 1000);
@@ -49,7 +49,7 @@ static void callee_gets_what_is_for_him_and_no_more(void **state)
 	assert_non_null(strstr(b->seen, "\r\nContact: <sip:192.0.2.2:5060>\r\n"));
 	assert_non_null(strstr(b->seen, "\r\nTo: <sip:0@callee.example>\r\n"));
 	assert_null(strstr(b->seen, "secret"));
-	assert_null(strstr(b->seen, "100rel"));
+	assert_null(strstr(b->seen, "gruu"));
 	assert_null(strstr(b->seen, "caller"));
 	world_settle(w);
 	world_destroy(w);
@@ -138,7 +138,7 @@ static void call_without_hops_left_gets_483(void **state)
 
 static void call_that_requires_extensions_gets_420(void **state)
 {
-	assert_refused(world_create(), "Require: 100rel\r\n", 420, CALL_C_REFUSED_EXTENSION);
+	assert_refused(world_create(), "Require: gruu\r\n", 420, CALL_C_REFUSED_EXTENSION);
 }
 
 static void call_whose_routes_cannot_be_read_gets_400(void **state)

@@ -27,7 +27,7 @@ static void timer_that_the_caller_asks_for_is_kept(void **state)
 	assert_non_null(strstr(a->seen, "\r\nSession-Expires: 1800;refresher=uac\r\n"));
 	assert_non_null(strstr(a->seen, "\r\nRequire: timer\r\n"));
 	assert_null(strstr(party_callee(w, a)->seen, "Session-Expires"));
-	assert_non_null(strstr(party_callee(w, a)->seen, "\r\nSupported: timer\r\n"));
+	assert_non_null(strstr(party_callee(w, a)->seen, "\r\nSupported: 100rel, timer\r\n"));
 	end(w, a);
 }
 

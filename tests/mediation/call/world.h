@@ -46,6 +46,8 @@ struct plan {
 	const char *fields;      /* of the INVITE, further ones */
 	const char *answer_fields, *refusal_fields;
 	unsigned first_status;     /* of the callee to the first INVITE; 0: he takes it */
+	bool is_reliable;          /* the callee rings so, until he hears PRACK */
+	bool sends_prack;          /* the caller, for what is reliable */
 	const char *within_fields; /* of his answers within the call */
 };
 
@@ -69,6 +71,8 @@ struct leg {
 	/* What it knows. */
 	bool is_up, is_over, is_acked;
 	unsigned n_ringing, status;        /* final */
+	unsigned n_pracks;                 /* that came, or were sent */
+	uint32_t rseq;                     /* of the last reliable response that came */
 	unsigned n_updates;                /* of those requests */
 	bool was_asked;                    /* the first INVITE was refused */
 	unsigned n_requests;               /* within the dialog, answered with 200 */
