@@ -6,6 +6,7 @@
 #include <sallyport/metrics.h>
 
 #include "options.h"
+#include "workers.h"
 
 #define CALL_THREAD_WHY_LEN 256
 
@@ -13,13 +14,16 @@ struct call_thread; /* main thread */
 
 /*
  * Reads "mediation" from the file at PATH, which has passed its checks, and binds what its trunks
- * listen on; nothing runs yet. WHY gets a sentence on failure. METRICS has a block BLOCK for it.
+ * listen on; nothing runs yet, the WORKERS neither, which get its media. WHY gets a sentence on
+ * failure. METRICS has a block BLOCK for it.
  */
-int call_thread_create(const char *path, struct metrics_set *metrics, unsigned block,
-	struct call_thread **out, char why[CALL_THREAD_WHY_LEN]);
+int call_thread_create(const char *path, struct workers *workers, struct metrics_set *metrics,
+	unsigned block, struct call_thread **out, char why[CALL_THREAD_WHY_LEN]);
 int call_thread_start(struct call_thread *t);
 void call_thread_log(const struct call_thread *t); /* a line for each listener */
-/* Stops and joins it if it runs; running calls are left to themselves. NULL is fine. */
+/* Joins it if it runs; running calls are left to themselves. NULL is fine. */
+void call_thread_stop(struct call_thread *t);
+/* The same, and frees it; when no worker runs, for their media speak to it. NULL is fine. */
 void call_thread_destroy(struct call_thread *t);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sallyport/api.h>
 #include <sallyport/flow.h>
 #include <sallyport/net.h>
+#include <sallyport/mediation/anchor.h>
 #include <sallyport/mediation/call.h>
 #include <sallyport/net/path.h>
 #include <sallyport/sip/transaction.h>
@@ -40,7 +41,7 @@
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
 	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
 	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
-	&access_counters, &call_counters, &trunk_counters};
+	&access_counters, &call_counters, &trunk_counters, &anchor_counters, &media_counters};
 
 /* ---- what the API asks of the daemon ---- */
 
@@ -375,7 +376,7 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		trunk_metrics_show(&c->settings->options->mediation);
 	if (rc == 0 && c->settings->options->has_mediation)
 		rc = call_thread_create(
-			c->path, c->metrics, c->n_workers + 1, &c->call_thread, why);
+			c->path, c->workers, c->metrics, c->n_workers + 1, &c->call_thread, why);
 	if (rc == 0 && c->settings->options->has_access)
 		rc = make_access(c, why);
 	if (rc == 0)
@@ -518,6 +519,8 @@ void control_destroy(struct control *c)
 	if (c->takeover) /* that has failed: what was lent goes on without us */
 		leave_servers(c);
 	takeover_destroy(c->takeover);
+	call_thread_stop(c->call_thread);
+	workers_stop(c->workers);
 	call_thread_destroy(c->call_thread);
 	access_thread_destroy(c->access);
 	workers_destroy(c->workers);

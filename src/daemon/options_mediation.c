@@ -6,6 +6,7 @@
 #include "options_rows.h"
 
 static const char *const kind_names[] = {"pstn_gateway", "ip_pbx", "sbc", NULL};
+static const char *const srtp_names[] = {"none", "optional", "required", NULL};
 
 static const struct conf_option gateway_table[] = {
 	{.name = "name",
@@ -106,6 +107,21 @@ static const struct conf_option pool_table[] = {
 		.max = 64,
 		.example = "auto/10.99.0.0/24",
 		.text = "Address for gateways, on a second interface. Without it the primary one."},
+	{.name = "audio_ports",
+		.type = CONF_PORTS,
+		AT(options_pool, audio_ports),
+		.min = 1024,
+		.max = 65535,
+		.fallback = "49152-57499",
+		.text = "Ports for audio, at both addresses: four for each call where there is "
+			"one address, two at each where there are two. Keep them apart from "
+			"\"edge.relay.ports\" of the same address."},
+	{.name = "client_srtp",
+		.type = CONF_ENUM,
+		AT(options_pool, client_srtp),
+		.names = srtp_names,
+		.fallback = "required",
+		.text = "Encryption of media toward the inside."},
 	{.name = "default_trunk",
 		.type = CONF_STRING,
 		AT(options_pool, default_trunk),

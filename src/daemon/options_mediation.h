@@ -46,6 +46,8 @@ struct options_pool {
 	const char *primary_address; /* an address, or "auto/PREFIX" */
 	const char *pstn_address;    /* NULL: as primary */
 	const char *default_trunk;
+	struct conf_ports audio_ports;
+	int client_srtp; /* as enum policy_srtp */
 };
 
 enum options_connection {
@@ -95,6 +97,22 @@ struct options_response {
 	uint64_t to;
 };
 
+enum options_codec {
+	OPTIONS_PCMA,
+	OPTIONS_PCMU,
+	OPTIONS_CODECS,
+};
+
+/* Written in one section with the rest of the settings. */
+struct options_trunk_media {
+	bool rtcp_active, rtcp_hold;
+	uint64_t rtcp_timeout_s;
+	bool rtp_latching;
+	struct conf_list codecs; /* int: enum options_codec; best first */
+	uint64_t dtmf_pt;
+	bool cn;
+};
+
 struct options_trunk_settings {
 	const char *scope;
 	int srtp; /* index: 0 none, 1 optional, 2 required, as enum policy_srtp */
@@ -103,6 +121,7 @@ struct options_trunk_settings {
 	struct conf_list failover_codes; /* uint64_t */
 	struct conf_list response_map;   /* struct options_response */
 	struct options_ping options;
+	struct options_trunk_media media;
 	bool remove_plus;
 	struct conf_list called_rules;  /* struct options_rule */
 	struct conf_list calling_rules; /* struct options_rule */

@@ -6,6 +6,7 @@
 static const char *const connection_names[] = {"lan", "mpls", "private", "internet", "vpn", NULL};
 static const char *const srtp_names[] = {"none", "optional", "required", NULL};
 static const char *const spread_names[] = {"round_robin", "shuffle", "ordered", NULL};
+static const char *const codec_names[] = {"PCMA", "PCMU", NULL};
 static const struct conf_option code_item = {.type = CONF_UINT, .min = 400, .max = 699};
 
 const struct conf_option options_trunk_table[] = {
@@ -178,6 +179,53 @@ const struct conf_option options_trunk_settings_table[] = {
 		AT(options_trunk_settings, options),
 		.children = options_ping_table,
 		.text = "OPTIONS, by which the gateway is asked whether it lives."},
+	{.name = "codecs",
+		.type = CONF_LIST,
+		.item = CONF_ENUM,
+		AT(options_trunk_settings, media.codecs),
+		.names = codec_names,
+		.min = 1,
+		.max = 2,
+		.fallback = "[PCMA, PCMU]",
+		.text = "Laws of G.711 that the gateway is offered, best first. Media that are in "
+			"another one inside are converted."},
+	{.name = "dtmf_pt",
+		.type = CONF_UINT,
+		AT(options_trunk_settings, media.dtmf_pt),
+		.min = 96,
+		.max = 127,
+		.fallback = "101",
+		.text = "Payload type that is offered for dialled digits (RFC 4733)."},
+	{.name = "cn",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, media.cn),
+		.fallback = "true",
+		.text = "Offers comfort noise. Without it a gateway gets silence in its place."},
+	{.name = "rtp_latching",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, media.rtp_latching),
+		.fallback = "false",
+		.text = "Media go to where the gateway's first packet comes from, not to the "
+			"address it names: for one behind a NAT."},
+	{.name = "rtcp_active",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, media.rtcp_active),
+		.fallback = "true",
+		.text = "Ends a call on which media may flow, and neither RTP nor RTCP has come "
+			"from the gateway for \"rtcp_timeout\". Off for gateways that fall "
+			"silent and send no RTCP."},
+	{.name = "rtcp_hold",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, media.rtcp_hold),
+		.fallback = "true",
+		.text = "The same for a call on hold, on which no media may flow."},
+	{.name = "rtcp_timeout",
+		.type = CONF_DURATION,
+		AT(options_trunk_settings, media.rtcp_timeout_s),
+		.min = 5,
+		.max = 3600,
+		.fallback = "30s",
+		.text = "How long that may be."},
 	{.name = "remove_plus",
 		.type = CONF_BOOL,
 		AT(options_trunk_settings, remove_plus),

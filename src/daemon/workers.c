@@ -11,6 +11,7 @@
 #include <sallyport/net/path.h>
 
 #include "tenant_metrics.h"
+#include "workers_media.h"
 #include "workers_priv.h"
 
 #define MAILBOX_LEN 4096
@@ -380,6 +381,8 @@ static void ask_to_stop(struct worker *w)
 
 void workers_stop(struct workers *ws)
 {
+	if (!ws)
+		return;
 	for (unsigned i = 0; ws->all && i < ws->n; i++) {
 		if (ws->all[i].thread)
 			ask_to_stop(&ws->all[i]);
@@ -397,6 +400,7 @@ void workers_destroy(struct workers *ws)
 		return;
 	wheel_cancel(loop_wheel(ws->main), &ws->retry);
 	workers_stop(ws);
+	workers_media_destroy(ws);
 	/* With all threads ended, what they still say to each other is discarded with the loops. */
 	for (unsigned i = 0; ws->all && i < ws->n; i++)
 		relay_destroy(ws->all[i].relay);

@@ -45,7 +45,9 @@ void workers_tls(struct workers *w, const struct relay_tls *tls);
 unsigned workers_count(const struct workers *w);
 /* To worker I, with its struct relay as the handler's context; as loop_post. */
 int workers_post(struct workers *w, unsigned i, const struct msg_type *type, const void *payload);
-/* Stops and joins the threads that run; then frees all. */
+/* Stops and joins the threads that run, each at the end of its turn. NULL is fine. */
+void workers_stop(struct workers *w);
+/* The same, and then frees all. */
 void workers_destroy(struct workers *w);
 
 #endif

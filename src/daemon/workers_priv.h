@@ -12,6 +12,7 @@ struct worker {
 	struct loop *loop;
 	struct relay *relay;
 	struct lease_clerk *clerk;
+	struct worker_media *media; /* NULL: it has none */
 	struct loop_thread *thread; /* NULL: not started */
 	bool is_behind;             /* has not got the newest snapshot yet */
 };
@@ -31,8 +32,5 @@ struct workers {
 	struct relay_tls newest_tls;  /* counted; all NULL until a reload */
 	struct wheel_timer retry;
 };
-
-/* Stops the threads that run, each at the end of its turn. */
-void workers_stop(struct workers *w);
 
 #endif

@@ -122,6 +122,19 @@ XML
 accepts() {
 	reply 200 "$@" | sed 's/^CSeq: .*/[last_CSeq:]/'
 }
+# answers FIELD: the same to an INVITE, with a description.
+answers() {
+	local sdp
+	sdp=$(printf '%s\n' v=0 'o=t 1 1 IN IP4 [local_ip]' s=- 'c=IN IP4 [local_ip]' 't=0 0' \
+		'm=audio 6000 RTP/AVP 0')
+	accepts "$@" | awk -v sdp="$sdp" '/^[[:space:]]*Content-Length: 0/ {
+		print "Content-Type: application/sdp"
+		print "Content-Length: [len]"
+		print ""
+		print sdp
+		next
+	} { print }'
+}
 ends() {
 	echo '<recv request="BYE">'
 	cat
@@ -142,7 +155,7 @@ scenario provider <<-XML
 	$(reply 403)
 	<recv request="ACK" next="2"/>
 	<label id="1"/>
-	$(accepts)
+	$(answers)
 	<recv request="ACK"><action><ereg regexp="Digest" search_in="hdr" header="Authorization:" check_it="true" assign_to="a"/></action></recv>
 	$(ends <<<'<action><verifyauth assign_to="right" username="edge" password="secret"/></action>')
 	<label id="2"/>
@@ -153,7 +166,7 @@ scenario timed <<-XML
 	$(reply 422 'Min-SE: 2000')
 	<recv request="ACK"/>
 	<recv request="INVITE"><action><ereg regexp="^ *2000" search_in="hdr" header="Session-Expires:" check_it="true" assign_to="a"/></action></recv>
-	$(accepts 'Session-Expires: 2000;refresher=uac')
+	$(answers 'Session-Expires: 2000;refresher=uac')
 	<recv request="ACK"/>
 	$(ends <<<'')
 	<Reference variables="a"/>

@@ -22,7 +22,7 @@ enum call_counter {
 	CALL_C_STARTED,
 	CALL_C_ANSWERED,
 	CALL_C_ENDED, /* + enum call_end */
-	CALL_C_REFUSED_FULL = CALL_C_ENDED + 7,
+	CALL_C_REFUSED_FULL = CALL_C_ENDED + 8,
 	CALL_C_REFUSED_MEMORY,
 	CALL_C_REFUSED_HOPS,   /* Max-Forwards */
 	CALL_C_REFUSED_MERGED, /* the same request by another way (RFC 3261 §8.2.2.2) */
@@ -54,6 +54,7 @@ enum call_end {
 	CALL_END_TIMEOUT,   /* ringing, or an ACK that did not come */
 	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
 	CALL_END_EXPIRED,   /* the session was not refreshed (RFC 4028) */
+	CALL_END_MEDIA,     /* by call_hang_up */
 	CALL_END_COUNT
 };
 
@@ -110,9 +111,12 @@ struct call_body {
 	enum call_side from;
 	const struct sip_msg *msg;
 	uint64_t exchange;
-	uint64_t fork;                  /* whose it is of several callees; 0: none has rung yet */
-	const struct call_route *route; /* of an INVITE that begins a call; else NULL */
-	uint64_t ticket;                /* for call_body_ready */
+	uint64_t fork; /* whose it is of several callees; 0: none has rung yet */
+	/* Of an INVITE that begins a call, and NULL of all others: where it goes, and whence it
+	 * came. */
+	const struct call_route *route;
+	const struct transaction_hop *caller;
+	uint64_t ticket; /* for call_body_ready */
 	/* What goes on, as it came: may be changed to a view that is good until the next call.
 	 * Asked about without content too are an INVITE that begins a call and the 2xx of one. */
 	struct sip_str type, content;
@@ -192,6 +196,11 @@ struct transaction_user calls_transaction_user(struct calls *l);
  */
 void call_body_ready(
 	struct call *c, uint64_t ticket, int rc, struct sip_str type, struct sip_str content);
+
+/* Ends the call on both sides, with a header field "Reason: REASON" (RFC 3326), which must outlive
+ * it. Without effect on one that is over; not from within a hook. The call may be gone on return.
+ */
+void call_hang_up(struct call *c, const char *reason);
 
 /* For bodies and records. The caller's Call-ID: what all of a call is known by in the log. */
 struct sip_str call_id(const struct call *c);

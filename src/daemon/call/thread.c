@@ -11,6 +11,7 @@
 #include <sallyport/net.h>
 
 #include "../trunk_metrics.h"
+#include "media.h"
 #include "thread.h"
 
 #define MAILBOX_LEN   256
@@ -189,6 +190,7 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 		.strangers_per_s = STRANGERS_S,
 	};
 
+	call_media_hook(t, &c.user);
 	crypto_random(&c.key, sizeof(c.key));
 	crypto_random(x.keys, sizeof(x.keys));
 	t->calls = calls_create(&c);
@@ -202,8 +204,8 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 	return 0;
 }
 
-int call_thread_create(const char *path, struct metrics_set *metrics, unsigned block,
-	struct call_thread **out, char why[CALL_THREAD_WHY_LEN])
+int call_thread_create(const char *path, struct workers *workers, struct metrics_set *metrics,
+	unsigned block, struct call_thread **out, char why[CALL_THREAD_WHY_LEN])
 {
 	struct call_thread *t = calloc(1, sizeof(*t));
 	int rc = -ENOMEM;
@@ -218,6 +220,8 @@ int call_thread_create(const char *path, struct metrics_set *metrics, unsigned b
 		rc = make_plan(t, path);
 	if (rc == 0)
 		rc = make_trunks(t, why);
+	if (rc == 0)
+		rc = call_media_create(t, workers, metrics, block, why);
 	if (rc == 0)
 		rc = make_calls(t, metrics, block);
 	if (rc == 0)
@@ -266,9 +270,9 @@ static void on_stop(void *ctx, void *payload)
 
 static const struct msg_type stop_msg = {"stop", 0, on_stop, NULL};
 
-static void stop(struct call_thread *t)
+void call_thread_stop(struct call_thread *t)
 {
-	if (!t->thread)
+	if (!t || !t->thread)
 		return;
 	while (loop_post(t->loop, &stop_msg, t, NULL) != 0)
 		usleep(1000);
@@ -280,10 +284,11 @@ void call_thread_destroy(struct call_thread *t)
 {
 	if (!t)
 		return;
-	stop(t);
+	call_thread_stop(t);
 	call_gateways_destroy(t);
 	transactions_destroy(t->transactions);
 	calls_destroy(t->calls);
+	call_media_destroy(t->media);
 	sip_transport_destroy(t->transport);
 	net_destroy(t->net);
 	if (t->loop)

@@ -39,6 +39,7 @@ struct call_thread {
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* the trunks while they run; in the order of the options */
 	struct log_limit log_unanswered, log_failed;
+	struct call_media *media; /* media.h */
 };
 
 /* Lines of calls that come to nothing: no gateway fills the log. */

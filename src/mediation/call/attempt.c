@@ -108,19 +108,17 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 {
 	struct call *c = x->call;
 	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
-	int err = w->rc ? ERR_DENIED : 0;
+	unsigned status = w->rc == ERR_FULL ? 503 : 488;
 
 	if (!invite_waits_for(c, x))
 		return;
-	if (err == 0)
-		err = send_with(x, b, w->route);
-	if (err == 0) {
+	if (w->rc == 0 && send_with(x, b, w->route) == 0) {
 		await_progress(c);
 		return;
 	}
 	c->attempt = NULL;
-	unsigned status =
-		err == ERR_DENIED ? 488 : attempt_next(c, b->msg, failure_judge(c, &unsent).status);
+	if (w->rc == 0)
+		status = attempt_next(c, b->msg, failure_judge(c, &unsent).status);
 	if (status)
 		invite_fail(c, status, NULL);
 }
@@ -148,7 +146,9 @@ static int send_invite(
 
 	if (err == CALL_BODY_LATER)
 		return wait_to_send(x, &b, route);
-	return err ? ERR_DENIED : send_with(x, &b, route);
+	if (err)
+		return err == ERR_FULL ? err : ERR_DENIED;
+	return send_with(x, &b, route);
 }
 
 unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status)
@@ -176,8 +176,8 @@ unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned sta
 			return 0;
 		}
 		exchange_free(x);
-		if (err == ERR_DENIED)
-			return 488; /* on any route */
+		if (err == ERR_DENIED || err == ERR_FULL)
+			return err == ERR_FULL ? 503 : 488; /* on any route */
 		status = failure_judge(c, &unsent).status;
 	}
 	return status;

@@ -73,6 +73,9 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	b->exchange = number_of(x);
 	b->fork = fork_of(x, p);
 	b->route = route;
+	b->caller = route && c->incoming && c->incoming->server
+			    ? server_transaction_hop(c->incoming->server)
+			    : NULL;
 	b->ticket = ++c->calls->n_tokens;
 	b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
 	b->content = b->msg->body;

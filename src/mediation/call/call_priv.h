@@ -156,6 +156,7 @@ struct call {
 	bool is_held; /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
+	const char *reason;                  /* why we end it; not owned, NULL: not by us */
 	void *media;
 	void *own; /* of whoever says the route */
 	struct call_peer peers[2];

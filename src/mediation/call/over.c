@@ -72,6 +72,12 @@ static void say_bye(struct call *c, enum call_side side)
 		end_bye(e);
 }
 
+void call_hang_up(struct call *c, const char *reason)
+{
+	c->reason = reason;
+	call_over(c, CALL_END_MEDIA, -1);
+}
+
 void call_over(struct call *c, enum call_end why, int quiet)
 {
 	struct calls *l = c->calls;

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Joins calls and anchors: a call's bodies are what its anchor makes of them, its end is the
+ * anchor's, and media that cannot go on end the call.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <sallyport/crypto.h>
+
+#include "media.h"
+#include "thread.h"
+
+#define SESSIONS_MAX 5000 /* of one worker: as many as there are calls */
+
+struct call_media {
+	struct call_thread *thread; /* not owned */
+	struct workers *workers;    /* not owned */
+	struct anchors *anchors;
+	struct call_faces faces;
+	struct call_media_terms *terms; /* N_TERMS: of the trunks, and of the inside */
+	uint32_t n_terms;
+	void (*ended)(void *arg, struct call *c, enum call_end why); /* the hook behind ours */
+};
+
+/* Of one call; lives until its anchor is gone. */
+struct call_leash {
+	struct call *call; /* NULL: over */
+	struct anchor *anchor;
+};
+
+/* ---- what bodies become ---- */
+
+static bool has_description(enum sip_method m)
+{
+	return m == SIP_INVITE || m == SIP_UPDATE || m == SIP_ACK || m == SIP_PRACK;
+}
+
+static const struct anchor_terms *terms_of(
+	const struct call_media *m, const struct transaction_hop *hop)
+{
+	uint32_t i = call_ways_peer(m->thread, hop);
+
+	return i < m->n_terms && m->terms[i].is_usable ? &m->terms[i].terms : NULL;
+}
+
+/* The first INVITE makes it. NULL: no memory, or nobody's. */
+static struct call_leash *leash_of(struct call_media *m, const struct call_body *b)
+{
+	struct call_leash *l = call_media(b->call);
+	const struct anchor_terms *caller;
+
+	if (l || !b->caller)
+		return l;
+	caller = terms_of(m, b->caller);
+	l = caller ? calloc(1, sizeof(*l)) : NULL;
+	if (!l)
+		return NULL;
+	l->call = b->call;
+	l->anchor = anchor_open(m->anchors, l, caller);
+	if (!l->anchor) {
+		free(l);
+		return NULL;
+	}
+	call_media_set(b->call, l);
+	return l;
+}
+
+static bool is_final(const struct sip_msg *m)
+{
+	return m->status == 0 || m->status >= 200 || sip_header_first(m, SIP_HEADER_RSEQ);
+}
+
+static int take(struct call_leash *l, struct call_body *b, const struct anchor_terms *callee,
+	struct bytes sdp)
+{
+	bool is_response = b->msg->status != 0;
+	struct anchor_message a = {
+		.from = b->from == CALL_CALLER ? ANCHOR_CALLER : ANCHOR_CALLEE,
+		.exchange = b->exchange,
+		.fork = b->fork,
+		.ticket = b->ticket,
+		.is_final = is_final(b->msg),
+		.is_accepted = is_response && b->msg->status >= 200 && b->msg->method == SIP_INVITE,
+		.callee = callee,
+		.sdp = sdp,
+	};
+	struct bytes out = sdp;
+	int rc = anchor_take(l->anchor, &a, &out);
+
+	if (rc == 0) {
+		b->content = sip_str_of((const char *)out.data, (uint32_t)out.len);
+		b->type = out.len ? sip_str_c("application/sdp") : SIP_NONE;
+	}
+	return rc == ANCHOR_LATER ? CALL_BODY_LATER : rc;
+}
+
+/* Of a body of several parts the description alone goes on, and no other body does. */
+static int on_body(void *arg, struct call_body *b)
+{
+	struct call_media *m = ((struct call_thread *)arg)->media;
+	const struct anchor_terms *callee = b->route ? terms_of(m, &b->route->hop) : NULL;
+	struct bytes sdp = bytes_of("", 0);
+	struct call_leash *l;
+	struct sip_part part;
+
+	if (!has_description(b->msg->method))
+		return 0;
+	if (b->msg->status >= 300) {
+		b->type = b->content = SIP_NONE;
+		return 0;
+	}
+	l = leash_of(m, b);
+	if (!l || (b->route && !callee))
+		return ERR_DENIED;
+	if (b->content.len > 0 && sip_body_find(b->msg, "application", "sdp", &part) == 0)
+		sdp = bytes_of(part.body.at, part.body.len);
+	return take(l, b, callee, sdp);
+}
+
+static void on_off(void *arg, struct call *c, uint64_t exchange)
+{
+	struct call_leash *l = call_media(c);
+
+	(void)arg;
+	if (l)
+		anchor_off(l->anchor, exchange);
+}
+
+static void on_ended(void *arg, struct call *c, enum call_end why)
+{
+	struct call_media *m = ((struct call_thread *)arg)->media;
+	struct call_leash *l = call_media(c);
+
+	if (m->ended)
+		m->ended(arg, c, why);
+	if (!l)
+		return;
+	call_media_set(c, NULL);
+	l->call = NULL;
+	anchor_close(l->anchor);
+}
+
+void call_media_hook(struct call_thread *t, struct call_user *u)
+{
+	t->media->ended = u->ended;
+	u->body = on_body;
+	u->off = on_off;
+	u->ended = on_ended;
+}
+
+/* ---- what anchors say ---- */
+
+static void on_ready(void *arg, void *owner, uint64_t ticket, int rc, struct bytes sdp)
+{
+	struct call_leash *l = owner;
+
+	(void)arg;
+	if (l->call)
+		call_body_ready(l->call, ticket, rc, sip_str_c("application/sdp"),
+			sip_str_of((const char *)sdp.data, (uint32_t)sdp.len));
+}
+
+static void on_lost(void *arg, void *owner, enum anchor_side side, enum anchor_loss why)
+{
+	static const char *const sides[] = {"caller", "callee"};
+	static const char *const names[] = {"silent", "refused", "key_spent"};
+	/* Q.850: 102 is recovery on timer expiry, 47 resource unavailable. */
+	static const char *const reasons[] = {"Q.850;cause=102;text=\"No media\"",
+		"Q.850;cause=47;text=\"Media not possible\"",
+		"Q.850;cause=47;text=\"Media key used up\""};
+	struct call_leash *l = owner;
+	char shown[LOG_NAME_LEN];
+	struct sip_str id;
+
+	(void)arg;
+	if (!l->call)
+		return;
+	id = call_id(l->call);
+	log_info(LOG_CALL, "media lost", "id=%s side=%s why=%s", log_name(id.at, id.len, shown),
+		sides[side], names[why]);
+	call_hang_up(l->call, reasons[why]);
+}
+
+static void on_closed(void *arg, void *owner, const struct anchor_leg legs[ANCHOR_SIDES])
+{
+	(void)arg;
+	(void)legs;
+	free(owner);
+}
+
+static int on_post(void *arg, unsigned worker, const struct msg_type *type, const void *payload)
+{
+	const struct call_media *m = arg;
+
+	return workers_media_post(m->workers, worker, type, payload);
+}
+
+/* ---- life ---- */
+
+static int make_anchors(struct call_media *m, struct metrics_set *metrics, unsigned block)
+{
+	struct call_thread *t = m->thread;
+	struct anchors_config c = {
+		.wheel = loop_wheel(t->loop),
+		.clock = loop_clock(t->loop),
+		.cells = metrics_set_cells(metrics, &anchor_counters, block),
+		.n_workers = workers_count(m->workers),
+		.faces = m->faces.list,
+		.n_faces = m->faces.n,
+		.user = {on_ready, on_lost, on_closed, on_post, m},
+	};
+
+	crypto_random(&c.key, sizeof(c.key));
+	m->anchors = anchors_create(&c);
+	return m->anchors ? 0 : -ENOMEM;
+}
+
+static int make_workers(struct call_media *m, struct metrics_set *metrics, char *why)
+{
+	const struct workers_media_config c = {
+		.calls = m->thread->loop,
+		.anchors = m->anchors,
+		.faces = m->faces.list,
+		.n_faces = m->faces.n,
+		.max_sessions = SESSIONS_MAX,
+		.metrics = metrics,
+	};
+	int rc = workers_media_create(m->workers, &c);
+
+	if (rc == ERR_FULL)
+		(void)snprintf(why, CALL_THREAD_WHY_LEN,
+			"\"audio_ports\" of a pool is too small for %u workers; widen it or lower "
+			"\"workers\"",
+			workers_count(m->workers));
+	return rc;
+}
+
+int call_media_create(struct call_thread *t, struct workers *workers, struct metrics_set *metrics,
+	unsigned block, char *why)
+{
+	struct call_media *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return -ENOMEM;
+	t->media = m;
+	m->thread = t;
+	m->workers = workers;
+	m->n_terms = (uint32_t)t->n_trunks + 1;
+	m->terms = calloc(m->n_terms, sizeof(*m->terms));
+	int rc = m->terms ? call_media_terms_make(t, &m->faces, m->terms, why) : -ENOMEM;
+	if (rc == 0)
+		rc = make_anchors(m, metrics, block);
+	return rc ? rc : make_workers(m, metrics, why);
+}
+
+void call_media_destroy(struct call_media *m)
+{
+	if (!m)
+		return;
+	anchors_destroy(m->anchors);
+	free(m->terms);
+	free(m);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The media of calls on their thread: what holds for each side, and what bodies become. */
+#ifndef DAEMON_CALL_MEDIA_H
+#define DAEMON_CALL_MEDIA_H
+
+#include <sallyport/mediation/anchor.h>
+#include <sallyport/mediation/call.h>
+#include <sallyport/sip.h>
+
+#include "../workers_media.h"
+
+struct call_thread;
+struct call_media; /* of the thread */
+
+/* Behind the listeners, before the calls. WHY has CALL_THREAD_WHY_LEN bytes. */
+int call_media_create(struct call_thread *t, struct workers *workers, struct metrics_set *m,
+	unsigned block, char *why);
+/* After the calls; when no worker runs. */
+void call_media_destroy(struct call_media *m); /* NULL is fine */
+/* Puts media into the hooks of calls, in front of what is there. */
+void call_media_hook(struct call_thread *t, struct call_user *u);
+
+/* ---- media_terms.c: what holds for a side ---- */
+
+/* Of one peer: a trunk, or all of the inside. */
+struct call_media_terms {
+	struct sdp_abilities abilities;
+	struct anchor_terms terms;
+	bool is_usable; /* there is an address for its media */
+};
+
+/* The faces are found with the terms that first need them. */
+struct call_faces {
+	struct media_face list[MEDIA_FACES_MAX];
+	unsigned n;
+};
+
+/* For each trunk, and behind them for the inside. ERR_FULL: more addresses than MEDIA_FACES_MAX. */
+int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
+	struct call_media_terms *out, char *why);
+
+#endif
