@@ -40,7 +40,9 @@ static bool has_description(enum sip_method m)
 static const struct anchor_terms *terms_of(
 	const struct call_media *m, const struct transaction_hop *hop)
 {
-	uint32_t i = call_ways_peer(m->thread, hop);
+	const struct call_thread *t = m->thread;
+	bool is_inside = t->client_place != 0 && (uint32_t)hop->place == t->client_place;
+	uint32_t i = is_inside ? t->n_trunks : call_ways_peer(t, hop);
 
 	return i < m->n_terms && m->terms[i].is_usable ? &m->terms[i].terms : NULL;
 }

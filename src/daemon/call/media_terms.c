@@ -117,6 +117,35 @@ static int make_trunk(const struct call_thread *t, uint32_t i, struct call_faces
 		faces, &t->listeners[t->trunks[i].place - 1].local, &p->audio_ports, out, why);
 }
 
+static bool is_at(const char *text, const struct addr *local)
+{
+	struct addr address;
+	struct prefix network;
+
+	if (options_own_address(text, &address, &network) != 0)
+		return false;
+	return address.family == ADDR_NONE ? prefix_contains(&network, local)
+					   : addr_equal_ip(&address, local);
+}
+
+static int make_inside(const struct call_thread *t, struct call_faces *faces,
+	struct call_media_terms *out, char *why)
+{
+	const struct options_pool *p = t->options->pools.items;
+	const struct addr *local;
+
+	if (t->client_place == 0)
+		return 0;
+	local = &t->listeners[t->client_place - 1].local;
+	for (size_t i = 0; i < t->options->pools.n; i++) {
+		if (p[i].client_port != local->port || !is_at(p[i].primary_address, local))
+			continue;
+		fill(out, &usual, (enum policy_srtp)p[i].client_srtp, true);
+		return find_face(faces, local, &p[i].audio_ports, out, why);
+	}
+	return 0;
+}
+
 int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
 	struct call_media_terms *out, char *why)
 {
@@ -124,5 +153,5 @@ int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
 
 	for (uint32_t i = 0; i < t->n_trunks && rc == 0; i++)
 		rc = make_trunk(t, i, faces, &out[i], why);
-	return rc;
+	return rc ? rc : make_inside(t, faces, &out[t->n_trunks], why);
 }

@@ -36,6 +36,7 @@ struct call_thread {
 	uint32_t n_listeners;
 	struct call_trunk *trunks;
 	size_t n_trunks;
+	uint32_t client_place;          /* of the listener for the inside; 0: there is none */
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* the trunks while they run; in the order of the options */
 	struct log_limit log_unanswered, log_failed;

@@ -320,8 +320,9 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	if (r != SDP_OK)
 		return refuse_for(a, r);
 	anchor_count(a->all, ANCHOR_C_ANSWERS);
-	/* Who has heard it in a reliable response does not hear it again. */
-	rc = m->sdp.len == 0 && !a->is_asked ? 0 : make_answer(a, s, sdp);
+	/* Who has heard it already does not listen (RFC 3261 §13.2.1); he may not have heard it
+	 * reliably, whatever the other side has. */
+	rc = make_answer(a, s, sdp);
 	return rc ? rc : agree(a, m);
 }
 

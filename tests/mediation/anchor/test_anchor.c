@@ -491,7 +491,7 @@ static void answer_that_came_early_is_in_the_final_response_too(void **state)
 	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), 0); /* nothing is open */
 }
 
-static void answer_that_was_final_early_is_not_said_again(void **state)
+static void answer_that_was_final_early_is_said_again(void **state)
 {
 	struct rig *r = *state;
 	struct anchor_message reliable = {
@@ -501,7 +501,7 @@ static void answer_that_was_final_early_is_not_said_again(void **state)
 	assert_int_equal(say(r, reliable, answer), 0);
 	assert_true(has(r, "m=audio"));
 	assert_int_equal(reply(r, 5, true, ""), 0);
-	assert_string_equal(r->out, "");
+	assert_port_in_out(r, ANCHOR_CALLER, "RTP/AVP");
 }
 
 static void callees_have_a_bound(void **state)
@@ -926,7 +926,7 @@ int main(void)
 		CASE(versions_count_what_changes),
 		CASE(last_callee_who_says_something_has_the_media),
 		CASE(answer_that_came_early_is_in_the_final_response_too),
-		CASE(answer_that_was_final_early_is_not_said_again),
+		CASE(answer_that_was_final_early_is_said_again),
 		CASE(callees_have_a_bound),
 		CASE(late_offer_goes_the_other_way),
 		CASE(another_attempt_begins_anew),
