@@ -79,6 +79,24 @@ check "a call the other way" talk in hq 10.200.2.2 out ext 10.200.1.2 $IN
 check "no packet had a type that was not agreed" \
 	same "$(metric edge sallyport_media_dropped_total 'reason="unknown_type"')" 0
 check "nothing is left of them" within 10 nothing_is_open
+check "what each side has sent is in the log" \
+	prints 'media over.* side=callee remote=10.200.2.2:.* srtp=none rx_packets=[1-9]' -- cat "$WORK/edge.log"
+
+# ---- silence ----
+
+# Without samples: a call that nobody ends.
+play() {
+	echo '<nop/>'
+}
+LAW=PCMU TYPE=0 GW=10.200.1.2 GATEWAY="sip:gw@10.200.1.2:[local_port]"
+gateway_calls 100 1000 500 40000 >"$WORK/out-calls.xml"
+LAW=PCMA TYPE=8 GW=10.200.2.2 GATEWAY="sip:gw@10.200.2.2:[local_port]"
+gateway_answers 800 >"$WORK/in-answers.xml"
+check "a call without media is ended on both sides" \
+	talk out ext 10.200.1.2 in hq 10.200.2.2 $OUT
+check "it counts as that" same "$(metric edge sallyport_calls_ended_total 'reason="media"')" 1
+check "the gateway is told why" prints 'Reason: Q.850;cause=102' -- cat "$WORK/in-answers.msg"
+check "nothing is left of it" within 10 nothing_is_open
 stop outer
 stop inner
 finish

@@ -4,6 +4,7 @@
  * anchor's, and media that cannot go on end the call.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ struct call_media {
 struct call_leash {
 	struct call *call; /* NULL: over */
 	struct anchor *anchor;
+	char id[LOG_NAME_LEN]; /* of the call, for the log */
 };
 
 /* ---- what bodies become ---- */
@@ -52,6 +54,7 @@ static struct call_leash *leash_of(struct call_media *m, const struct call_body 
 {
 	struct call_leash *l = call_media(b->call);
 	const struct anchor_terms *caller;
+	struct sip_str id = call_id(b->call);
 
 	if (l || !b->caller)
 		return l;
@@ -60,6 +63,7 @@ static struct call_leash *leash_of(struct call_media *m, const struct call_body 
 	if (!l)
 		return NULL;
 	l->call = b->call;
+	(void)log_name(id.at, id.len, l->id);
 	l->anchor = anchor_open(m->anchors, l, caller);
 	if (!l->anchor) {
 		free(l);
@@ -173,23 +177,38 @@ static void on_lost(void *arg, void *owner, enum anchor_side side, enum anchor_l
 		"Q.850;cause=47;text=\"Media not possible\"",
 		"Q.850;cause=47;text=\"Media key used up\""};
 	struct call_leash *l = owner;
-	char shown[LOG_NAME_LEN];
-	struct sip_str id;
 
 	(void)arg;
 	if (!l->call)
 		return;
-	id = call_id(l->call);
-	log_info(LOG_CALL, "media lost", "id=%s side=%s why=%s", log_name(id.at, id.len, shown),
-		sides[side], names[why]);
+	log_info(LOG_CALL, "media lost", "id=%s side=%s why=%s", l->id, sides[side], names[why]);
 	call_hang_up(l->call, reasons[why]);
+}
+
+static void log_leg(const struct call_leash *l, const char *side, const struct anchor_leg *g)
+{
+	const struct media_leg_stats *s = &g->stats;
+	char a[ADDR_TEXT_LEN];
+
+	log_info(LOG_CALL, "media over",
+		"id=%s side=%s remote=%s srtp=%s rx_packets=%" PRIu64 " rx_lost=%" PRIu64
+		" rx_jitter_us=%" PRIu32 " tx_packets=%" PRIu64 " far_lost=%" PRIu32
+		" round_trip_ms=%" PRIu32,
+		l->id, side, log_addr(&g->remote, a),
+		g->has_srtp ? srtp_suite_name(g->suite) : "none", s->rx_packets, s->rx_lost,
+		s->rx_jitter_us, s->tx_packets, s->far_lost, s->round_trip_ms);
 }
 
 static void on_closed(void *arg, void *owner, const struct anchor_leg legs[ANCHOR_SIDES])
 {
+	struct call_leash *l = owner;
+
 	(void)arg;
-	(void)legs;
-	free(owner);
+	if (legs[ANCHOR_CALLER].has_agreed)
+		log_leg(l, "caller", &legs[ANCHOR_CALLER]);
+	if (legs[ANCHOR_CALLEE].has_agreed)
+		log_leg(l, "callee", &legs[ANCHOR_CALLEE]);
+	free(l);
 }
 
 static int on_post(void *arg, unsigned worker, const struct msg_type *type, const void *payload)
