@@ -5,7 +5,8 @@
 #
 #   sipdoor.py phone HOST CA USER DOMAIN  registers over WebSocket, prints each message that comes,
 #                                         answers requests (INVITE with 486), and sends what a line of
-#                                         standard input asks for: "message USER", "service LOCATION"
+#                                         standard input asks for: "message USER", "service
+#                                         LOCATION", "ring": INVITE gets 180 until it is cancelled
 #   sipdoor.py service HOST PORT CA CERT KEY LOCATION   asks by TLS; "-" for no certificate
 #   sipdoor.py message HOST PORT CA CERT KEY FROM TO    MESSAGE by TLS; prints the status
 #   sipdoor.py slow HOST PORT CA N        N connections that never get further than a few bytes
@@ -71,7 +72,10 @@ async def phone(host, ca, user, domain):
                                "Supported: path, outbound", "Expires: 600"],
                               to="sip:%s@%s" % (user, domain)))
 
+        is_ringing, invite = False, None
+
         async def obey():
+            nonlocal is_ringing
             lines = asyncio.StreamReader()
             await asyncio.get_running_loop().connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
@@ -81,14 +85,21 @@ async def phone(host, ca, user, domain):
                                           via, ["Content-Type: text/plain"], "hello"))
                 elif line[0] == "service":
                     await ws.send(service(user, domain, via, line[1]))
+                elif line[0] == "ring":
+                    is_ringing = True
             os._exit(0)  # without a good-bye
 
         asyncio.ensure_future(obey())
         async for message in ws:
             say(message)
-            if not message.startswith("SIP/2.0") and not message.startswith("ACK"):
-                status = "486 Busy Here" if message.startswith("INVITE") else "200 OK"
-                await ws.send(answer(message, status))
+            method = message.split(" ")[0]
+            if method == "INVITE":
+                invite = message
+                await ws.send(answer(message, "180 Ringing" if is_ringing else "486 Busy Here"))
+            elif method not in ("SIP/2.0", "ACK"):
+                await ws.send(answer(message, "200 OK"))
+            if method == "CANCEL":
+                await ws.send(answer(invite, "487 Request Terminated"))
 
 
 def connect(host, port, ca, cert="-", key="-"):

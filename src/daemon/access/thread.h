@@ -41,7 +41,7 @@ struct upstream {
 	bool is_located;     /* the last time */
 	struct wheel_timer tick;
 	uint32_t n_asked;
-	struct log_limit lost;
+	bool is_lost; /* ... and the log has been told */
 };
 
 int upstream_init(struct upstream *u, struct access_thread *t);

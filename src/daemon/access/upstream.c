@@ -18,7 +18,6 @@
 #define PATIENCE_MS       10000
 #define MAX_LOCATIONS     4
 #define LOCATE_TIMEOUT_MS 5000
-#define LOG_BURST         1
 
 /* ---- whether a node lives ---- */
 
@@ -127,11 +126,17 @@ bool upstream_takes(struct upstream *u, const struct sip_arrival *a)
 	return false;
 }
 
+/* A node that was up may only have ended its connection: it is asked at once on another. */
 void upstream_closed(struct upstream *u, struct sip_flow flow)
 {
 	for (size_t i = 0; i < u->n; i++) {
-		if (sip_flow_equal(u->nodes[i].flow, flow) && flow.generation)
-			set_up(u, &u->nodes[i], false);
+		struct upstream_node *n = &u->nodes[i];
+		bool was_up = n->is_up;
+		if (!sip_flow_equal(n->flow, flow) || flow.generation == 0)
+			continue;
+		set_up(u, n, false);
+		if (was_up)
+			ask(u, n, loop_clock(u->thread->loop)->mono_ms);
 	}
 }
 
@@ -173,18 +178,17 @@ static void take_targets(struct upstream *u, const struct sip_target *targets, s
 static void on_located(void *arg, int rc, const struct sip_target *targets, size_t n)
 {
 	struct upstream *u = arg;
-	uint32_t held;
 
 	u->location = NULL;
 	u->is_located = rc == 0;
 	if (rc == 0)
 		take_targets(u, targets, n);
-	else if (log_limit_ok(
-			 &u->lost, loop_clock(u->thread->loop)->mono_ms / 60, LOG_BURST, &held))
+	else if (!u->is_lost)
 		log_warning(LOG_SIP, "front end not found",
 			"next_hop=%s error=\"%s\" hint=\"its records in DNS; until then the old "
 			"answer holds\"",
 			u->hop.host, err_text(rc));
+	u->is_lost = rc != 0;
 }
 
 static void locate(struct upstream *u, uint64_t now_ms)
