@@ -338,6 +338,8 @@ check "all of them began" same "$(metric edge sallyport_calls_started_total)" $(
 check "those that met a trunk out of order took the next one" \
 	at_least "$(metric edge sallyport_call_next_routes_total)" "$FAILOVERS"
 check "no call is open" within 5 gauge_is_zero sallyport_calls_open
+check "no media" within 10 gauge_is_zero sallyport_anchors
+check "no session of a worker, with its ports" within 10 gauge_is_zero sallyport_media_sessions
 check "none is kept when the time for repetitions is over" within 60 gauge_is_zero sallyport_calls_kept
 for side in server client; do
 	check "no transaction of a $side" within 20 gauge_is_zero sallyport_sip_transactions "side=\"$side\""
