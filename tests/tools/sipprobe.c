@@ -251,7 +251,7 @@ static void open_layer(struct probe *p)
 		.n_listeners = p->n_listeners,
 		.client_tls = client_tls(p),
 		.limits = sip_transport_limits_default,
-		.user = {on_arrived, on_failed, on_closed, on_unreachable, NULL, p}};
+		.user = {on_arrived, on_failed, on_closed, on_unreachable, NULL, NULL, p}};
 	char why[SIP_TRANSPORT_WHY_LEN], text[ADDR_TEXT_LEN];
 
 	if (sip_transport_create(&c, &p->layer, why) != 0)

@@ -61,6 +61,10 @@ struct sip_target {
 	/* Over TLS: the host the caller wants to reach, a name or a numeric address, which the
 	 * peer's certificate must bear (RFC 5922 §7). */
 	char name[SIP_NAME_LEN];
+	/* Over TLS: whom we show and whom we trust; NULL: the context of the layer. Not owned. Two
+	 * contexts are of two groups: a connection serves the requests of its own group alone. */
+	struct ssl_ctx_st *tls;
+	uint32_t group;
 	/* Over UDP: it is known to take nothing else, so that long requests go there as well. */
 	bool has_udp_alone;
 	/* What DNS says of it: that of the SRV record, with a number that its addresses share; and
@@ -102,6 +106,10 @@ struct sip_transport_user {
 	/* May PEER have a connection to that listener, or over UDP an answer to STUN? Who may not
 	 * is closed before he costs anything. NULL: anybody may. */
 	bool (*admits)(void *arg, uint32_t listener, const struct addr *peer);
+	/* The same when the handshake of TLS is done: PEER is what its verified certificate says,
+	 * and has none when none was shown. NULL: whoever the context has let in. */
+	bool (*trusts)(void *arg, uint32_t listener, const struct addr *remote,
+		const struct crypto_peer *peer);
 	void *arg;
 };
 
@@ -111,6 +119,7 @@ struct sip_listener_config {
 	enum sip_transport transport; /* UDP, TCP, TLS, WS or WSS */
 	struct addr local;            /* port 0: the kernel picks */
 	struct ssl_ctx_st *tls;       /* for TLS and WSS; a count is taken */
+	uint32_t group;               /* of the requests that its connections may serve */
 	/* WebSocket: the origins a browser's page may have (RFC 6454), "https://example.org".
 	 * None: any. A client that names no origin is no browser, and let in. Not owned. */
 	const char *const *origins;
@@ -190,7 +199,7 @@ int sip_transport_request(struct sip_transport_layer *t, const struct sip_target
 /*
  * The peer's Via says "alias" (RFC 5923 §5): requests to its address with PORT, that of the
  * sent-by, may go by FLOW from now on. Only over TLS with a verified certificate, and to names
- * which that bears. ERR_NOT_FOUND, ERR_DENIED.
+ * which that bears, of its listener's group. ERR_NOT_FOUND, ERR_DENIED.
  */
 int sip_transport_alias(struct sip_transport_layer *t, struct sip_flow flow, uint16_t port);
 

@@ -81,6 +81,7 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 void sip_conn_free(struct sip_conn *c)
 {
 	crypto_tls_conn_destroy(c->tls);
+	crypto_tls_destroy(c->dials);
 	ws_destroy(c->ws);
 	sip_rest_free(c->t, &c->rest);
 	net_client_put(&c->t->clients, c->client);
@@ -156,13 +157,20 @@ void sip_conn_drop(struct sip_conn *c)
 
 /* ---- stages ---- */
 
+static bool is_trusted(const struct sip_conn *c, const struct crypto_peer *peer)
+{
+	const struct sip_transport_user *u = &c->t->config.user;
+
+	return !u->trusts || u->trusts(u->arg, c->listener, &c->remote, peer);
+}
+
 /* Its certificate is what the handshake has found good; whose it is, is asked here. */
 static bool learn_peer(struct sip_conn *c)
 {
 	struct crypto_peer peer;
 
 	crypto_tls_peer(c->tls, &peer);
-	if (c->name && !sip_peer_is(&peer, c->name)) {
+	if (c->name ? !sip_peer_is(&peer, c->name) : !is_trusted(c, &peer)) {
 		sip_conn_end(c, SIP_TRANSPORT_C_END_IDENTITY, ERR_DENIED);
 		return false;
 	}
@@ -273,6 +281,7 @@ static struct sip_conn *make(
 	c->t = t;
 	c->listener = l ? l->index : SIP_NO_LISTENER;
 	c->transport = l ? l->transport : SIP_TCP;
+	c->group = l ? l->group : 0;
 	c->remote = *remote;
 	c->fd = fd;
 	c->stream.max = t->config.limits.message_bytes;

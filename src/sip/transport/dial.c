@@ -79,7 +79,9 @@ static int dial_socket(struct sip_transport_layer *t, const struct sip_target *t
 static int begin(struct sip_conn *c, const struct sip_target *target)
 {
 	c->transport = target->transport;
+	c->group = target->group;
 	if (sip_transport_is_secure(c->transport)) {
+		c->dials = crypto_tls_get(target->tls ? target->tls : c->t->config.client_tls);
 		c->name = strdup(target->name);
 		if (!c->name)
 			return -ENOMEM;
@@ -118,7 +120,7 @@ int sip_conn_dial(
 
 static bool begin_tls(struct sip_conn *c)
 {
-	c->tls = crypto_tls_conn_dial(c->t->config.client_tls, c->fd, c->name);
+	c->tls = crypto_tls_conn_dial(c->dials, c->fd, c->name);
 	return c->tls && sip_conn_begin(c, SIP_STAGE_HANDSHAKE) &&
 	       event_add(&c->write_event, NULL) == 0; /* we speak first */
 }

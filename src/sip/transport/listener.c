@@ -225,6 +225,7 @@ int sip_listener_open(struct sip_transport_layer *t, uint32_t i)
 		.index = i,
 		.transport = c->transport,
 		.local = c->local,
+		.group = c->group,
 		.origins = c->origins,
 		.n_origins = c->n_origins,
 		.fd = -1};

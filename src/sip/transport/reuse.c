@@ -50,8 +50,8 @@ static bool suits(const struct sip_known_as *k, const struct sip_target *target)
 	const struct sip_conn *c = k->conn;
 
 	return addr_equal(&k->remote, &target->addr) && c->transport == target->transport &&
-	       !c->is_broken && !c->is_last && is_from(c, &target->local) &&
-	       is_named(c, target->name);
+	       c->group == target->group && !c->is_broken && !c->is_last &&
+	       is_from(c, &target->local) && is_named(c, target->name);
 }
 
 struct sip_conn *sip_known_find(struct sip_transport_layer *t, const struct sip_target *target)

@@ -243,7 +243,7 @@ int sip_transport_request(struct sip_transport_layer *t, const struct sip_target
 	if (target->transport == SIP_UDP)
 		return request_by_udp(t, target, m, flow);
 	if (!is_dialled(target->transport) ||
-		(target->transport == SIP_TLS && !t->config.client_tls))
+		(target->transport == SIP_TLS && !target->tls && !t->config.client_tls))
 		return ERR_UNSUPPORTED;
 	struct sip_conn *c = sip_known_find(t, target);
 	if (c)

@@ -31,6 +31,7 @@ struct sip_listener {
 	enum sip_transport transport;
 	struct addr local;
 	struct ssl_ctx_st *tls; /* a count */
+	uint32_t group;
 	const char *const *origins;
 	size_t n_origins;
 	struct net_port *port; /* of UDP */
@@ -107,6 +108,8 @@ struct sip_conn {
 	int fd;
 	struct ssl_st *tls;       /* owned; NULL before an accepted client's first bytes */
 	char *name;               /* what was dialled over TLS; owned, else NULL */
+	struct ssl_ctx_st *dials; /* the context to do it with; counted, else NULL */
+	uint32_t group;
 	struct crypto_peer *peer; /* owned; NULL: has shown no certificate */
 	struct net_client *client;
 	struct ws *ws; /* owned; NULL: no WebSocket, or not yet */

@@ -76,6 +76,16 @@ static bool on_admits(void *arg, uint32_t listener, const struct addr *peer)
 	return !r->admits_nobody;
 }
 
+static bool on_trusts(
+	void *arg, uint32_t listener, const struct addr *remote, const struct crypto_peer *peer)
+{
+	struct rig *r = arg;
+
+	(void)listener;
+	(void)remote;
+	return !r->trusted || sip_peer_is(peer, r->trusted);
+}
+
 /* ---- life ---- */
 
 int rig_setup(void **state)
@@ -96,7 +106,8 @@ int rig_setup(void **state)
 		.cells = r->cells,
 		.listeners = r->listeners,
 		.limits = sip_transport_limits_default,
-		.user = {on_arrived, on_failed, on_closed, on_unreachable, on_admits, r}};
+		.user = {
+			on_arrived, on_failed, on_closed, on_unreachable, on_admits, on_trusts, r}};
 	log_fd_set(-1);
 	alarm(60);
 	*state = r;

@@ -42,6 +42,7 @@ struct rig {
 	const char *answer; /* sends it back by the flow; NULL: nothing */
 	bool is_closing;
 	bool admits_nobody;
+	const char *trusted; /* whose certificate is let in; NULL: any */
 };
 
 /* A cmocka setup: no layer yet. */

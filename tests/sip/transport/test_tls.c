@@ -182,6 +182,67 @@ static void owner_may_close_the_flow_and_look_at_its_peer(void **state)
 	assert_true(sip_peer_is(&f->rig->peer, "client.example"));
 }
 
+static void client_of_another_name_is_refused_behind_the_handshake(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->rig;
+	r->trusted = "friend.example";
+	start(f, &edge, &client);
+
+	(void)request(f, "edge.example", 1);
+	rig_until(r, SIP_TRANSPORT_C_END_IDENTITY, 1);
+	while (r->n_closed < 2)
+		rig_turn(r);
+
+	assert_int_equal(r->n_arrived, 0);
+}
+
+static void client_of_the_right_name_is_let_in(void **state)
+{
+	struct fixture *f = *state;
+	f->rig->trusted = "client.example";
+	start(f, &edge, &client);
+
+	(void)request(f, "edge.example", 1);
+
+	rig_until(f->rig, SIP_TRANSPORT_C_RX_TLS, 1);
+}
+
+/* ---- groups ---- */
+
+static struct sip_flow request_of(struct fixture *f, uint32_t group, struct ssl_ctx_st *tls)
+{
+	struct sip_target to = {.transport = SIP_TLS,
+		.addr = sip_transport_local(f->rig->layer, 0),
+		.name = "edge.example",
+		.tls = tls,
+		.group = group};
+	struct sip_flow flow = {0, 0};
+
+	assert_int_equal(
+		sip_transport_request(f->rig->layer, &to, rig_bytes(OPTIONS), 0, &flow), 0);
+	return flow;
+}
+
+static void each_group_has_its_connection_and_shows_its_certificate(void **state)
+{
+	struct fixture *f = *state;
+	struct rig *r = f->rig;
+	struct ssl_ctx_st *other = pki_dialler(&f->pki, &(struct party){.dns = "other.example"});
+	start(f, &edge, &client);
+	struct sip_flow first = request_of(f, 0, NULL);
+	rig_until(r, SIP_TRANSPORT_C_RX_TLS, 1);
+	assert_true(sip_peer_is(r->arrival.peer, "client.example"));
+
+	struct sip_flow second = request_of(f, 1, other);
+	crypto_tls_destroy(other); /* the connection has its own count */
+	rig_until(r, SIP_TRANSPORT_C_RX_TLS, 2);
+
+	assert_true(sip_peer_is(r->arrival.peer, "other.example"));
+	assert_false(sip_flow_equal(first, second));
+	assert_true(sip_flow_equal(first, request_of(f, 0, NULL)));
+}
+
 /* ---- reuse ---- */
 
 static void name_decides_over_the_connection(void **state)
@@ -363,6 +424,9 @@ int main(void)
 		TEST(server_named_by_its_address_needs_it_in_its_certificate),
 		TEST(server_with_its_address_is_let_in),
 		TEST(owner_may_close_the_flow_and_look_at_its_peer),
+		TEST(client_of_another_name_is_refused_behind_the_handshake),
+		TEST(client_of_the_right_name_is_let_in),
+		TEST(each_group_has_its_connection_and_shows_its_certificate),
 		TEST(name_decides_over_the_connection),
 		TEST(alias_brings_requests_to_whom_the_certificate_names),
 		TEST(new_certificate_is_for_new_connections),
