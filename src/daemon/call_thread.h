@@ -5,6 +5,7 @@
 
 #include <sallyport/metrics.h>
 
+#include "call_tls.h"
 #include "options.h"
 #include "workers.h"
 
@@ -15,11 +16,14 @@ struct call_thread; /* main thread */
 /*
  * Reads "mediation" from the file at PATH, which has passed its checks, and binds what its trunks
  * listen on; nothing runs yet, the WORKERS neither, which get its media. WHY gets a sentence on
- * failure. METRICS has a block BLOCK for it.
+ * failure. METRICS has a block BLOCK for it. Takes a count of what is in TLS.
  */
-int call_thread_create(const char *path, struct workers *workers, struct metrics_set *metrics,
-	unsigned block, struct call_thread **out, char why[CALL_THREAD_WHY_LEN]);
+int call_thread_create(const char *path, const struct call_tls *tls, struct workers *workers,
+	struct metrics_set *metrics, unsigned block, struct call_thread **out,
+	char why[CALL_THREAD_WHY_LEN]);
 int call_thread_start(struct call_thread *t);
+/* New connections have these from now on; running ones keep theirs. */
+void call_thread_tls(struct call_thread *t, const struct call_tls *tls);
 void call_thread_log(const struct call_thread *t); /* a line for each listener */
 /* Joins it if it runs; running calls are left to themselves. NULL is fine. */
 void call_thread_stop(struct call_thread *t);

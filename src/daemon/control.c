@@ -375,8 +375,8 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (c->settings->options->has_mediation)
 		trunk_metrics_show(&c->settings->options->mediation);
 	if (rc == 0 && c->settings->options->has_mediation)
-		rc = call_thread_create(
-			c->path, c->workers, c->metrics, c->n_workers + 1, &c->call_thread, why);
+		rc = call_thread_create(c->path, &c->settings->call_tls, c->workers, c->metrics,
+			c->n_workers + 1, &c->call_thread, why);
 	if (rc == 0 && c->settings->options->has_access)
 		rc = make_access(c, why);
 	if (rc == 0)

@@ -10,6 +10,9 @@ static const struct metrics_row rows[DAEMON_C_COUNT] = {
 		"Times that keys, certificates or revocations had changed on disk."},
 	[DAEMON_C_FILES_REFUSED] = {"sallyport_changed_files_total", "result=\"refused\"",
 		METRICS_COUNTER, NULL},
+	[DAEMON_C_CALL_LOOPS] = {"sallyport_call_loops_total", NULL, METRICS_COUNTER,
+		"Calls from the telephone network that had a route back there, which was not "
+		"taken."},
 };
 
 const struct metrics_group daemon_counters = {rows, DAEMON_C_COUNT};

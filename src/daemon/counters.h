@@ -9,6 +9,7 @@ enum daemon_counter {
 	DAEMON_C_CERTIFICATE_END, /* gauge: Unix seconds */
 	DAEMON_C_FILES_TAKEN,
 	DAEMON_C_FILES_REFUSED,
+	DAEMON_C_CALL_LOOPS,
 	DAEMON_C_COUNT,
 };
 extern const struct metrics_group daemon_counters;

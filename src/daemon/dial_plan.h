@@ -19,8 +19,10 @@ struct dial_trunk {
 	uint64_t fast_failover_s;
 	struct policy_numbering numbering;
 	struct policy_failover failover;
-	/* By which calls that come in over it may leave; none named: by all. */
-	const unsigned *usages;
+	/* Of calls that come over it, by their place in the options; without it they have all, as
+	 * those from the inside. */
+	bool has_usages;
+	unsigned *usages;
 	size_t n_usages;
 };
 
@@ -42,18 +44,35 @@ struct dial_state;
 struct dial_state *dial_state_create(const struct dial_plan *p); /* NULL when out of memory */
 void dial_state_destroy(struct dial_state *s);
 
-/*
- * The attempts for a call from CALLING (empty: anonymous) to CALLED, which is what was dialled.
- * FROM is the index of the trunk it came in over, or DIAL_INSIDE. *NUMBER is what the dial rules
- * made of it. HEALTH may be NULL: all that are enabled are up; it is not asked about others. An
- * attempt whose numbers cannot be is left out. Returns how many; 0: nowhere to go, or the number
- * cannot be one.
- */
 typedef enum policy_trunk_state (*dial_health_fn)(void *arg, const struct dial_trunk *t);
-#define DIAL_INSIDE SIZE_MAX
-size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, size_t from,
-	struct bytes called, struct bytes calling, dial_health_fn health, void *arg,
-	uint64_t random, struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX]);
+
+struct dial_question {
+	const struct dial_trunk *from; /* it has come over; NULL: from the inside */
+	struct bytes called;           /* what was dialled */
+	struct bytes calling;          /* empty: anonymous */
+	dial_health_fn health; /* NULL: all that are enabled are up; not asked about others */
+	void *arg;
+	uint64_t random;
+};
+
+struct dial_answer {
+	struct policy_number number; /* what the dial rules made of it; empty: it cannot be one */
+	/* A call from the telephone network would have gone there again: such attempts are left
+	 * out. */
+	bool is_loop;
+	size_t n; /* 0: no trunk */
+	struct dial_attempt attempts[POLICY_CHOICES_MAX];
+};
+
+/*
+ * Which trunks a call goes to. One that has all usages gets the default trunk where no route
+ * suits. An attempt whose numbers cannot be is left out.
+ */
+void dial_plan_ask(const struct dial_plan *p, struct dial_state *s, const struct dial_question *q,
+	struct dial_answer *out);
+
+/* The I-th trunk of the options. */
+const struct dial_trunk *dial_plan_trunk(const struct dial_plan *p, size_t i);
 
 /* Writes the attempts for a call for people. WHAT is "CALLED", or "CALLING:CALLED". 0, or
  * ERR_NOT_FOUND when there are none. */

@@ -164,10 +164,9 @@ const struct conf_option options_table[] = {
 		.flags = CONF_OPTIONAL_SECTION,
 		.present_offset = offsetof(struct options, has_mediation),
 		.check = options_check_mediation,
-		.text = "Calls between gateways and trunks: which number leaves by which. Calls "
-			"are "
-			"taken over UDP and TCP from gateways that are named by an address; their "
-			"session descriptions pass as they are, and media goes past this node. "
+		.text = "Calls between the inside, which speaks SIP over mutual TLS, and gateways "
+			"or trunks over TLS, TCP or UDP: which number leaves by which. Session "
+			"descriptions pass as they are, and media goes past this node. "
 			"With it a new version is had by a restart, not by an upgrade."},
 	{.name = "admin",
 		.type = CONF_SECTION,

@@ -27,7 +27,7 @@ static bool leads_to_pstn(const struct options_mediation *m, const struct option
 	const struct options_gateway *g =
 		options_trunk_gateway(t, &end) == 0 ? options_gateway_find(m, end.name) : NULL;
 
-	return g && g->kind != OPTIONS_IP_PBX;
+	return g && options_gateway_is_pstn(g);
 }
 
 /* A trunk of R to the telephone network, or NULL. */
@@ -55,7 +55,8 @@ static void warn_of_loops(struct conf_doc *doc, const struct options_mediation *
 		if (to)
 			conf_warn(doc, usage,
 				"with it, calls that come from the telephone network over trunk "
-				"\"%s\" may go back there over \"%s\", by route \"%s\"",
+				"\"%s\" may go back there over \"%s\", by route \"%s\"; "
+				"that way is not taken",
 				from->name, to->name, r[i].name);
 	}
 }

@@ -30,8 +30,90 @@ static const struct conf_option gateway_table[] = {
 		AT(options_gateway, kind),
 		.names = kind_names,
 		.fallback = "pstn_gateway",
-		.text = "What it is. Behind pstn_gateway and sbc is the telephone network, to "
-			"which calls that came from there should not go back."},
+		.text = "What it is. A call from a pstn_gateway or a provider's sbc does not go to "
+			"one of those again, whatever the usages of its trunk say."},
+	{.name = "address",
+		.type = CONF_ADDR,
+		AT(options_gateway, address),
+		.example = "198.51.100.5",
+		.text = "Its address, without a port, if its name is not to be looked up."},
+	{.name = NULL},
+};
+
+#define SIP_TLS_ROWS(whose)                                                                        \
+	{.name = "certificate",                                                                    \
+		.type = CONF_PATH,                                                                 \
+		AT(options_sip_tls, certificate),                                                  \
+		.flags = CONF_REQUIRED | CONF_RELOAD,                                              \
+		.example = "/etc/sallyport/sip.pem",                                               \
+		.text = "Certificate chain, PEM. It is for a server and for a client, as either "  \
+			"end may connect. The file is read again when it changes, as are the "     \
+			"others here."},                                                           \
+		{.name = "private_key",                                                            \
+			.type = CONF_PATH,                                                         \
+			AT(options_sip_tls, private_key),                                          \
+			.flags = CONF_REQUIRED | CONF_RELOAD,                                      \
+			.example = "/etc/sallyport/sip.key",                                       \
+			.text = "Its private key, PEM."},                                          \
+		{.name = "ca",                                                                     \
+			.type = CONF_PATH,                                                         \
+			AT(options_sip_tls, ca),                                                   \
+			.flags = CONF_REQUIRED | CONF_RELOAD,                                      \
+			.example = "/etc/sallyport/sip-ca.pem",                                    \
+			.text = "Certificates, PEM, one of which has signed that of " whose        \
+				". Without such a certificate there is no connection."},           \
+	{                                                                                          \
+		.name = "crl", .type = CONF_PATH, AT(options_sip_tls, crl), .flags = CONF_RELOAD,  \
+		.example = "/etc/sallyport/sip-ca.crl",                                            \
+		.text = "Revocation lists of all of these, PEM."                                   \
+	}
+
+static const struct conf_option client_tls_table[] = {
+	SIP_TLS_ROWS("whoever connects"),
+	{.name = "names",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_client_tls, names),
+		.max = OPTIONS_NAMES_MAX,
+		.example = "[fe1.example.net, fe2.example.net]",
+		.text = "Host names of those who may connect, as their certificates have them. "
+			"Without any, that of \"next_hop\"."},
+	{.name = NULL},
+};
+
+static const struct conf_option trunk_tls_table[] = {
+	SIP_TLS_ROWS("a gateway, whose \"host\" its certificate has"),
+	{.name = NULL},
+};
+
+static const struct conf_option next_hop_table[] = {
+	{.name = "host",
+		.type = CONF_STRING,
+		AT(options_next_hop, host),
+		.flags = CONF_REQUIRED,
+		.min = 1,
+		.max = 253,
+		.example = "fe.example.net",
+		.text = "Host name or address, which its certificate has."},
+	{.name = "port",
+		.type = CONF_UINT,
+		AT(options_next_hop, port),
+		.max = 65535,
+		.fallback = "0",
+		.text = "Port for SIP over TLS. 0: as the records of its name say, else 5061."},
+	{.name = "address",
+		.type = CONF_ADDR,
+		AT(options_next_hop, address),
+		.example = "10.10.0.5",
+		.text = "Its address, without a port, if its name is not to be looked up."},
+	{.name = "domain",
+		.type = CONF_STRING,
+		AT(options_next_hop, domain),
+		.min = 1,
+		.max = 253,
+		.example = "example.net",
+		.text = "SIP domain of its users: calls go to NUMBER@DOMAIN. Without it, the "
+			"host."},
 	{.name = NULL},
 };
 
@@ -86,6 +168,30 @@ static const struct conf_option pool_table[] = {
 		.fallback = "5070",
 		.text = "Port of the one listener for the inside, SIP over mutual TLS, at the "
 			"primary address. No trunk may have it there."},
+	{.name = "client_tls",
+		.type = CONF_SECTION,
+		AT(options_pool, client_tls),
+		.children = client_tls_table,
+		.flags = CONF_OPTIONAL_SECTION,
+		.present_offset = offsetof(struct options_pool, has_client_tls),
+		.text = "The side of the inside: whom it is shown there, and who may call. Without "
+			"it nobody listens at \"client_port\", and calls are between trunks alone. "
+			"One pool may have it."},
+	{.name = "trunk_tls",
+		.type = CONF_SECTION,
+		AT(options_pool, trunk_tls),
+		.children = trunk_tls_table,
+		.flags = CONF_OPTIONAL_SECTION,
+		.present_offset = offsetof(struct options_pool, has_trunk_tls),
+		.text = "The same toward gateways. Without it, that of \"client_tls\"."},
+	{.name = "next_hop",
+		.type = CONF_SECTION,
+		AT(options_pool, next_hop),
+		.children = next_hop_table,
+		.flags = CONF_OPTIONAL_SECTION,
+		.present_offset = offsetof(struct options_pool, has_next_hop),
+		.text = "The front end inside, which knows the users: it gets the calls that come "
+			"over trunks and go to no other trunk."},
 	{.name = "trunk_listen",
 		.type = CONF_SECTION,
 		AT(options_pool, trunk_listen),
@@ -345,4 +451,49 @@ int options_own_address(const char *text, struct addr *address, struct prefix *n
 	int err = addr_parse(text, 0, address);
 	return err == 0 && (address->port != 0 || addr_is_unspecified(address)) ? ERR_MALFORMED
 										: err;
+}
+
+const struct options_pool *options_client_pool(const struct options_mediation *m)
+{
+	const struct options_pool *p = m->pools.items;
+
+	for (size_t i = 0; i < m->pools.n; i++) {
+		if (p[i].has_client_tls)
+			return &p[i];
+	}
+	return NULL;
+}
+
+const struct options_sip_tls *options_trunk_tls(const struct options_pool *p)
+{
+	if (p->has_trunk_tls)
+		return &p->trunk_tls;
+	return p->has_client_tls ? &p->client_tls.files : NULL;
+}
+
+struct addr options_host_address(const char *host, const struct addr *address)
+{
+	struct addr a = *address;
+
+	if (a.family == ADDR_NONE && addr_parse(host, 0, &a) != 0)
+		a = (struct addr){.family = ADDR_NONE};
+	return a;
+}
+
+bool options_gateway_is_pstn(const struct options_gateway *g)
+{
+	return g->kind != OPTIONS_IP_PBX;
+}
+
+enum options_clear options_trunk_clear(
+	const struct options_mediation *m, const struct options_trunk *t)
+{
+	const struct options_trunk_settings *s = options_trunk_settings_of(m, t);
+	struct options_trunk_end end;
+
+	if (t->connection != OPTIONS_LAN && t->connection != OPTIONS_INTERNET)
+		return OPTIONS_CLEAR_NOTHING;
+	if (options_trunk_mediation(t, &end) != 0 || end.transport != OPTIONS_SIP_TLS)
+		return OPTIONS_CLEAR_ALL;
+	return !s || s->srtp == POLICY_SRTP_REQUIRED ? OPTIONS_CLEAR_NOTHING : OPTIONS_CLEAR_MEDIA;
 }

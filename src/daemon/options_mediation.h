@@ -14,6 +14,7 @@
 #define OPTIONS_GATEWAYS_MAX 256
 #define OPTIONS_POOLS_MAX    32
 #define OPTIONS_NODES_MAX    64
+#define OPTIONS_NAMES_MAX    64 /* that may call from the inside */
 
 enum options_sip_transport {
 	OPTIONS_SIP_TLS,
@@ -29,8 +30,29 @@ enum options_gateway_kind {
 
 struct options_gateway {
 	const char *name;
-	const char *host; /* name or address */
-	int kind;         /* enum options_gateway_kind */
+	int kind;            /* enum options_gateway_kind */
+	const char *host;    /* name or address */
+	struct addr address; /* without port; family NONE: as host says */
+};
+
+/* Whom one side is shown, and whom it trusts. */
+struct options_sip_tls {
+	const char *certificate;
+	const char *private_key;
+	const char *ca;
+	const char *crl;
+};
+
+struct options_client_tls {
+	struct options_sip_tls files; /* first: their rows are those of trunk_tls */
+	struct conf_list names;       /* const char *; empty: the front end's host */
+};
+
+struct options_next_hop {
+	const char *host;
+	uint64_t port;       /* 0: as its name says, or 5061 */
+	struct addr address; /* as that of a gateway */
+	const char *domain;  /* NULL: host */
 };
 
 struct options_trunk_listen {
@@ -42,6 +64,10 @@ struct options_pool {
 	struct conf_list nodes; /* const char * */
 	bool colocated;
 	uint64_t client_port;
+	bool has_client_tls, has_trunk_tls, has_next_hop;
+	struct options_client_tls client_tls;
+	struct options_sip_tls trunk_tls;
+	struct options_next_hop next_hop;
 	struct options_trunk_listen trunk_listen;
 	const char *primary_address; /* an address, or "auto/PREFIX" */
 	const char *pstn_address;    /* NULL: as primary */
@@ -184,6 +210,24 @@ const struct options_pool *options_pool_find(const struct options_mediation *m, 
 const struct options_trunk *options_trunk_find(const struct options_mediation *m, const char *name);
 /* The set that counts for T; NULL when the file has none for it. */
 const struct options_trunk_settings *options_trunk_settings_of(
+	const struct options_mediation *m, const struct options_trunk *t);
+
+/* The pool that has the client side; NULL: none. */
+const struct options_pool *options_client_pool(const struct options_mediation *m);
+/* What P shows and trusts on the side of its trunks; NULL: nothing. */
+const struct options_sip_tls *options_trunk_tls(const struct options_pool *p);
+/* The address that HOST is, or that stands beside it; family NONE: there is a name alone. */
+struct addr options_host_address(const char *host, const struct addr *address);
+/* Does it lead to the public telephone network? */
+bool options_gateway_is_pstn(const struct options_gateway *g);
+
+/* What of a trunk others could listen to, by what its options say of its network. */
+enum options_clear {
+	OPTIONS_CLEAR_NOTHING,
+	OPTIONS_CLEAR_MEDIA,
+	OPTIONS_CLEAR_ALL,
+};
+enum options_clear options_trunk_clear(
 	const struct options_mediation *m, const struct options_trunk *t);
 
 /* "any" is -1, else 0..127. ERR_MALFORMED. */

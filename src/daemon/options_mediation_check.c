@@ -96,6 +96,58 @@ static void check_default_trunk(
 			p->default_trunk);
 }
 
+static void check_alone(struct conf_doc *doc, const struct addr *a)
+{
+	if (a->family != ADDR_NONE && (a->port != 0 || addr_is_unspecified(a)))
+		conf_fail(doc, a, "an address alone belongs here, without a port");
+}
+
+static bool has_address(const char *host, const struct addr *address)
+{
+	return options_host_address(host, address).family != ADDR_NONE;
+}
+
+static void check_client_side(
+	struct conf_doc *doc, const struct options_mediation *m, const struct options_pool *p)
+{
+	const struct options_next_hop *h = &p->next_hop;
+
+	if (p->has_client_tls && options_client_pool(m) != p)
+		conf_fail(doc, &p->client_tls,
+			"pool \"%s\" has a \"client_tls\" already; a node has one listener for the "
+			"inside",
+			options_client_pool(m)->name);
+	if (p->has_client_tls && !p->has_next_hop && p->client_tls.names.n == 0)
+		conf_fail(doc, &p->client_tls.names,
+			"nobody may call from the inside; add \"names\", or a \"next_hop\"");
+	if (!p->has_next_hop)
+		return;
+	if (!p->has_client_tls)
+		conf_fail(doc, &p->next_hop, "the front end is reached by TLS; add \"client_tls\"");
+	check_alone(doc, &h->address);
+	if (!has_address(h->host, &h->address))
+		conf_warn(doc, &h->host,
+			"calls to the inside are not taken yet, as the host of \"next_hop\" has no "
+			"\"address\" but a name");
+}
+
+static void check_certificates(
+	struct conf_doc *doc, const struct options_mediation *m, const struct options_pool *p)
+{
+	const struct options_trunk *t = m->trunks.items;
+	struct options_trunk_end end;
+
+	for (size_t i = 0; i < m->trunks.n && !options_trunk_tls(p); i++) {
+		if (options_trunk_mediation(&t[i], &end) != 0 || end.transport != OPTIONS_SIP_TLS ||
+			options_pool_find(m, end.name) != p)
+			continue;
+		conf_fail(doc, &t[i].mediation,
+			"trunk \"%s\" has TLS, and pool \"%s\" no certificate; add \"trunk_tls\"",
+			t[i].name, p->name);
+		return;
+	}
+}
+
 static void check_pool(
 	struct conf_doc *doc, const struct options_mediation *m, const struct options_pool *p)
 {
@@ -109,6 +161,8 @@ static void check_pool(
 		conf_fail(doc, &p->nodes, "%zu nodes; a pool of colocated ones has at most %d",
 			p->nodes.n, COLOCATED_NODES_MAX);
 	check_default_trunk(doc, m, p);
+	check_client_side(doc, m, p);
+	check_certificates(doc, m, p);
 }
 
 /* ---- trunks ---- */
@@ -131,7 +185,8 @@ static bool is_client_port(const struct options_pool *p, const struct options_tr
 {
 	bool is_one = !p->pstn_address || strcmp(p->pstn_address, p->primary_address) == 0;
 
-	return is_one && end->transport != OPTIONS_SIP_UDP && end->port == p->client_port;
+	return is_one && p->has_client_tls && end->transport != OPTIONS_SIP_UDP &&
+	       end->port == p->client_port;
 }
 
 static void check_our_end(struct conf_doc *doc, const struct options_trunk *t,
@@ -155,28 +210,15 @@ static void check_our_end(struct conf_doc *doc, const struct options_trunk *t,
 			(unsigned)end->port, p->name);
 }
 
-static bool is_address(const char *host)
-{
-	struct addr a;
-
-	return addr_parse(host, 0, &a) == 0;
-}
-
 /* What is right and cannot be done yet. */
-static void check_reach(struct conf_doc *doc, const struct options_mediation *m,
-	const struct options_trunk *t, enum options_sip_transport transport)
+static void check_reach(
+	struct conf_doc *doc, const struct options_mediation *m, const struct options_trunk *t)
 {
 	struct options_trunk_end end;
 	const struct options_gateway *g =
 		options_trunk_gateway(t, &end) == 0 ? options_gateway_find(m, end.name) : NULL;
-	struct addr a;
 
-	if (transport == OPTIONS_SIP_TLS)
-		conf_warn(doc, &t->mediation,
-			"calls over trunk \"%s\" are not taken yet, as it has TLS; sallyportd -r "
-			"says which would go there",
-			t->name);
-	else if (g && addr_parse(g->host, 0, &a) != 0)
+	if (g && !has_address(g->host, &g->address))
 		conf_warn(doc, &t->gateway,
 			"calls over trunk \"%s\" are not taken yet, as its gateway has no "
 			"address but a name",
@@ -188,26 +230,26 @@ static void check_secrecy(struct conf_doc *doc, const struct options_mediation *
 	const struct options_trunk *t, enum options_sip_transport transport)
 {
 	const struct options_trunk_settings *s = options_trunk_settings_of(m, t);
-	enum policy_srtp srtp = s ? (enum policy_srtp)s->srtp : POLICY_SRTP_REQUIRED;
+	enum options_clear clear = options_trunk_clear(m, t);
 	bool has_tls = transport == OPTIONS_SIP_TLS;
 
-	if (t->connection == OPTIONS_INTERNET && (!has_tls || srtp != POLICY_SRTP_REQUIRED))
+	if (clear == OPTIONS_CLEAR_NOTHING)
+		return;
+	if (t->connection == OPTIONS_INTERNET)
 		conf_fail(doc, &t->connection,
 			"trunk \"%s\" is on the Internet without %s; use TLS and \"srtp: "
 			"required\", or a tunnel (\"connection: vpn\")",
 			t->name, has_tls ? "required SRTP" : "TLS");
-	else if (t->connection != OPTIONS_LAN)
-		return;
-	else if (!has_tls)
+	else if (clear == OPTIONS_CLEAR_ALL)
 		conf_warn(doc, &t->mediation,
 			"signalling and media of trunk \"%s\" are clear; protect its network and "
 			"say so with \"connection\", or use TLS",
 			t->name);
-	else if (srtp != POLICY_SRTP_REQUIRED)
+	else
 		conf_warn(doc, &t->mediation,
 			"media of trunk \"%s\" %s clear; protect its network and say so with "
 			"\"connection\", or set \"srtp: required\"",
-			t->name, srtp == POLICY_SRTP_NONE ? "are" : "may be");
+			t->name, s && s->srtp == POLICY_SRTP_NONE ? "are" : "may be");
 }
 
 /* The same pool and gateway, with the same ports. */
@@ -225,6 +267,7 @@ static void check_gateway_end(struct conf_doc *doc, const struct options_mediati
 	const struct options_trunk *t, bool has_tls)
 {
 	struct options_trunk_end end;
+	const struct addr none = {.family = ADDR_NONE};
 	const struct options_gateway *g;
 
 	if (options_trunk_gateway(t, &end) != 0) {
@@ -236,7 +279,7 @@ static void check_gateway_end(struct conf_doc *doc, const struct options_mediati
 	if (!g)
 		conf_fail(doc, &t->gateway, "there is no gateway \"%.*s\" in \"gateways\"",
 			(int)end.name.len, (const char *)end.name.data);
-	else if (has_tls && is_address(g->host))
+	else if (has_tls && has_address(g->host, &none))
 		conf_fail(doc, &t->gateway,
 			"trunk \"%s\" has TLS, and gateway \"%s\" is an address; name its host as "
 			"its certificate does",
@@ -271,7 +314,7 @@ static void check_trunk(
 		}
 	}
 	check_secrecy(doc, m, t, end.transport);
-	check_reach(doc, m, t, end.transport);
+	check_reach(doc, m, t);
 	options_check_registration(doc, t);
 }
 
@@ -396,6 +439,7 @@ static void check_route(
 void options_check_mediation(struct conf_doc *doc, void *section)
 {
 	const struct options_mediation *m = section;
+	const struct options_gateway *g = m->gateways.items;
 	const struct options_pool *p = m->pools.items;
 	const struct options_trunk *t = m->trunks.items;
 	const struct options_trunk_settings *s = m->trunk_settings.items;
@@ -414,6 +458,8 @@ void options_check_mediation(struct conf_doc *doc, void *section)
 		check_rules(doc, &s[i].called_rules);
 		check_rules(doc, &s[i].calling_rules);
 	}
+	for (size_t i = 0; i < m->gateways.n; i++)
+		check_alone(doc, &g[i].address);
 	for (size_t i = 0; i < m->trunks.n; i++)
 		check_trunk(doc, m, &t[i]);
 	check_roots(doc, m);

@@ -231,6 +231,16 @@ const struct conf_option options_trunk_settings_table[] = {
 		AT(options_trunk_settings, remove_plus),
 		.fallback = "false",
 		.text = "Strips the + in front of numbers, behind all rules."},
+	{.name = "usages",
+		.type = CONF_LIST,
+		.item = CONF_STRING,
+		AT(options_trunk_settings, usages),
+		.max = OPTIONS_USAGES_MAX,
+		.example = "[local]",
+		.text = "Which of \"usages\" the calls that come over the trunk may have: they go "
+			"on over a trunk by the routes of these, and else to the front end. "
+			"Without any, all go to the front end; where a pool has no \"client_tls\", "
+			"they have all usages."},
 	{.name = "called_rules",
 		.type = CONF_LIST,
 		.item = CONF_SECTION,
@@ -247,14 +257,6 @@ const struct conf_option options_trunk_settings_table[] = {
 		.item_size = sizeof(struct options_rule),
 		.max = OPTIONS_RULES_MAX,
 		.text = "The same for the number of the caller."},
-	{.name = "usages",
-		.type = CONF_LIST,
-		.item = CONF_STRING,
-		AT(options_trunk_settings, usages),
-		.max = OPTIONS_USAGES_MAX,
-		.example = "[pbx]",
-		.text = "Which of \"usages\" calls that come in over the trunk may leave by, over "
-			"another trunk or the same. All, unless some are named here."},
 	{.name = NULL},
 };
 

@@ -200,6 +200,8 @@ static void put_in_force(struct control *c, struct settings *s)
 	if (c->access && access_thread_update(c->access, s) != 0)
 		log_error(LOG_DAEMON, "SIP door not told",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
+	if (c->call_thread)
+		call_thread_tls(c->call_thread, &s->call_tls);
 	swap_tls(c);
 }
 

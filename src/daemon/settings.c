@@ -440,14 +440,21 @@ static int make_auth(struct settings *s)
 	return settings_auth_make(s, &from, &s->auth);
 }
 
+static int make_call_tls(struct settings *s)
+{
+	if (!s->options->has_mediation)
+		return 0;
+	return call_tls_make(s->doc, &s->options->mediation, &s->call_tls);
+}
+
 /* Goes on after a failure where it can, so that one run shows every error. */
 static int build(struct settings *s, const struct settings *old)
 {
 	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
-	int access_rc = settings_access_make(s), rc = make_auth(s);
+	int access_rc = settings_access_make(s), call_rc = make_call_tls(s);
+	int rc = make_auth(s);
 
-	if (tls_rc == 0)
-		tls_rc = faces_rc != 0 ? faces_rc : access_rc;
+	tls_rc = tls_rc ? tls_rc : faces_rc ? faces_rc : access_rc ? access_rc : call_rc;
 	if (rc == 0)
 		rc = settings_tenants_make(s, old);
 	if (rc == 0)
@@ -528,6 +535,7 @@ void settings_destroy(struct settings *s)
 	if (!s)
 		return;
 	dial_plan_destroy(s->dial_plan);
+	call_tls_fini(&s->call_tls);
 	turn_snapshot_put(s->turn);
 	settings_tenants_fini(s);
 	auth_snapshot_put(s->auth);

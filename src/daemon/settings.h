@@ -12,6 +12,7 @@
 #include <sallyport/relay.h>
 #include <sallyport/turn.h>
 
+#include "call_tls.h"
 #include "dial_plan.h"
 #include "options.h"
 
@@ -59,7 +60,8 @@ struct settings {
 	struct settings_access access;
 	struct relay_tls faces_tls;  /* contexts of the faces; NULL: no TLS, no DTLS. Counted */
 	struct dial_plan *dial_plan; /* NULL without "mediation" */
-	struct list arena;           /* blocks that live as long as this */
+	struct call_tls call_tls;
+	struct list arena; /* blocks that live as long as this */
 };
 
 /* Gets each error and warning as a line for people, no newline. */

@@ -14,7 +14,7 @@ mediation:
     - {name: sbc, host: 198.51.100.5}
   pools:
     - {name: med, nodes: [ms1.example.net], colocated: false, primary_address: auto/10.10.0.0/24,
-       pstn_address: 10.200.2.1, trunk_listen: {tls: 5067-5069, tcp: 5068}}
+       pstn_address: 10.200.2.1, trunk_listen: {tls: 5067-5069, tcp: 5068}, trunk_tls: {certificate: WORK/ms1.pem, private_key: WORK/ms1.key, ca: WORK/ca.pem}}
   trunks:
     - {name: gw1-root, root: true, mediation: "med:5067/tls", gateway: "gw1:5067"}
     - {name: sbc-root, root: true, mediation: "med:5068/tcp", gateway: "sbc:5060", connection: vpn}
@@ -28,6 +28,8 @@ mediation:
     - {name: na-local, match: '^\+1(425|206)\d{7}$', priority: 1, usages: [local], trunks: [gw1-root]}
     - {name: any, match: '^\+?\d+$', priority: 9, usages: [hopoff], trunks: [sbc-root]}
 END
+certificate ms1 ca serverAuth,clientAuth DNS:ms1.example.net
+sed -i "s#WORK/#$WORK/#g" "$WORK/section.yaml"
 cat "$WORK/edge.yaml" "$WORK/section.yaml" >"$WORK/good.yaml"
 
 check "-t takes it, and says over which trunk calls are not" \

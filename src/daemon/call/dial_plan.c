@@ -19,7 +19,6 @@ struct dial_plan {
 		struct policy_rules *called, *calling;
 		uint16_t *codes;
 		struct policy_response_map *map;
-		unsigned *usages;
 	} * settings;
 	const struct dial_trunk *fallback; /* NULL: none */
 	unsigned usages[OPTIONS_USAGES_MAX];
@@ -44,20 +43,8 @@ static int compile_rules(const struct conf_list *l, struct policy_rules **out)
 	return policy_rules_create(texts, l->n, out, &where, why);
 }
 
-static unsigned usage_number(const struct options_mediation *m, const char *name)
+static int make_settings(const struct options_trunk_settings *o, struct dial_settings *out)
 {
-	const char *const *u = m->usages.items;
-	unsigned i = 0;
-
-	while (i < m->usages.n && strcmp(u[i], name) != 0)
-		i++;
-	return i;
-}
-
-static int make_settings(const struct options_mediation *m, const struct options_trunk_settings *o,
-	struct dial_settings *out)
-{
-	const char *const *usage = o->usages.items;
 	const uint64_t *codes = o->failover_codes.items;
 	const struct options_response *r = o->response_map.items;
 	int rc = compile_rules(&o->called_rules, &out->called);
@@ -68,11 +55,8 @@ static int make_settings(const struct options_mediation *m, const struct options
 		return rc;
 	out->codes = calloc(o->failover_codes.n + 1, sizeof(*out->codes));
 	out->map = calloc(o->response_map.n + 1, sizeof(*out->map));
-	out->usages = calloc(o->usages.n + 1, sizeof(*out->usages));
-	if (!out->codes || !out->map || !out->usages)
+	if (!out->codes || !out->map)
 		return -ENOMEM;
-	for (size_t i = 0; i < o->usages.n; i++)
-		out->usages[i] = usage_number(m, usage[i]);
 	for (size_t i = 0; i < o->failover_codes.n; i++)
 		out->codes[i] = (uint16_t)codes[i];
 	for (size_t i = 0; i < o->response_map.n; i++) {
@@ -92,7 +76,7 @@ static int make_all_settings(struct dial_plan *p)
 	if (!p->settings)
 		return -ENOMEM;
 	for (size_t i = 0; i < p->options->trunk_settings.n && rc == 0; i++)
-		rc = make_settings(p->options, &o[i], &p->settings[i]);
+		rc = make_settings(&o[i], &p->settings[i]);
 	return rc;
 }
 
@@ -114,8 +98,32 @@ static void take_settings(const struct dial_plan *p, struct dial_trunk *t)
 	t->numbering = (struct policy_numbering){s->called, s->calling, o->remove_plus};
 	t->failover =
 		(struct policy_failover){s->codes, o->failover_codes.n, s->map, o->response_map.n};
-	t->usages = s->usages;
-	t->n_usages = o->usages.n;
+}
+
+static unsigned usage_number(const struct options_mediation *m, const char *name)
+{
+	const char *const *u = m->usages.items;
+	unsigned i = 0;
+
+	while (i < m->usages.n && strcmp(u[i], name) != 0)
+		i++;
+	return i;
+}
+
+static int take_usages(const struct dial_plan *p, struct dial_trunk *t)
+{
+	const struct options_trunk_settings *o = options_trunk_settings_of(p->options, t->options);
+	const char *const *names = o ? o->usages.items : NULL;
+	size_t n = o ? o->usages.n : 0;
+
+	t->has_usages = n > 0 || options_client_pool(p->options) != NULL;
+	t->usages = calloc(n + 1, sizeof(*t->usages));
+	if (!t->usages)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		t->usages[i] = usage_number(p->options, names[i]);
+	t->n_usages = n;
+	return 0;
 }
 
 static int make_trunk(
@@ -136,7 +144,7 @@ static int make_trunk(
 	if (!t->gateway || !t->pool)
 		return ERR_CONFIG;
 	take_settings(p, t);
-	return 0;
+	return take_usages(p, t);
 }
 
 static int make_trunks(struct dial_plan *p)
@@ -235,8 +243,9 @@ void dial_plan_destroy(struct dial_plan *p)
 		policy_rules_destroy(p->settings[i].calling);
 		free(p->settings[i].codes);
 		free(p->settings[i].map);
-		free(p->settings[i].usages);
 	}
+	for (size_t i = 0; p->trunks && i < p->options->trunks.n; i++)
+		free(p->trunks[i].usages);
 	free(p->settings);
 	free(p->trunks);
 	policy_routes_destroy(p->routes);
@@ -298,32 +307,49 @@ static bool make_attempt(const struct dial_trunk *t, const struct options_route 
 		       bytes_of(called->text, called->len), calling, &out->numbers) == 0;
 }
 
-size_t dial_plan_attempts(const struct dial_plan *p, struct dial_state *s, size_t from,
-	struct bytes called, struct bytes calling, dial_health_fn health, void *arg,
-	uint64_t random, struct policy_number *number, struct dial_attempt out[POLICY_CHOICES_MAX])
+static bool is_loop(const struct dial_question *q, const struct dial_trunk *to)
+{
+	return q->from && q->from->has_usages && options_gateway_is_pstn(q->from->gateway) &&
+	       options_gateway_is_pstn(to->gateway);
+}
+
+static void add_attempt(struct dial_answer *out, const struct dial_question *q,
+	const struct dial_trunk *t, const struct options_route *r, struct dial_state *s)
+{
+	if (is_loop(q, t))
+		out->is_loop = true;
+	else
+		out->n += make_attempt(t, r, s, &out->number, q->calling, &out->attempts[out->n]);
+}
+
+void dial_plan_ask(const struct dial_plan *p, struct dial_state *s, const struct dial_question *q,
+	struct dial_answer *out)
 {
 	const struct options_route *r = p->options->routes.items;
-	const struct dial_trunk *in = from == DIAL_INSIDE ? NULL : &p->trunks[from];
-	bool is_bounded = in && in->n_usages > 0;
+	bool is_bounded = q->from && q->from->has_usages;
+	const unsigned *usages = is_bounded ? q->from->usages : p->usages;
+	size_t n_usages = is_bounded ? q->from->n_usages : p->options->usages.n;
 	struct policy_choice choices[POLICY_CHOICES_MAX];
-	struct health h = {p, health, arg};
-	struct policy_world world = {state_of, &h, s->turns, random};
-	size_t n = 0;
+	struct health h = {p, q->health, q->arg};
+	struct policy_world world = {state_of, &h, s->turns, q->random};
 
-	if (policy_rules_apply(p->dial_rules, s->scratch, called, number) != 0)
-		return 0;
-	size_t n_choices =
-		policy_routes_choose(p->routes, s->scratch, is_bounded ? in->usages : p->usages,
-			is_bounded ? in->n_usages : p->options->usages.n,
-			bytes_of(number->text, number->len), &world, choices);
-	for (size_t i = 0; i < n_choices; i++) {
-		const struct dial_trunk *t = &p->trunks[choices[i].trunk];
-		n += make_attempt(t, &r[choices[i].route], s, number, calling, &out[n]);
-	}
-	if (n_choices == 0 && p->fallback && !is_bounded &&
+	out->n = 0;
+	out->is_loop = false;
+	out->number.len = 0;
+	if (policy_rules_apply(p->dial_rules, s->scratch, q->called, &out->number) != 0)
+		return;
+	size_t n = policy_routes_choose(p->routes, s->scratch, usages, n_usages,
+		bytes_of(out->number.text, out->number.len), &world, choices);
+	for (size_t i = 0; i < n; i++)
+		add_attempt(out, q, &p->trunks[choices[i].trunk], &r[choices[i].route], s);
+	if (n == 0 && !is_bounded && p->fallback &&
 		state_of(&h, (unsigned)(p->fallback - p->trunks)) != POLICY_TRUNK_OFF)
-		n += make_attempt(p->fallback, NULL, s, number, calling, &out[n]);
-	return n;
+		add_attempt(out, q, p->fallback, NULL, s);
+}
+
+const struct dial_trunk *dial_plan_trunk(const struct dial_plan *p, size_t i)
+{
+	return &p->trunks[i];
 }
 
 /* ---- showing ---- */
@@ -361,12 +387,10 @@ static void show_attempt(const struct dial_attempt *a, size_t i, bool has_next, 
 		fprintf(out, "route %s, ", a->route->name);
 	else
 		fprintf(out, "no route, default ");
-	fprintf(out, "trunk %s: from %s port %u to %s", t->options->name,
+	fprintf(out, "trunk %s: from %s port %u to %s:%u over %s, %s\n", t->options->name,
 		p->pstn_address ? p->pstn_address : p->primary_address, (unsigned)t->local_port,
-		t->gateway->host);
-	if (t->remote_port != 0)
-		fprintf(out, ":%u", (unsigned)t->remote_port);
-	fprintf(out, " over %s, %s\n", options_sip_transport_name(t->transport), srtp[t->srtp]);
+		t->gateway->host, (unsigned)t->remote_port,
+		options_sip_transport_name(t->transport), srtp[t->srtp]);
 	fprintf(out, "     calls %s as %s\n", a->numbers.called.text,
 		a->numbers.is_anonymous ? "anonymous" : a->numbers.calling.text);
 	if (has_next)
@@ -375,24 +399,23 @@ static void show_attempt(const struct dial_attempt *a, size_t i, bool has_next, 
 
 int dial_plan_show(const struct dial_plan *p, const char *what, FILE *out)
 {
-	struct dial_attempt attempts[POLICY_CHOICES_MAX];
-	struct policy_number number = {.len = 0};
 	const char *colon = strchr(what, ':');
-	struct bytes calling = bytes_of(what, colon ? (size_t)(colon - what) : 0);
+	const struct dial_question q = {.called = bytes_str(colon ? colon + 1 : what),
+		.calling = bytes_of(what, colon ? (size_t)(colon - what) : 0)};
 	struct dial_state *s = dial_state_create(p);
+	struct dial_answer a;
 
 	if (!s)
 		return -ENOMEM;
-	size_t n = dial_plan_attempts(p, s, DIAL_INSIDE, bytes_str(colon ? colon + 1 : what),
-		calling, NULL, NULL, 0, &number, attempts);
+	dial_plan_ask(p, s, &q, &a);
 	dial_state_destroy(s);
-	if (number.len == 0)
+	if (a.number.len == 0)
 		fprintf(out, "it cannot be a number\n");
 	else
-		fprintf(out, "the number is %s\n", number.text);
-	for (size_t i = 0; i < n; i++)
-		show_attempt(&attempts[i], i, i + 1 < n, out);
-	if (n == 0 && number.len != 0)
+		fprintf(out, "the number is %s\n", a.number.text);
+	for (size_t i = 0; i < a.n; i++)
+		show_attempt(&a.attempts[i], i, i + 1 < a.n, out);
+	if (a.n == 0 && a.number.len != 0)
 		fprintf(out, "there is no route for it\n");
-	return n > 0 ? 0 : ERR_NOT_FOUND;
+	return a.n > 0 ? 0 : ERR_NOT_FOUND;
 }

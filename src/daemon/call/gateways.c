@@ -94,7 +94,9 @@ static int make_trunk(struct call_thread *t, size_t i, char *why)
 
 	if (options_trunk_gateway(o, &end) != 0)
 		return ERR_CONFIG;
-	const char *host = options_gateway_find(t->options, end.name)->host;
+	const struct options_gateway *of = options_gateway_find(t->options, end.name);
+	const char *host = of->host;
+	char address[ADDR_TEXT_LEN];
 	*c = (struct trunk_config){.name = o->name,
 		.is_enabled = o->enabled && k->place != 0,
 		.gateway = {.port = end.port, .transport = k->transport},
@@ -102,7 +104,8 @@ static int make_trunk(struct call_thread *t, size_t i, char *why)
 		.interval_s = s ? (uint32_t)s->options.interval_s : PING_S,
 		.fail_after = s ? (unsigned)s->options.fail_after : FAIL_AFTER,
 		.max_calls = (uint32_t)o->max_calls};
-	(void)snprintf(c->gateway.host, sizeof(c->gateway.host), "%s", host);
+	(void)snprintf(c->gateway.host, sizeof(c->gateway.host), "%s",
+		of->address.family == ADDR_NONE ? host : addr_format_ip(&of->address, address));
 	(void)snprintf(c->gateway.domain, sizeof(c->gateway.domain), "%s", host);
 	if (k->place != 0)
 		c->gateway.local = t->listeners[k->place - 1].local;
@@ -164,7 +167,7 @@ static int on_hop(
 		return -EADDRNOTAVAIL;
 	*out = (struct transaction_hop){.remote = target->addr,
 		.is_reliable = target->transport != SIP_UDP,
-		.place = t->trunks[trunk].place};
+		.place = call_place(trunk, t->trunks[trunk].place)};
 	return 0;
 }
 

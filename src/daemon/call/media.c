@@ -42,9 +42,7 @@ static bool has_description(enum sip_method m)
 static const struct anchor_terms *terms_of(
 	const struct call_media *m, const struct transaction_hop *hop)
 {
-	const struct call_thread *t = m->thread;
-	bool is_inside = t->client_place != 0 && (uint32_t)hop->place == t->client_place;
-	uint32_t i = is_inside ? t->n_trunks : call_ways_peer(t, hop);
+	uint32_t i = call_peer_of(hop);
 
 	return i < m->n_terms && m->terms[i].is_usable ? &m->terms[i].terms : NULL;
 }
@@ -268,7 +266,7 @@ int call_media_create(struct call_thread *t, struct workers *workers, struct met
 	t->media = m;
 	m->thread = t;
 	m->workers = workers;
-	m->n_terms = (uint32_t)t->n_trunks + 1;
+	m->n_terms = t->n_trunks + 1;
 	m->terms = calloc(m->n_terms, sizeof(*m->terms));
 	int rc = m->terms ? call_media_terms_make(t, &m->faces, m->terms, why) : -ENOMEM;
 	if (rc == 0)

@@ -108,7 +108,7 @@ static int make_trunk(const struct call_thread *t, uint32_t i, struct call_faces
 	if (options_trunk_mediation(o, &ours) != 0)
 		return ERR_CONFIG;
 	srtp = policy_srtp_choose(POLICY_SRTP_REQUIRED, srtp, ours.transport == OPTIONS_SIP_TLS)
-		       .trunk;
+		       .trunk; /* whatever the inside has */
 	fill(out, s ? &s->media : &usual, srtp, false);
 	if (t->trunks[i].place == 0)
 		return 0;
@@ -117,33 +117,16 @@ static int make_trunk(const struct call_thread *t, uint32_t i, struct call_faces
 		faces, &t->listeners[t->trunks[i].place - 1].local, &p->audio_ports, out, why);
 }
 
-static bool is_at(const char *text, const struct addr *local)
-{
-	struct addr address;
-	struct prefix network;
-
-	if (options_own_address(text, &address, &network) != 0)
-		return false;
-	return address.family == ADDR_NONE ? prefix_contains(&network, local)
-					   : addr_equal_ip(&address, local);
-}
-
 static int make_inside(const struct call_thread *t, struct call_faces *faces,
 	struct call_media_terms *out, char *why)
 {
-	const struct options_pool *p = t->options->pools.items;
-	const struct addr *local;
+	const struct options_pool *p = options_client_pool(t->options);
 
-	if (t->client_place == 0)
+	if (!p)
 		return 0;
-	local = &t->listeners[t->client_place - 1].local;
-	for (size_t i = 0; i < t->options->pools.n; i++) {
-		if (p[i].client_port != local->port || !is_at(p[i].primary_address, local))
-			continue;
-		fill(out, &usual, (enum policy_srtp)p[i].client_srtp, true);
-		return find_face(faces, local, &p[i].audio_ports, out, why);
-	}
-	return 0;
+	fill(out, &usual, (enum policy_srtp)p->client_srtp, true);
+	return find_face(
+		faces, &t->listeners[t->client_place - 1].local, &p->audio_ports, out, why);
 }
 
 int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
@@ -153,5 +136,5 @@ int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
 
 	for (uint32_t i = 0; i < t->n_trunks && rc == 0; i++)
 		rc = make_trunk(t, i, faces, &out[i], why);
-	return rc ? rc : make_inside(t, faces, &out[t->n_trunks], why);
+	return rc ? rc : make_inside(t, faces, &out[call_front(t)], why);
 }

@@ -8,9 +8,9 @@ void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *
 {
 	const struct call_thread *t = arg;
 	const struct options_trunk *all = t->options->trunks.items;
-	uint32_t i = call_ways_peer(t, hop);
+	uint32_t i = call_peer_of(hop);
 
-	if (i >= t->n_trunks)
+	if (i >= t->n_trunks) /* the inside, or a stranger */
 		return;
 	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, &all[i]);
 	out->account = call_gateways_account(t, i);

@@ -4,12 +4,14 @@
 #include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <sallyport/crypto.h>
 #include <sallyport/net.h>
 
+#include "../counters.h"
 #include "../trunk_metrics.h"
 #include "media.h"
 #include "thread.h"
@@ -52,10 +54,10 @@ static int address_in(const struct prefix *network, struct addr *out)
 	return rc;
 }
 
-static int own_address(
-	const struct options_pool *p, struct addr *out, char why[CALL_THREAD_WHY_LEN])
+/* The address of pool P that TEXT says. */
+static int own_address(const struct options_pool *p, const char *text, struct addr *out,
+	char why[CALL_THREAD_WHY_LEN])
 {
-	const char *text = p->pstn_address ? p->pstn_address : p->primary_address;
 	struct prefix network;
 	int rc = options_own_address(text, out, &network);
 
@@ -70,8 +72,8 @@ static int own_address(
 }
 
 /* The place of the listener, made if there is none yet. */
-static uint32_t listen_on(
-	struct call_thread *t, enum sip_transport transport, const struct addr *local)
+static uint32_t listen_on(struct call_thread *t, enum sip_transport transport,
+	const struct addr *local, uint32_t group)
 {
 	uint32_t i = 0;
 
@@ -82,9 +84,34 @@ static uint32_t listen_on(
 		t->n_listeners++;
 		t->listeners[i].transport = transport;
 		t->listeners[i].local = *local;
+		t->listeners[i].group = group;
+		t->listeners[i].tls = transport == SIP_TLS ? t->tls.pairs[group].accepts : NULL;
 		(void)addr_format_ip(local, t->hosts[i].text);
 	}
 	return i + 1;
+}
+
+static enum sip_transport transport_of(enum options_sip_transport t)
+{
+	return t == OPTIONS_SIP_UDP ? SIP_UDP : t == OPTIONS_SIP_TCP ? SIP_TCP : SIP_TLS;
+}
+
+/* This node among those of its pool: the only one, or the one called as the host is. NULL: none. */
+static const char *node_name(const struct options_pool *p)
+{
+	const char *const *nodes = p->nodes.items;
+	char host[256] = "";
+
+	if (p->nodes.n == 1)
+		return nodes[0];
+	(void)gethostname(host, sizeof(host) - 1);
+	for (size_t i = 0; i < p->nodes.n; i++) {
+		size_t first = strcspn(nodes[i], ".");
+		if (strcasecmp(nodes[i], host) == 0 ||
+			(strlen(host) == first && strncasecmp(nodes[i], host, first) == 0))
+			return nodes[i];
+	}
+	return NULL;
 }
 
 static int make_trunk(struct call_thread *t, const struct options_trunk *o, struct call_trunk *k,
@@ -99,25 +126,55 @@ static int make_trunk(struct call_thread *t, const struct options_trunk *o, stru
 	const struct options_pool *p = options_pool_find(t->options, ours.name);
 	if (!g || !p)
 		return ERR_CONFIG;
-	if (ours.transport == OPTIONS_SIP_TLS)
-		return 0; /* the file's check has said so */
-	if (addr_parse(g->host, 0, &k->address) != 0)
-		k->address = (struct addr){.family = ADDR_NONE};
-	int rc = own_address(p, &local, why);
+	k->transport = transport_of(ours.transport);
+	k->address = options_host_address(g->host, &g->address);
+	int rc =
+		own_address(p, p->pstn_address ? p->pstn_address : p->primary_address, &local, why);
 	if (rc != 0)
 		return rc;
 	local.port = ours.port;
-	k->address.port = theirs.port;
-	k->transport = ours.transport == OPTIONS_SIP_UDP ? SIP_UDP : SIP_TCP;
-	k->place = listen_on(t, k->transport, &local);
+	k->address.port = theirs.port               ? theirs.port
+			  : k->transport == SIP_TLS ? SIP_TLS_PORT
+						    : SIP_PORT;
+	k->group = call_tls_trunks(
+		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
+	k->place = listen_on(t, k->transport, &local, k->group);
+	if (k->transport == SIP_TLS) {
+		k->name = g->host;
+		t->hosts[k->place - 1].name = node_name(p);
+	}
+	return 0;
+}
+
+/* The one listener for the inside, and the front end behind it. */
+static int make_front(struct call_thread *t, struct call_trunk *k, char why[CALL_THREAD_WHY_LEN])
+{
+	const struct options_pool *p = options_client_pool(t->options);
+	struct addr local;
+
+	if (!p)
+		return 0;
+	int rc = own_address(p, p->primary_address, &local, why);
+	if (rc != 0)
+		return rc;
+	local.port = (uint16_t)p->client_port;
+	k->transport = SIP_TLS;
+	k->group = call_tls_clients(
+		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
+	k->place = t->client_place = listen_on(t, SIP_TLS, &local, k->group);
+	if (!p->has_next_hop)
+		return 0;
+	k->name = p->next_hop.host;
+	k->address = options_host_address(k->name, &p->next_hop.address);
+	k->address.port = p->next_hop.port ? (uint16_t)p->next_hop.port : SIP_TLS_PORT;
 	return 0;
 }
 
 static int make_trunks(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
 {
 	const struct options_trunk *o = t->options->trunks.items;
-	size_t n = t->options->trunks.n;
-	int rc = 0;
+	uint32_t n = (uint32_t)t->options->trunks.n;
+	int rc;
 
 	t->n_trunks = n;
 	t->trunks = calloc(n + 1, sizeof(*t->trunks));
@@ -125,7 +182,8 @@ static int make_trunks(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
 	t->hosts = calloc(n + 1, sizeof(*t->hosts));
 	if (!t->trunks || !t->listeners || !t->hosts)
 		return -ENOMEM;
-	for (size_t i = 0; i < n && rc == 0; i++)
+	rc = make_front(t, &t->trunks[call_front(t)], why);
+	for (uint32_t i = 0; i < n && rc == 0; i++)
 		rc = make_trunk(t, &o[i], &t->trunks[i], why);
 	return rc;
 }
@@ -204,8 +262,9 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 	return 0;
 }
 
-int call_thread_create(const char *path, struct workers *workers, struct metrics_set *metrics,
-	unsigned block, struct call_thread **out, char why[CALL_THREAD_WHY_LEN])
+int call_thread_create(const char *path, const struct call_tls *tls, struct workers *workers,
+	struct metrics_set *metrics, unsigned block, struct call_thread **out,
+	char why[CALL_THREAD_WHY_LEN])
 {
 	struct call_thread *t = calloc(1, sizeof(*t));
 	int rc = -ENOMEM;
@@ -213,6 +272,8 @@ int call_thread_create(const char *path, struct workers *workers, struct metrics
 	(void)snprintf(why, CALL_THREAD_WHY_LEN, "cannot make the thread of calls");
 	if (!t)
 		return rc;
+	call_tls_get(tls, &t->tls);
+	t->cells = metrics_set_cells(metrics, &daemon_counters, block);
 	t->loop = loop_create("call", MAILBOX_LEN);
 	if (t->loop)
 		t->net = net_create(t->loop, metrics_set_cells(metrics, &net_counters, block));
@@ -242,15 +303,33 @@ int call_thread_start(struct call_thread *t)
 	return loop_thread_start(t->loop, &t->thread);
 }
 
+static void log_clear(const struct call_thread *t)
+{
+	const struct options_trunk *o = t->options->trunks.items;
+
+	for (uint32_t i = 0; i < t->n_trunks; i++) {
+		enum options_clear clear = options_trunk_clear(t->options, &o[i]);
+		if (clear != OPTIONS_CLEAR_NOTHING)
+			log_warning(LOG_DAEMON, "trunk is clear",
+				"trunk=%s clear=%s hint=\"protect its network and say so with "
+				"connection, or use TLS and SRTP\"",
+				o[i].name, clear == OPTIONS_CLEAR_ALL ? "all" : "media");
+	}
+}
+
 void call_thread_log(const struct call_thread *t)
 {
 	char a[ADDR_TEXT_LEN];
 
 	for (uint32_t i = 0; i < t->n_listeners; i++) {
 		struct addr local = sip_transport_local(t->transport, i);
-		log_notice(LOG_DAEMON, "listening", "mediation=sip address=%s transport=%s",
-			addr_format(&local, a), sip_transport_name(t->listeners[i].transport));
+		log_notice(LOG_DAEMON, "listening", "mediation=%s address=%s transport=%s",
+			i + 1 == t->client_place ? "clients" : "trunks", addr_format(&local, a),
+			sip_transport_name(t->listeners[i].transport));
 	}
+	log_clear(t);
+	log_notice(LOG_DAEMON, "calls do not survive an upgrade",
+		"hint=\"with mediation, a new version is had by a restart\"");
 }
 
 static void on_quiet(void *arg)
@@ -293,6 +372,7 @@ void call_thread_destroy(struct call_thread *t)
 	net_destroy(t->net);
 	if (t->loop)
 		loop_destroy(t->loop);
+	call_tls_fini(&t->tls);
 	free(t->listeners);
 	free(t->hosts);
 	free(t->trunks);

@@ -10,12 +10,20 @@
 #include "../call_thread.h"
 #include "../dial_plan.h"
 
-/* In the order of the options; PLACE 0: no call is taken over it. */
+/* In the order of the options, and behind them the front end; PLACE 0: there is none. */
 struct call_trunk {
 	enum sip_transport transport;
-	struct addr address;       /* of the gateway; family NONE: it has a name */
+	struct addr address;       /* of the gateway; family NONE: it has a name alone */
 	uint32_t place;            /* of the listener that stands for us there */
 	uint64_t avoided_until_ms; /* it has asked to be left alone */
+	const char *name;          /* over TLS: the host in its certificate; not owned */
+	uint32_t group;            /* of struct call_tls */
+};
+
+/* Who we are where one of our listeners stands for us. */
+struct call_host {
+	char text[ADDR_TEXT_LEN]; /* without port */
+	const char *name;         /* NULL: there they know us by address */
 };
 
 struct call_thread {
@@ -30,13 +38,14 @@ struct call_thread {
 	struct transactions *transactions;
 	struct calls *calls;
 	struct sip_listener_config *listeners;
-	struct {
-		char text[ADDR_TEXT_LEN];
-	} * hosts; /* of the listeners, without port */
+	struct call_host *hosts; /* of the listeners */
 	uint32_t n_listeners;
-	struct call_trunk *trunks;
-	size_t n_trunks;
-	uint32_t client_place;          /* of the listener for the inside; 0: there is none */
+	struct call_trunk *trunks; /* N_TRUNKS, and the front end */
+	uint32_t n_trunks;
+	uint32_t client_place; /* of the listener for the inside; 0: there is none */
+	struct call_tls tls;
+	metrics_cell *cells; /* of daemon_counters */
+	struct log_limit log_loops;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* the trunks while they run; in the order of the options */
 	struct log_limit log_unanswered, log_failed;
@@ -46,20 +55,45 @@ struct call_thread {
 /* Lines of calls that come to nothing: no gateway fills the log. */
 #define CALL_LINES_PER_S 50
 
+/* ---- peers.c: who is at the other end ---- */
+
+/*
+ * The place of a hop has two halves: below, one more than the index of the listener that stands for
+ * us there, in Via and Contact; above, one more than the number of the peer: of a trunk, or of the
+ * front end, who is everybody inside. 0: unknown.
+ */
+#define CALL_NOBODY UINT32_MAX
+static inline uint64_t call_place(uint32_t peer, uint32_t listener_place)
+{
+	return ((uint64_t)peer + 1) << 32 | listener_place;
+}
+static inline uint32_t call_peer_of(const struct transaction_hop *hop)
+{
+	return (uint32_t)(hop->place >> 32) - 1;
+}
+static inline uint32_t call_front(const struct call_thread *t)
+{
+	return t->n_trunks;
+}
+
+uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival *a);
+/* For struct sip_transport_user. */
+bool call_peers_admits(void *arg, uint32_t listener, const struct addr *remote);
+bool call_peers_trusts(
+	void *arg, uint32_t listener, const struct addr *remote, const struct crypto_peer *peer);
+
 /* What transports, transactions and calls are made with; ARG is the thread. */
 struct sip_transport_user call_ways_transport(struct call_thread *t);
 struct transaction_carrier call_ways_carrier(struct call_thread *t);
 struct call_user call_ways_calls(struct call_thread *t);
 
-/* The attempts of a call that are left to it, as the route hook keeps them. */
+/* The attempts of a call that are left to it, as the route hook keeps them; one without a trunk is
+ * to the front end. */
 struct ways {
 	size_t n;
 	struct dial_attempt at[];
 };
 struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k);
-/* Whose gateway is at HOP: the index of the trunk, or CALL_NOBODY. */
-#define CALL_NOBODY UINT32_MAX
-uint32_t call_ways_peer(const struct call_thread *t, const struct transaction_hop *hop);
 
 /* ---- gateways.c: the trunks while they run ---- */
 

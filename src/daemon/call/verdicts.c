@@ -43,6 +43,8 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 	struct policy_verdict p;
 	uint32_t held;
 
+	if (!k)
+		return;
 	policy_failure_judge(&k->failover, &what, &p);
 	if (p.avoid_s)
 		call_ways_trunk(t, k)->avoided_until_ms =
@@ -59,8 +61,10 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 void call_verdicts_reached(void *arg, void *own, unsigned attempt)
 {
 	const struct ways *w = own;
+	const struct dial_trunk *k = w->at[attempt].trunk;
 
-	call_ways_trunk(arg, w->at[attempt].trunk)->avoided_until_ms = 0;
+	if (k)
+		call_ways_trunk(arg, k)->avoided_until_ms = 0;
 }
 
 enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where SIP messages go: what joins transports, transactions and calls. The place of a hop is one
- * more than the index of the listener that stands for us there, in Via and Contact.
+ * Where SIP messages go: what joins transports, transactions and calls.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,89 +8,24 @@
 
 #include <sallyport/crypto.h>
 
+#include "../counters.h"
 #include "thread.h"
-
-static uint64_t flow_number(struct sip_flow f)
-{
-	return (uint64_t)f.generation << 32 | f.index;
-}
-
-static struct sip_flow flow_of(uint64_t number)
-{
-	return (struct sip_flow){(uint32_t)number, (uint32_t)(number >> 32)};
-}
-
-static bool is_dialled_for(const struct call_thread *t, size_t i, const struct sip_arrival *a)
-{
-	const struct call_trunk *k = &t->trunks[i];
-
-	return k->place != 0 && k->transport == a->transport &&
-	       addr_equal_ip(&t->listeners[k->place - 1].local, &a->local) &&
-	       addr_equal_ip(&k->address, &a->remote);
-}
-
-/* The listener that a connection of ours stands for: that of a trunk with its two addresses, best
- * one whose gateway has its port too. */
-static uint32_t place_of(const struct call_thread *t, const struct sip_arrival *a)
-{
-	uint32_t place = 0;
-
-	if (a->listener != SIP_NO_LISTENER)
-		return a->listener + 1;
-	for (size_t i = 0; i < t->n_trunks; i++) {
-		if (!is_dialled_for(t, i, a))
-			continue;
-		if (t->trunks[i].address.port == a->remote.port)
-			return t->trunks[i].place;
-		place = place ? place : t->trunks[i].place;
-	}
-	return place;
-}
 
 static const struct sip_listener_config *listener_of(
 	const struct call_thread *t, const struct transaction_hop *hop)
 {
-	return hop->place ? &t->listeners[hop->place - 1] : NULL;
+	uint32_t place = (uint32_t)hop->place;
+
+	return place ? &t->listeners[place - 1] : NULL;
 }
 
-/* A trunk's gateway is known by its address and ours, whatever its port. */
-static bool is_of_trunk(const struct call_thread *t, size_t i, const struct transaction_hop *from)
+/* NULL: a stranger. */
+static const struct call_trunk *peer_of(
+	const struct call_thread *t, const struct transaction_hop *hop)
 {
-	const struct call_trunk *k = &t->trunks[i];
+	uint32_t i = call_peer_of(hop);
 
-	return k->place != 0 && k->place == from->place &&
-	       addr_equal_ip(&k->address, &from->remote);
-}
-
-uint32_t call_ways_peer(const struct call_thread *t, const struct transaction_hop *hop)
-{
-	for (uint32_t i = 0; i < t->n_trunks; i++) {
-		if (is_of_trunk(t, i, hop))
-			return i;
-	}
-	return CALL_NOBODY;
-}
-
-static bool is_known(const struct call_thread *t, const struct transaction_hop *from)
-{
-	for (size_t i = 0; i < t->n_trunks; i++) {
-		if (is_of_trunk(t, i, from))
-			return true;
-	}
-	return false;
-}
-
-/* The trunk that a call comes in over, or SIZE_MAX: one that is not enabled ends its calls and
- * begins none. */
-static size_t caller_of(const struct call_thread *t, const struct transaction_hop *from)
-{
-	const struct options_trunk *o = t->options->trunks.items;
-
-	for (size_t i = 0; i < t->n_trunks; i++) {
-		if (o[i].enabled && is_of_trunk(t, i, from))
-			return i;
-	}
-	return SIZE_MAX;
+	return i == CALL_NOBODY ? NULL : &t->trunks[i];
 }
 
 /* ---- transports ---- */
@@ -100,15 +34,15 @@ static void on_arrived(void *arg, const struct sip_arrival *a)
 {
 	struct call_thread *t = arg;
 	bool is_datagram = a->transport == SIP_UDP;
-	struct transaction_hop from = {.flow = flow_number(a->flow),
+	struct transaction_hop from = {.flow = sip_flow_pack(a->flow),
 		.remote = a->remote,
 		.is_reliable = !is_datagram,
-		.place = place_of(t, a)};
+		.place = call_peers_place(t, a)};
 	struct sip_msg m;
 
 	(void)sip_msg_decode(
 		a->message.data, a->message.len, is_datagram ? SIP_DATAGRAM : SIP_STREAM, &m);
-	if (is_known(t, &from))
+	if (peer_of(t, &from))
 		transactions_receive(t->transactions, &m, &from);
 	else
 		transactions_receive_stranger(t->transactions, &m, &from);
@@ -118,7 +52,7 @@ static void on_failed(void *arg, uint64_t token, struct sip_flow flow, int why)
 {
 	(void)token;
 	(void)why;
-	transactions_flow_failed(((struct call_thread *)arg)->transactions, flow_number(flow));
+	transactions_flow_failed(((struct call_thread *)arg)->transactions, sip_flow_pack(flow));
 }
 
 static void on_closed(void *arg, struct sip_flow flow, int why)
@@ -134,18 +68,15 @@ static void on_unreachable(void *arg, struct sip_flow flow, const struct addr *p
 	(void)peer;
 }
 
-/* By datagram a stranger hears 403; for connections there is room for gateways alone. */
-static bool on_admits(void *arg, uint32_t listener, const struct addr *peer)
-{
-	const struct transaction_hop from = {.place = listener + 1, .remote = *peer};
-
-	return is_known(arg, &from);
-}
-
 struct sip_transport_user call_ways_transport(struct call_thread *t)
 {
-	return (struct sip_transport_user){
-		on_arrived, on_failed, on_closed, on_unreachable, on_admits, t};
+	return (struct sip_transport_user){.arrived = on_arrived,
+		.failed = on_failed,
+		.closed = on_closed,
+		.unreachable = on_unreachable,
+		.admits = call_peers_admits,
+		.trusts = call_peers_trusts,
+		.arg = t};
 }
 
 /* ---- transactions ---- */
@@ -154,20 +85,27 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 {
 	struct call_thread *t = arg;
 	const struct sip_listener_config *l = listener_of(t, to);
+	const struct call_trunk *k = peer_of(t, to);
 	struct sip_target target = {.addr = to->remote};
 	struct sip_flow flow;
 	int rc;
 
 	if (to->flow)
-		return sip_transport_send(t->transport, flow_of(to->flow), &to->remote, message, 0);
-	if (!l)
+		return sip_transport_send(
+			t->transport, sip_flow_unpack(to->flow), &to->remote, message, 0);
+	if (!l || (l->transport == SIP_TLS && (!k || !k->name)))
 		return -EADDRNOTAVAIL;
 	target.transport = l->transport;
 	target.local = l->local;
+	target.group = l->group;
 	target.has_udp_alone = true; /* a trunk over UDP is one by UDP: there is no other port */
+	if (l->transport == SIP_TLS) {
+		target.tls = t->tls.pairs[l->group].dials;
+		(void)snprintf(target.name, sizeof(target.name), "%s", k->name);
+	}
 	rc = sip_transport_request(t->transport, &target, message, 0, &flow);
 	if (rc == 0)
-		to->flow = flow_number(flow);
+		to->flow = sip_flow_pack(flow);
 	return rc;
 }
 
@@ -179,7 +117,7 @@ static int on_via(void *arg, const struct transaction_hop *to, struct sip_via_ow
 	if (!l)
 		return -EADDRNOTAVAIL;
 	out->transport = sip_transport_name(l->transport);
-	out->host.text = sip_str_c(t->hosts[to->place - 1].text);
+	out->host.text = sip_str_c(t->hosts[(uint32_t)to->place - 1].text);
 	out->host.kind = l->local.family == ADDR_IPV6 ? SIP_HOST_IPV6 : SIP_HOST_IPV4;
 	out->port = l->local.port;
 	out->has_rport = !to->is_reliable;
@@ -216,34 +154,66 @@ static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
 	return bytes_of(buf, len);
 }
 
-/* NULL: nowhere to go, or no memory. */
-static struct ways *find_ways(struct call_thread *t, size_t trunk, const struct sip_msg *invite)
+static struct ways *keep_ways(struct call_thread *t, const struct dial_answer *a)
 {
-	struct dial_attempt all[POLICY_CHOICES_MAX];
-	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
-	struct sip_name_addr from;
-	struct policy_number number;
-	struct bytes caller = bytes_of(calling, 0);
-	uint64_t random;
-	size_t n, kept = 0;
+	struct ways *w = calloc(1, sizeof(*w) + a->n * sizeof(w->at[0]));
 
-	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
-		caller = number_in(from.uri, calling, sizeof(calling));
-	crypto_random(&random, sizeof(random));
-	n = dial_plan_attempts(t->plan, t->state, trunk,
-		number_in(invite->uri, called, sizeof(called)), caller, call_verdicts_state, t,
-		random, &number, all);
-	for (size_t i = 0; i < n; i++) {
-		const struct call_trunk *k = call_ways_trunk(t, all[i].trunk);
+	for (size_t i = 0; w && i < a->n; i++) {
+		const struct call_trunk *k = call_ways_trunk(t, a->attempts[i].trunk);
 		if (k->place != 0 && k->address.family != ADDR_NONE)
-			all[kept++] = all[i];
-	}
-	struct ways *w = kept ? malloc(sizeof(*w) + kept * sizeof(w->at[0])) : NULL;
-	if (w) {
-		w->n = kept;
-		memcpy(w->at, all, kept * sizeof(w->at[0]));
+			w->at[w->n++] = a->attempts[i];
 	}
 	return w;
+}
+
+/* The user of that number, if there is one; the front end knows. */
+static struct ways *way_inside(const struct call_thread *t, const struct policy_number *number)
+{
+	const struct call_trunk *front = &t->trunks[call_front(t)];
+	struct ways *w;
+
+	if (front->address.family == ADDR_NONE || number->len == 0)
+		return NULL;
+	w = calloc(1, sizeof(*w) + sizeof(w->at[0]));
+	if (!w)
+		return NULL;
+	w->n = 1;
+	w->at[0].numbers.called = *number;
+	return w;
+}
+
+static void say_loop(struct call_thread *t, const struct dial_trunk *from)
+{
+	uint32_t held;
+
+	metrics_add(t->cells, DAEMON_C_CALL_LOOPS, 1);
+	if (log_limit_ok(&t->log_loops, loop_clock(t->loop)->mono_ms, 5, &held))
+		log_warning(LOG_CALL, "route back to the telephone network not taken",
+			"trunk=%s held=%u", from->options->name, held);
+}
+
+/* NULL: nowhere to go, or no memory. */
+static struct ways *find_ways(
+	struct call_thread *t, const struct sip_msg *invite, const struct transaction_hop *hop)
+{
+	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
+	uint32_t peer = call_peer_of(hop);
+	struct dial_question q = {
+		.from = peer == call_front(t) ? NULL : dial_plan_trunk(t->plan, peer),
+		.called = number_in(invite->uri, called, sizeof(called)),
+		.calling = bytes_of(calling, 0),
+		.health = call_verdicts_state,
+		.arg = t};
+	struct sip_name_addr from;
+	struct dial_answer a;
+
+	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
+		q.calling = number_in(from.uri, calling, sizeof(calling));
+	crypto_random(&q.random, sizeof(q.random));
+	dial_plan_ask(t->plan, t->state, &q, &a);
+	if (a.is_loop)
+		say_loop(t, q.from);
+	return a.n == 0 && q.from ? way_inside(t, &a.number) : keep_ways(t, &a);
 }
 
 static void write_host(struct sip_writer *w, const struct addr *a)
@@ -255,8 +225,33 @@ static void write_host(struct sip_writer *w, const struct addr *a)
 	sip_write_host(w, &h);
 }
 
-/* Less one byte, so that the text ends. */
-static int write_route(struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+/* Whom the other side is to know us as. Less one byte, so that the text ends. */
+static int write_our_host(
+	const struct call_thread *t, const struct call_trunk *k, char *out, size_t cap)
+{
+	struct sip_writer w;
+
+	sip_write_begin(&w, out, cap - 1);
+	write_host(&w, &t->listeners[k->place - 1].local);
+	return w.failed ? ERR_TOO_LARGE : 0;
+}
+
+static struct transaction_hop hop_to(const struct call_trunk *k, uint32_t peer)
+{
+	return (struct transaction_hop){.remote = k->address,
+		.is_reliable = k->transport != SIP_UDP,
+		.place = call_place(peer, k->place)};
+}
+
+static const char *transport_param(enum sip_transport transport)
+{
+	return transport == SIP_UDP   ? ""
+	       : transport == SIP_TLS ? ";transport=tls"
+				      : ";transport=tcp";
+}
+
+static int write_trunk_route(
+	struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
 {
 	const struct call_trunk *k = call_ways_trunk(t, a->trunk);
 	struct sip_writer w;
@@ -265,20 +260,51 @@ static int write_route(struct call_thread *t, const struct dial_attempt *a, stru
 	sip_write_c(&w, "sip:");
 	sip_write_user(&w, sip_str_of(a->numbers.called.text, a->numbers.called.len));
 	sip_write_c(&w, "@");
-	write_host(&w, &k->address);
+	if (k->name)
+		sip_write_c(&w, k->name);
+	else
+		write_host(&w, &k->address);
 	sip_write_c(&w, ":");
 	sip_write_u32(&w, k->address.port);
-	sip_write_c(&w, k->transport == SIP_UDP ? "" : ";transport=tcp");
-	if (w.failed)
-		return ERR_TOO_LARGE;
-	sip_write_begin(&w, out->host, sizeof(out->host) - 1);
-	write_host(&w, &t->listeners[k->place - 1].local);
-	(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
+	sip_write_c(&w, transport_param(k->transport));
+	out->trunk = (uint32_t)(k - t->trunks);
 	out->progress_ms = (unsigned)a->trunk->fast_failover_s * 1000;
+	(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
 	out->is_anonymous = a->numbers.is_anonymous;
-	out->hop = (struct transaction_hop){
-		.remote = k->address, .is_reliable = k->transport != SIP_UDP, .place = k->place};
-	return w.failed ? ERR_TOO_LARGE : 0;
+	out->hop = hop_to(k, out->trunk);
+	return w.failed ? ERR_TOO_LARGE : write_our_host(t, k, out->host, sizeof(out->host));
+}
+
+/* Who calls is said as it came. */
+static int write_front_route(
+	const struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+{
+	const struct options_next_hop *h = &options_client_pool(t->options)->next_hop;
+	const struct call_trunk *k = &t->trunks[call_front(t)];
+	struct sip_writer w;
+
+	sip_write_begin(&w, out->uri, sizeof(out->uri) - 1);
+	sip_write_c(&w, "sip:");
+	sip_write_user(&w, sip_str_of(a->numbers.called.text, a->numbers.called.len));
+	sip_write_c(&w, "@");
+	sip_write_c(&w, h->domain ? h->domain : h->host);
+	out->trunk = call_front(t);
+	out->hop = hop_to(k, out->trunk);
+	return w.failed ? ERR_TOO_LARGE : write_our_host(t, k, out->host, sizeof(out->host));
+}
+
+static int write_route(struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+{
+	return a->trunk ? write_trunk_route(t, a, out) : write_front_route(t, a, out);
+}
+
+/* One that is not enabled ends its calls and begins none. */
+static bool may_call(const struct call_thread *t, const struct transaction_hop *from)
+{
+	const struct options_trunk *o = t->options->trunks.items;
+	uint32_t i = call_peer_of(from);
+
+	return i != CALL_NOBODY && (i == call_front(t) || o[i].enabled);
 }
 
 static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
@@ -286,12 +312,11 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 {
 	struct call_thread *t = arg;
 	const struct ways *w;
-	size_t trunk = attempt == 0 ? caller_of(t, from) : SIZE_MAX;
 
-	if (attempt == 0 && trunk == SIZE_MAX)
+	if (attempt == 0 && !may_call(t, from))
 		return 403;
-	if (attempt == 0 && !*own)
-		*own = find_ways(t, trunk, invite);
+	if (!*own)
+		*own = find_ways(t, invite, from);
 	w = *own;
 	if (!w || attempt >= w->n)
 		return 404;
@@ -313,26 +338,23 @@ static int on_contact(void *arg, const struct transaction_hop *hop, char *out, s
 
 	if (!l)
 		return -EADDRNOTAVAIL;
-	len = snprintf(out, cap, "sip:%s%s", addr_format(&l->local, a),
-		l->transport == SIP_UDP ? "" : ";transport=tcp");
+	const char *name = t->hosts[(uint32_t)hop->place - 1].name;
+	if (name)
+		len = snprintf(out, cap, "sip:%s:%u%s", name, (unsigned)l->local.port,
+			transport_param(l->transport));
+	else
+		len = snprintf(out, cap, "sip:%s%s", addr_format(&l->local, a),
+			transport_param(l->transport));
 	return len < 0 || (size_t)len >= cap ? ERR_NO_SPACE : 0;
 }
 
-/* A connection that the gateway made says nothing of where it listens; its trunk does. */
-static void aim_at_trunk(const struct call_thread *t, struct transaction_hop *hop)
+/* A connection that the peer made says nothing of where it listens; its options do. */
+static void aim_at_peer(const struct call_thread *t, struct transaction_hop *hop)
 {
-	const struct addr *listens = NULL;
+	const struct call_trunk *k = peer_of(t, hop);
 
-	for (size_t i = 0; hop->is_reliable && i < t->n_trunks; i++) {
-		const struct addr *a = &t->trunks[i].address;
-		if (!is_of_trunk(t, i, hop))
-			continue;
-		if (a->port == hop->remote.port)
-			return;
-		listens = listens ? listens : a;
-	}
-	if (listens)
-		hop->remote = *listens;
+	if (hop->is_reliable && k && k->address.family != ADDR_NONE)
+		hop->remote = k->address;
 }
 
 /*
@@ -341,15 +363,18 @@ static void aim_at_trunk(const struct call_thread *t, struct transaction_hop *ho
  */
 static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *hop)
 {
+	const struct call_thread *t = arg;
+	const struct sip_listener_config *l = listener_of(t, hop);
+	uint16_t port = l && l->transport == SIP_TLS ? SIP_TLS_PORT : SIP_PORT;
 	struct addr a;
 	struct sip_uri u;
 
 	if (sip_uri_decode(uri, &u) == 0 && u.scheme == SIP_SCHEME_SIP &&
-		sip_host_addr(&u.host, u.port ? u.port : SIP_PORT, &a) == 0 &&
+		sip_host_addr(&u.host, u.port ? u.port : port, &a) == 0 &&
 		a.family == hop->remote.family)
 		hop->remote = a;
 	else
-		aim_at_trunk(arg, hop);
+		aim_at_peer(t, hop);
 }
 
 static void on_ended(void *arg, struct call *c, enum call_end why)

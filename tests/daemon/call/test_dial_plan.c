@@ -23,6 +23,9 @@ static const struct conf_option table[] = {
 	{.name = NULL},
 };
 
+#define INSIDE                                                                                     \
+	"      client_tls: {certificate: /a, private_key: /b, ca: /c, names: [fe.example.net]}"
+
 static const char good[] =
 	"mediation:\n"
 	"  gateways:\n"
@@ -37,6 +40,7 @@ static const char good[] =
 	"      primary_address: auto/10.10.0.0/24\n"
 	"      pstn_address: 10.99.0.21\n"
 	"      trunk_listen: {tls: 5067-5069, tcp: 5068}\n"
+	"      trunk_tls: {certificate: /a.pem, private_key: /a.key, ca: /ca.pem}\n"
 	"  trunks:\n"
 	"    - {name: gw1-root, root: true, mediation: 'med:5067/tls', gateway: 'gw1:5067', site: "
 	"hq}\n"
@@ -162,7 +166,7 @@ static void what_trunks_must_not_be_is_refused_where_it_stands(void **state)
 		{"gw1:5069", "gw1:", "name: gw1-b", "is not GATEWAY:PORT"},
 		{"'gw1:5069'", "'gw9:5069'", NULL, "no gateway \"gw9\""},
 		{"name: gw2-root", "name: psap-root", "gateway: 'psap", "two trunks are called"},
-		{"pstn_address: 10.99.0.21", "client_port: 5069", "name: gw1-b",
+		{"pstn_address: 10.99.0.21", "client_port: 5069\n" INSIDE, "name: gw1-b",
 			"is the \"client_port\" of pool"},
 		{"name: gw2-root", "name: gw2/root", NULL, "letters, digits"},
 	};
@@ -196,6 +200,16 @@ static void pools_settings_and_routes_are_refused_where_they_stand(void **state)
 		{"remove_plus: true", "usages: [loca]", NULL, "no usage \"loca\""},
 		{"trunks: [psap-root]", "trunks: [psap]", NULL, "no trunk \"psap\""},
 		{"match: '^\\+911$'", "match: '^+911$'", NULL, "cannot be used"},
+		{"      trunk_tls: {certificate: /a.pem, private_key: /a.key, ca: /ca.pem}\n", "",
+			"mediation: 'med:5067/tls'", "no certificate"},
+		{"name: med", "name: med\n      next_hop: {host: 192.0.2.5}", "host: 192",
+			"add \"client_tls\""},
+		{"name: med",
+			"name: med\n      client_tls: {certificate: /a, private_key: /b, ca: /c}",
+			"certificate: /a,", "nobody may call"},
+		{"host: gw2.example.net", "host: gw2.example.net, address: 192.0.2.1:5060",
+			"address: 192", "without a port"},
+		{"srtp: none", "srtp: none, usages: [far]", "usages: [far", "no usage \"far\""},
 		{"suppress_caller_id: true", "suppress_caller_id: false", NULL,
 			"with \"suppress_caller_id: true\" only"},
 		{"caller_id: '+14255550100'", "caller_id: '1 2'", NULL, "cannot be a number"},
@@ -302,17 +316,14 @@ struct rig {
 	struct dial_plan *plan;
 	struct dial_state *state;
 	const char *down; /* name of a trunk */
-	size_t from;      /* index of one, or DIAL_INSIDE */
-	struct policy_number number;
-	struct dial_attempt attempts[POLICY_CHOICES_MAX];
-	size_t n;
+	const char *from; /* name of a trunk; NULL: the inside */
+	struct dial_answer answer;
 };
 
 static void open_rig(struct rig *r, const char *text)
 {
 	int err;
 	memset(r, 0, sizeof(*r));
-	r->from = DIAL_INSIDE;
 	r->doc = load(text, &err);
 	assert_int_equal(err, 0);
 	assert_int_equal(dial_plan_create(options_of(r->doc), &r->plan), 0);
@@ -334,19 +345,33 @@ static enum policy_trunk_state health(void *arg, const struct dial_trunk *t)
 								 : POLICY_TRUNK_UP;
 }
 
+static const struct dial_trunk *trunk_called(const struct rig *r, const char *name)
+{
+	const struct root *root = conf_root(r->doc);
+	const struct options_trunk *first = root->mediation.trunks.items;
+
+	return dial_plan_trunk(
+		r->plan, (size_t)(options_trunk_find(&root->mediation, name) - first));
+}
+
 static void call(struct rig *r, const char *called, const char *calling)
 {
-	r->n = dial_plan_attempts(r->plan, r->state, r->from, bytes_str(called), bytes_str(calling),
-		health, r, 0, &r->number, r->attempts);
+	const struct dial_question q = {.from = r->from ? trunk_called(r, r->from) : NULL,
+		.called = bytes_str(called),
+		.calling = bytes_str(calling),
+		.health = health,
+		.arg = r};
+
+	dial_plan_ask(r->plan, r->state, &q, &r->answer);
 }
 
 static void assert_attempt(
 	const struct rig *r, size_t i, const char *trunk, const char *called, const char *calling)
 {
-	assert_true(i < r->n);
-	assert_string_equal(r->attempts[i].trunk->options->name, trunk);
-	assert_string_equal(r->attempts[i].numbers.called.text, called);
-	assert_string_equal(r->attempts[i].numbers.calling.text, calling);
+	assert_true(i < r->answer.n);
+	assert_string_equal(r->answer.attempts[i].trunk->options->name, trunk);
+	assert_string_equal(r->answer.attempts[i].numbers.called.text, called);
+	assert_string_equal(r->answer.attempts[i].numbers.calling.text, calling);
 }
 
 static void a_call_goes_by_usages_routes_and_the_rules_of_each_trunk(void **state)
@@ -354,20 +379,20 @@ static void a_call_goes_by_usages_routes_and_the_rules_of_each_trunk(void **stat
 	struct rig r;
 	open_rig(&r, good);
 	call(&r, "95550123", "+14255550111");
-	assert_string_equal(r.number.text, "+14255550123");
-	assert_int_equal(r.n, 3);
+	assert_string_equal(r.answer.number.text, "+14255550123");
+	assert_int_equal(r.answer.n, 3);
 	assert_attempt(&r, 0, "gw1-root", "4255550123", "+14255550111");
 	assert_attempt(&r, 1, "gw1-b", "4255550123", "+14255550111");
 	/* Its own set counts whole: no plus is removed there. */
 	assert_attempt(&r, 2, "sbc-root", "+14255550123", "+14255550100");
-	assert_string_equal(r.attempts[2].route->name, "any");
+	assert_string_equal(r.answer.attempts[2].route->name, "any");
 	call(&r, "+911", "");
 	assert_attempt(&r, 0, "psap-root", "911", "");
-	assert_true(r.attempts[0].numbers.is_anonymous);
+	assert_true(r.answer.attempts[0].numbers.is_anonymous);
 	call(&r, "operator", "");
-	assert_int_equal(r.n, 0);
+	assert_int_equal(r.answer.n, 0);
 	call(&r, "a b", "");
-	assert_int_equal(r.n, 0);
+	assert_int_equal(r.answer.n, 0);
 	r.down = "gw1-root";
 	call(&r, "+14255550123", "1");
 	assert_attempt(&r, 0, "gw1-b", "4255550123", "1");
@@ -380,7 +405,8 @@ static void a_trunk_has_what_its_most_specific_set_says(void **state)
 	struct rig r;
 	open_rig(&r, good);
 	call(&r, "+14255550123", "1");
-	const struct dial_trunk *gw1 = r.attempts[0].trunk, *sbc = r.attempts[2].trunk;
+	const struct dial_trunk *gw1 = r.answer.attempts[0].trunk,
+				*sbc = r.answer.attempts[2].trunk;
 	assert_int_equal(gw1->srtp, POLICY_SRTP_REQUIRED);
 	assert_int_equal(gw1->fast_failover_s, 10);
 	assert_int_equal(gw1->failover.n_codes, 2);
@@ -406,9 +432,9 @@ static void without_settings_the_defaults_hold(void **state)
 	open_rig(&r, text);
 	call(&r, "+14255550123", "1");
 	assert_attempt(&r, 0, "gw1-root", "+14255550123", "1");
-	assert_int_equal(r.attempts[0].trunk->srtp, POLICY_SRTP_REQUIRED);
-	assert_int_equal(r.attempts[0].trunk->failover.n_codes, 3);
-	assert_int_equal(r.attempts[2].trunk->srtp, POLICY_SRTP_NONE);
+	assert_int_equal(r.answer.attempts[0].trunk->srtp, POLICY_SRTP_REQUIRED);
+	assert_int_equal(r.answer.attempts[0].trunk->failover.n_codes, 3);
+	assert_int_equal(r.answer.attempts[2].trunk->srtp, POLICY_SRTP_NONE);
 	close_rig(&r);
 }
 
@@ -418,34 +444,10 @@ static void a_number_without_a_route_goes_by_the_default_trunk(void **state)
 	struct rig r;
 	open_rig(&r, text);
 	call(&r, "operator", "1");
-	assert_int_equal(r.n, 1);
+	assert_int_equal(r.answer.n, 1);
 	assert_attempt(&r, 0, "gw2-root", "operator", "1");
-	assert_null(r.attempts[0].route);
+	assert_null(r.answer.attempts[0].route);
 	close_rig(&r);
-	free(text);
-}
-
-static void a_call_from_a_trunk_leaves_by_its_usages_alone(void **state)
-{
-	struct rig r;
-	char *text = changed("srtp: none", "usages: [local]");
-	char *both =
-		replaced(text, "trunk_listen:", "default_trunk: gw2-root\n      trunk_listen:");
-	open_rig(&r, both);
-	r.from = 4; /* sbc-root */
-	call(&r, "+14255550123", "+14255550111");
-	assert_int_equal(r.n, 2);
-	assert_attempt(&r, 0, "gw1-root", "4255550123", "+14255550111");
-	assert_attempt(&r, 1, "gw1-b", "4255550123", "+14255550111");
-	/* Another usage has a route for this one; and the default trunk is for calls from inside.
-	 */
-	call(&r, "+442071234567", "+14255550111");
-	assert_int_equal(r.n, 0);
-	r.from = DIAL_INSIDE;
-	call(&r, "+442071234567", "+14255550111");
-	assert_int_equal(r.n, 1);
-	close_rig(&r);
-	free(both);
 	free(text);
 }
 
@@ -455,8 +457,66 @@ static void a_trunk_that_is_not_enabled_takes_nothing(void **state)
 	struct rig r;
 	open_rig(&r, text);
 	call(&r, "+14255550123", "1");
-	assert_int_equal(r.n, 2);
+	assert_int_equal(r.answer.n, 2);
 	assert_attempt(&r, 0, "gw1-b", "4255550123", "1");
+	close_rig(&r);
+	free(text);
+}
+
+/* ---- calls that come over a trunk ---- */
+
+static void without_an_inside_a_trunk_has_all_usages(void **state)
+{
+	struct rig r;
+	open_rig(&r, good);
+	r.from = "sbc-root";
+	call(&r, "+14255550123", "1");
+	assert_int_equal(r.answer.n, 3);
+	assert_false(r.answer.is_loop);
+	close_rig(&r);
+}
+
+static void with_an_inside_a_trunk_has_those_it_names(void **state)
+{
+	char *text = changed("name: med", "name: med\n      default_trunk: gw1-root\n" INSIDE);
+	struct rig r;
+	open_rig(&r, text);
+	r.from = "sbc-root";
+	call(&r, "+14255550123", "1");
+	assert_int_equal(r.answer.n, 0);
+	assert_false(r.answer.is_loop);
+	assert_string_equal(r.answer.number.text, "+14255550123");
+	r.from = NULL;
+	call(&r, "+14255550123", "1");
+	assert_int_equal(r.answer.n, 3);
+	close_rig(&r);
+	free(text);
+}
+
+static void a_call_leaves_by_the_usages_of_the_trunk_it_came_over(void **state)
+{
+	char *text = changed("host: 198.51.100.5", "host: 198.51.100.5, kind: ip_pbx");
+	char *more = replaced(text, "srtp: none,", "srtp: none, usages: [local],");
+	struct rig r;
+	open_rig(&r, more);
+	r.from = "sbc-root";
+	call(&r, "+14255550123", "1");
+	assert_int_equal(r.answer.n, 2); /* and not by "any", which is for another usage */
+	assert_attempt(&r, 0, "gw1-root", "4255550123", "1");
+	close_rig(&r);
+	free(text);
+	free(more);
+}
+
+static void a_call_does_not_return_to_the_telephone_network(void **state)
+{
+	char *text = changed("srtp: none,", "srtp: none, usages: [local],");
+	struct rig r;
+	open_rig(&r, text);
+	r.from = "sbc-root";
+	call(&r, "+14255550123", "1");
+	assert_int_equal(r.answer.n, 0);
+	assert_true(r.answer.is_loop);
 	close_rig(&r);
 	free(text);
 }
@@ -506,9 +566,12 @@ int main(void)
 		cmocka_unit_test(a_trunk_has_what_its_most_specific_set_says),
 		cmocka_unit_test(without_settings_the_defaults_hold),
 		cmocka_unit_test(a_number_without_a_route_goes_by_the_default_trunk),
-		cmocka_unit_test(a_call_from_a_trunk_leaves_by_its_usages_alone),
 		cmocka_unit_test(a_trunk_that_is_not_enabled_takes_nothing),
 		cmocka_unit_test(a_plan_is_shown_for_people),
+		cmocka_unit_test(without_an_inside_a_trunk_has_all_usages),
+		cmocka_unit_test(with_an_inside_a_trunk_has_those_it_names),
+		cmocka_unit_test(a_call_leaves_by_the_usages_of_the_trunk_it_came_over),
+		cmocka_unit_test(a_call_does_not_return_to_the_telephone_network),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

@@ -12,15 +12,19 @@
 
 #include "../../../src/daemon/call/thread.h"
 
-#define N_TRUNKS    3
-#define N_LISTENERS 3
+#define N_TRUNKS    4
+#define FRONT       N_TRUNKS
+#define N_LISTENERS 5
 
 struct fixture {
 	struct call_thread thread;
 	struct options_mediation options;
 	struct options_trunk trunk_options[N_TRUNKS];
-	struct call_trunk trunks[N_TRUNKS];
+	struct options_pool pool;
+	const char *names[1];
+	struct call_trunk trunks[N_TRUNKS + 1];
 	struct sip_listener_config listeners[N_LISTENERS];
+	struct call_host hosts[N_LISTENERS];
 	struct clock clock;
 	struct wheel wheel;
 	metrics_cell cells[TRANSACTION_C_COUNT];
@@ -98,13 +102,19 @@ static void listen_on(struct fixture *f, uint32_t i, enum sip_transport transpor
 	f->listeners[i].local = address("192.0.2.1", port);
 }
 
+static void listen_by_tls(struct fixture *f, uint32_t i, uint16_t port, uint32_t group)
+{
+	listen_on(f, i, SIP_TLS, port);
+	f->listeners[i].group = group;
+	f->thread.tls.pairs[group].dials = (void *)&f->listeners[i]; /* any that is not NULL */
+}
+
 static void connect_trunk(
 	struct fixture *f, size_t i, uint32_t place, const char *gateway, uint16_t port)
 {
 	f->trunks[i] = (struct call_trunk){.transport = f->listeners[place - 1].transport,
 		.address = address(gateway, port),
 		.place = place};
-	f->trunk_options[i].enabled = true;
 }
 
 static int setup(void **state)
@@ -120,12 +130,25 @@ static int setup(void **state)
 	connect_trunk(f, 0, 1, "198.51.100.1", 5060);
 	connect_trunk(f, 1, 2, "198.51.100.2", 5070);
 	connect_trunk(f, 2, 2, "198.51.100.2", 5072);
+	for (size_t i = 0; i < N_TRUNKS; i++)
+		f->trunk_options[i].enabled = true;
 	f->options.trunks = (struct conf_list){f->trunk_options, N_TRUNKS};
+	f->options.pools = (struct conf_list){&f->pool, 1};
+	f->pool.has_client_tls = f->pool.has_next_hop = true;
+	f->pool.next_hop.host = "fe.example.net";
 	f->thread = (struct call_thread){.options = &f->options,
 		.listeners = f->listeners,
+		.hosts = f->hosts,
 		.n_listeners = N_LISTENERS,
 		.trunks = f->trunks,
-		.n_trunks = N_TRUNKS};
+		.n_trunks = N_TRUNKS,
+		.client_place = 5};
+	listen_by_tls(f, 3, 5067, call_tls_trunks(0));
+	listen_by_tls(f, 4, 5070, call_tls_clients(0));
+	connect_trunk(f, 3, 4, "198.51.100.4", 5067);
+	f->trunks[3].name = "gw.example.net";
+	connect_trunk(f, FRONT, 5, "192.0.2.5", 5061);
+	f->trunks[FRONT].name = "fe.example.net";
 	struct transactions_config c = {.wheel = &f->wheel,
 		.clock = &f->clock,
 		.carrier = call_ways_carrier(&f->thread),
@@ -150,8 +173,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* A BYE on a connection between our address and REMOTE. */
-static void receive(struct fixture *f, uint32_t listener, struct addr remote)
+/* A BYE on a connection between our address and REMOTE, whose certificate PEER is. */
+static void receive_from(struct fixture *f, enum sip_transport transport, uint32_t listener,
+	struct addr remote, const struct crypto_peer *peer)
 {
 	static const char bye[] =
 		"BYE sip:a@192.0.2.1 SIP/2.0\r\n"
@@ -160,7 +184,8 @@ static void receive(struct fixture *f, uint32_t listener, struct addr remote)
 		"Call-ID: c\r\nCSeq: 2 BYE\r\nMax-Forwards: 70\r\n"
 		"Content-Length: 0\r\n\r\n";
 	const struct sip_arrival a = {.message = bytes_str(bye),
-		.transport = SIP_TCP,
+		.transport = transport,
+		.peer = peer,
 		.flow = {9, 1},
 		.local = address("192.0.2.1", 40000),
 		.remote = remote,
@@ -168,6 +193,19 @@ static void receive(struct fixture *f, uint32_t listener, struct addr remote)
 	struct sip_transport_user u = call_ways_transport(&f->thread);
 
 	u.arrived(u.arg, &a);
+}
+
+static void receive(struct fixture *f, uint32_t listener, struct addr remote)
+{
+	receive_from(f, SIP_TCP, listener, remote, NULL);
+}
+
+static struct crypto_peer named(const char *name)
+{
+	struct crypto_peer p = {.has_certificate = true, .n_names = 1};
+
+	strcpy(p.names[0], name);
+	return p;
 }
 
 static int send_to(struct fixture *f, struct transaction_hop *to, const char *text)
@@ -224,7 +262,7 @@ static void response_is_not_dialled_to_where_its_request_came_from(void **state)
 {
 	struct fixture *f = *state;
 	struct transaction_hop to = {.flow = 1,
-		.place = 2,
+		.place = call_place(1, 2),
 		.remote = address("198.51.100.2", 40000),
 		.is_reliable = true};
 	wire.by_flow = ERR_NOT_FOUND;
@@ -251,17 +289,23 @@ static void answer_goes_to_the_sent_by_of_a_connection_that_is_gone(void **state
 	assert_int_equal(wire.target.addr.port, 5070);
 }
 
-static struct addr next_hop(struct fixture *f, const char *uri, uint16_t port, bool is_reliable)
+static struct addr next_hop_of(
+	struct fixture *f, uint32_t peer, const char *uri, uint16_t port, bool is_reliable)
 {
 	struct call_user u = call_ways_calls(&f->thread);
 	struct transaction_hop hop = {.flow = 1,
-		.place = 2,
+		.place = call_place(peer, f->trunks[peer].place),
 		.remote = address("198.51.100.2", port),
 		.is_reliable = is_reliable};
 
 	u.next_hop(u.arg, sip_str_c(uri), &hop);
 	assert_int_equal(hop.flow, 1);
 	return hop.remote;
+}
+
+static struct addr next_hop(struct fixture *f, const char *uri, uint16_t port, bool is_reliable)
+{
+	return next_hop_of(f, 1, uri, port, is_reliable);
 }
 
 static void request_goes_to_its_uri_or_to_the_trunk(void **state)
@@ -274,7 +318,7 @@ static void request_goes_to_its_uri_or_to_the_trunk(void **state)
 	assert_true(addr_equal(&a, &said));
 	a = next_hop(f, "sip:b@gw.example", 40000, true);
 	assert_true(addr_equal(&a, &trunk));
-	a = next_hop(f, "sip:b@gw.example", 5072, true); /* another trunk of the gateway's */
+	a = next_hop_of(f, 2, "sip:b@gw.example", 40000, true); /* another of the gateway's */
 	assert_int_equal(a.port, 5072);
 	a = next_hop(f, "sip:b@gw.example", 40000, false); /* who sends from a port hears on it */
 	assert_true(addr_equal(&a, &last));
@@ -284,7 +328,8 @@ static void request_goes_to_its_uri_or_to_the_trunk(void **state)
 static void long_request_goes_by_udp_where_the_trunk_says_so(void **state)
 {
 	struct fixture *f = *state;
-	struct transaction_hop to = {.place = 3, .remote = address("198.51.100.1", 5060)};
+	struct transaction_hop to = {
+		.place = call_place(0, 3), .remote = address("198.51.100.1", 5060)};
 
 	assert_int_equal(send_to(f, &to, "INVITE sip:b@198.51.100.1 SIP/2.0\r\n\r\n"), 0);
 
@@ -297,7 +342,7 @@ static void connection_that_is_gone_is_told_and_another_dialled_when_asked_for(v
 {
 	struct fixture *f = *state;
 	struct transaction_hop to = {.flow = 1,
-		.place = 2,
+		.place = call_place(1, 2),
 		.remote = address("198.51.100.2", 5070),
 		.is_reliable = true};
 	wire.by_flow = -EPIPE;
@@ -313,6 +358,99 @@ static void connection_that_is_gone_is_told_and_another_dialled_when_asked_for(v
 	assert_true(to.flow == sip_flow_pack((struct sip_flow){7, 1}));
 }
 
+/* ---- TLS ---- */
+
+static void by_tls_the_certificate_says_whose_gateway_it_is(void **state)
+{
+	struct fixture *f = *state;
+	struct crypto_peer gateway = named("gw.example.net"), other = named("gw2.example.net");
+	struct addr any = address("198.51.100.99", 40000);
+
+	receive_from(f, SIP_TLS, 3, any, &other);
+	receive_from(f, SIP_TLS, 3, address("198.51.100.4", 5067), NULL);
+	receive_from(f, SIP_TLS, 4, any, &gateway); /* the inside is not for gateways */
+	assert_int_equal(metrics_get(f->cells, TRANSACTION_C_REFUSED_STRANGER), 3);
+	receive_from(f, SIP_TLS, 3, any, &gateway);
+
+	assert_int_equal(metrics_get(f->cells, TRANSACTION_C_REFUSED_STRANGER), 3);
+	assert_int_equal(f->n_requests, 1);
+}
+
+static bool trusts(struct fixture *f, uint32_t listener, const char *name)
+{
+	struct sip_transport_user u = call_ways_transport(&f->thread);
+	struct addr any = address("192.0.2.99", 40000);
+	struct crypto_peer peer = named(name);
+
+	return u.trusts(u.arg, listener, &any, &peer);
+}
+
+static void inside_is_for_the_front_end_unless_others_are_named(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(trusts(f, 4, "fe.example.net"));
+	assert_false(trusts(f, 4, "phone.example.net"));
+	assert_false(trusts(f, 4, "gw.example.net"));
+	assert_true(trusts(f, 3, "gw.example.net"));
+	assert_false(trusts(f, 3, "fe.example.net"));
+
+	f->names[0] = "phone.example.net";
+	f->pool.client_tls.names = (struct conf_list){f->names, 1};
+	assert_true(trusts(f, 4, "phone.example.net"));
+	assert_false(trusts(f, 4, "fe.example.net"));
+}
+
+static void each_side_is_dialled_with_its_certificate_and_name(void **state)
+{
+	struct fixture *f = *state;
+	struct transaction_hop trunk = {.remote = address("198.51.100.4", 5067),
+		.is_reliable = true,
+		.place = call_place(3, 4)};
+	struct transaction_hop front = {.remote = address("192.0.2.5", 5061),
+		.is_reliable = true,
+		.place = call_place(FRONT, 5)};
+
+	assert_int_equal(send_to(f, &trunk, "OPTIONS sip:a SIP/2.0\r\n\r\n"), 0);
+	assert_int_equal(wire.target.transport, SIP_TLS);
+	assert_string_equal(wire.target.name, "gw.example.net");
+	assert_int_equal(wire.target.group, call_tls_trunks(0));
+	assert_ptr_equal(wire.target.tls, &f->listeners[3]);
+	assert_int_equal(send_to(f, &front, "OPTIONS sip:a SIP/2.0\r\n\r\n"), 0);
+
+	assert_string_equal(wire.target.name, "fe.example.net");
+	assert_int_equal(wire.target.group, call_tls_clients(0));
+	assert_ptr_equal(wire.target.tls, &f->listeners[4]);
+}
+
+/* RFC 3261 §19.1.2: the port of TLS is another. */
+static void route_of_the_front_end_leads_to_it(void **state)
+{
+	struct fixture *f = *state;
+	struct addr front = address("192.0.2.5", 5061), said = address("192.0.2.6", 5061), a;
+
+	a = next_hop_of(f, FRONT, "sip:fe.example.net;transport=tls;lr", 40000, true);
+	assert_true(addr_equal(&a, &front));
+	a = next_hop_of(f, FRONT, "sip:192.0.2.6;transport=tls;lr", 40000, true);
+	assert_true(addr_equal(&a, &said));
+}
+
+static void contact_has_our_name_where_they_know_us_by_it(void **state)
+{
+	struct fixture *f = *state;
+	struct call_user u = call_ways_calls(&f->thread);
+	const struct transaction_hop trunk = {.place = call_place(3, 4)},
+				     front = {.place = call_place(FRONT, 5)};
+	char text[64];
+	f->hosts[3].name = "ms1.example.net";
+
+	assert_int_equal(u.contact(u.arg, &trunk, text, sizeof(text)), 0);
+	assert_string_equal(text, "sip:ms1.example.net:5067;transport=tls");
+	assert_int_equal(u.contact(u.arg, &front, text, sizeof(text)), 0);
+	assert_string_equal(text, "sip:192.0.2.1:5070;transport=tls");
+	assert_int_equal(u.contact(u.arg, &trunk, text, 38), ERR_NO_SPACE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -325,6 +463,11 @@ int main(void)
 		TEST(request_goes_to_its_uri_or_to_the_trunk),
 		TEST(long_request_goes_by_udp_where_the_trunk_says_so),
 		TEST(connection_that_is_gone_is_told_and_another_dialled_when_asked_for),
+		TEST(by_tls_the_certificate_says_whose_gateway_it_is),
+		TEST(inside_is_for_the_front_end_unless_others_are_named),
+		TEST(each_side_is_dialled_with_its_certificate_and_name),
+		TEST(route_of_the_front_end_leads_to_it),
+		TEST(contact_has_our_name_where_they_know_us_by_it),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
