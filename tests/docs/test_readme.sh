@@ -46,6 +46,9 @@ fi
 routing_is_as_shown()
 {
 	sed -n '/^```yaml/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >>"$dir/sallyport.yaml"
+	sed -i "s#/etc/sallyport/#$dir/#" "$dir/sallyport.yaml"
+	cp "$dir/mras.pem" "$dir/trunk.pem" && cp "$dir/mras.key" "$dir/trunk.key" &&
+		cp "$dir/mras.pem" "$dir/gateways-ca.pem" || return 1
 	"$daemon" -t -c "$dir/sallyport.yaml" || return 1
 	sed -n '/^```console/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >"$dir/shown"
 	sed -n 's/^\$ sallyportd -r //p' "$dir/shown" | while read -r number; do
