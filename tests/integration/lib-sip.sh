@@ -6,7 +6,7 @@
 # captures that are searched for them.
 #
 #   desk 10.10.1.20 -- core 10.10.0.10 -- 10.10.0.1 med 10.99.0.1 -- 10.99.0.5 pstn
-#   telephones         Kamailio, names       Sallyport               gateways
+#   telephones         Kamailio, names       Sallyport               gateways, names
 #
 # Sourced behind lib.sh.
 
@@ -15,6 +15,7 @@ DESK=10.10.1.20
 MED=10.10.0.1
 MED_PSTN=10.99.0.1
 GW=10.99.0.5
+PHONES=()
 
 # sip_site: namespaces, certificates of the authority "sips", names. Nobody forwards between the sides.
 sip_site() {
@@ -29,11 +30,51 @@ sip_site() {
 	certificate phone sips serverAuth,clientAuth DNS:phone.example.net
 	certificate gw1 sips serverAuth,clientAuth DNS:gw1.example.net
 	certificate ms1 sips serverAuth,clientAuth DNS:ms1.example.net,DNS:med.example.net
+	names core $FE $MED
+	names pstn $GW $MED_PSTN
+}
+
+# mediation_conf: $WORK/med.yaml of a node on two adapters, with the inside's side and the gateway gw1 by
+# TLS for numbers that begin with +1. Read from the environment, all optional: GATEWAYS, POOL, TRUNKS,
+# TRUNK_SETTINGS, ROUTES: further lines of theirs, indented as here; SETTINGS: more of the global ones;
+# TRUNK_PORTS.
+mediation_conf() {
+	conf med $MED_PSTN $MED
+	cat >>"$WORK/med.yaml" <<-YAML
+	mediation:
+	  gateways:
+	    - {name: gw1, host: gw1.example.net, address: $GW}
+	${GATEWAYS:-}
+	  pools:
+	    - name: med
+	      nodes: [ms1.example.net]
+	      colocated: false
+	      primary_address: auto/10.10.0.0/24
+	      pstn_address: auto/10.99.0.0/24
+	      trunk_listen: {${TRUNK_PORTS:-tls: 5067}}
+	      client_tls: {certificate: $WORK/ms1.pem, private_key: $WORK/ms1.key, ca: $WORK/sips.pem}
+	      next_hop: {host: fe.example.net, address: $FE, domain: example.net}
+	${POOL:-}
+	  trunks:
+	    - {name: gw1, root: true, mediation: "med:5067/tls", gateway: "gw1:5067"}
+	${TRUNKS:-}
+	  trunk_settings:
+	    - {scope: global${SETTINGS:-}}
+	${TRUNK_SETTINGS:-}
+	  usages: [all]
+	  routes:
+	    - {name: gw1, match: '^\+1', usages: [all], trunks: [gw1]}
+	${ROUTES:-}
+	YAML
+}
+
+# names SPACE ADDRESS NODE: a name server there, for which the node has that address.
+names() {
 	# With --user=root: the one it would change to may not read a folder of ours.
-	start names core dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-		--user=root --pid-file= --bind-interfaces --listen-address=$FE --local=/example.net/ \
-		--host-record=fe.example.net,$FE --host-record=ms1.example.net,$MED \
-		--host-record=gw1.example.net,$GW
+	start "names-$1" "$1" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
+		--user=root --pid-file= --bind-interfaces --listen-address="$2" --local=/example.net/ \
+		--host-record=fe.example.net,$FE --host-record=gw1.example.net,$GW \
+		--host-record=ms1.example.net,"$3"
 }
 
 # front_end POOL_URI: Kamailio at $FE:5061, mutual TLS on both sides. Who has registered is reached by his
@@ -85,6 +126,8 @@ front_end() {
 	modparam("usrloc", "db_mode", 0)
 	modparam("nathelper", "received_avp", "\$avp(s:rcv)")
 	modparam("registrar", "received_avp", "\$avp(s:rcv)")
+	modparam("tm", "fr_timer", 5000)
+	modparam("tm", "fr_inv_timer", 60000)
 	modparam("rr", "append_fromtag", 0)
 
 	request_route {
@@ -169,7 +212,8 @@ listens() {
 # under $WORK/NAME/, and is driven by tell. LINES are its accounts; TLS is at PORT + 1, its port for control
 # PORT + 1000. PHONE_AS is its certificate.
 softphone() {
-	local name=$1 where=$2 address=$3 port=$4 hz=$5
+	local name=$1 where=$2 address=$3 port=$4 hz=$5 names=$FE
+	[ "$where" != pstn ] || names=$GW
 	shift 5
 	mkdir -p "$WORK/$name"
 	[ -f "$WORK/tone$hz.wav" ] || "$HERE/tone.py" make "$hz" 120 "$WORK/tone$hz.wav"
@@ -195,7 +239,7 @@ softphone() {
 	rtcp_mux no
 	jitter_buffer_delay 2-5
 	rtp_stats yes
-	dns_server $FE:53
+	dns_server $names:53
 	module_path /usr/lib/baresip/modules
 	module g711.so
 	module aubridge.so
@@ -213,6 +257,7 @@ softphone() {
 	: >"$WORK/$name/contacts"
 	printf '%s\n' "$@" >"$WORK/$name/accounts"
 	start "$name" "$where" baresip -f "$WORK/$name" -v
+	PHONES+=("$name")
 	rm -f "$WORK/$name.in"
 	mkfifo "$WORK/$name.in"
 	nsenter --net="/run/netns/$RUN-$where" "$HERE/softphone.py" "$address" $((port + 1000)) \
@@ -221,6 +266,16 @@ softphone() {
 	exec {TALK_FD}>"$WORK/$name.in"
 	TALK[$name]=$TALK_FD
 	within 30 has "$WORK/$name.events" '^ready' >/dev/null
+}
+
+# Ends the softphones, which would wait long for a registrar that is gone, and then finish.
+sip_finish() {
+	local name
+	for name in "${PHONES[@]}" again "${PHONES[@]}"; do
+		[ "$name" != again ] || sleep 0.3 # the second signal means now
+		running "$name" && kill -TERM "${PIDS[$name]}" 2>/dev/null
+	done
+	finish
 }
 
 # tell NAME COMMAND [PARAMETERS]
@@ -244,6 +299,7 @@ registered() {
 hears() {
 	local file tone=0 other=0 line
 	for file in "$WORK/$1"/dump-*-dec.wav; do
+		[ -e "$file" ] || return 1
 		line=$("$HERE/tone.py" wav "$2" "$file") || continue
 		echo "${file##*/} $line"
 		tone=$((tone + $(field tone_ms <<<"$line")))

@@ -12,10 +12,6 @@ sip_site
 for address in $PBX1 $PBX2; do
 	in_space pstn ip address add $address/24 dev to-med
 done
-# Media goes past the node.
-in_space med sysctl -qw net.ipv4.ip_forward=1
-route pstn 10.10.0.0/16 via $MED_PSTN
-route core 10.99.0.0/24 via $MED
 FE_LISTEN=listen=tcp:$FE:5060 front_end "sip:$MED:5068;transport=tcp"
 conf med $MED_PSTN $MED
 cat >>"$WORK/med.yaml" <<-YAML
@@ -131,4 +127,4 @@ none_open() {
 	same "$(metric med sallyport_calls_open)" 0
 }
 check "none is open" within 10 none_open
-finish
+sip_finish

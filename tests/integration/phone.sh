@@ -1,42 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# A softphone inside places calls to a gateway and gets them: each hears the other's tone, digits pass,
-# either side holds, resumes, and hangs up; and nothing is left when they are over.
+# A softphone inside places calls to a gateway and gets them. Its SIP goes over mutual TLS by way of a
+# registrar, its media are SRTP in A-law; the gateway has TLS, RTP and mu-law. Each hears the other's
+# tone, digits pass, either side holds, resumes and hangs up; and nothing is left when they are over.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
-begin kamailio baresip dnsmasq
+begin kamailio baresip dnsmasq tcpdump
 
 sip_site
-# Media goes past the node.
-in_space med sysctl -qw net.ipv4.ip_forward=1
-route pstn 10.10.0.0/16 via $MED_PSTN
-route core 10.99.0.0/24 via $MED
-FE_LISTEN=listen=tcp:$FE:5060 front_end "sip:$MED:5068;transport=tcp"
-conf med $MED_PSTN $MED
-cat >>"$WORK/med.yaml" <<-YAML
-	mediation:
-	  gateways:
-	    - {name: fe, host: $FE}
-	    - {name: gw, host: $GW}
-	  pools:
-	    - {name: inner, nodes: [ms1.example.net], colocated: false,
-	       primary_address: auto/10.10.0.0/24, trunk_listen: {tcp: 5068}}
-	    - {name: outer, nodes: [ms1.example.net], colocated: false,
-	       primary_address: $MED_PSTN, trunk_listen: {tcp: 5068}}
-	  trunks:
-	    - {name: fe, root: true, mediation: "inner:5068/tcp", gateway: "fe:5060", connection: private}
-	    - {name: gw, root: true, mediation: "outer:5068/tcp", gateway: "gw:5066", connection: private}
-	  usages: [all]
-	  routes:
-	    - {name: out, match: '^\+1', usages: [all], trunks: [gw]}
-	    - {name: in, match: '^2', usages: [all], trunks: [fe]}
-YAML
+front_end "sip:$MED:5070;transport=tls"
+SETTINGS=", srtp: none, codecs: [PCMU]" mediation_conf
 edge_start med
 
 NUMBER=+14255550123
-PHONE_AS=gw1 softphone gw pstn $GW 5066 600 "$(gateway_number $NUMBER tcp mediaenc=none audio_codecs=PCMU)"
-softphone phone desk $DESK 5060 1000 "$(inside 2001 mediaenc=none audio_codecs=PCMU)"
+PHONE_AS=gw1 softphone gw pstn $GW 5066 600 "$(gateway_number $NUMBER tls mediaenc=none audio_codecs=PCMU)"
+softphone phone desk $DESK 5060 1000 "$(inside 2001 mediaenc=srtp-mand audio_codecs=PCMA)"
 check "the telephone registers" within 20 registered phone
+capture core med to-core
+capture trunk med to-pstn
 
 # both NAME COUNT EVENT: telephone and gateway have had it so often.
 both() {
@@ -44,7 +25,8 @@ both() {
 }
 call_counts() {
 	same "$(metric med sallyport_calls_open)" "$1" &&
-		same "$(metric med sallyport_calls_answered_total)" "$2"
+		same "$(metric med sallyport_calls_answered_total)" "$2" &&
+		same "$(metric med sallyport_media_sessions)" "$1"
 }
 digits() {
 	same "$(sed -n 's/^event CALL_DTMF_START [^ ]* \([^ ]\) .*/\1/p' "$WORK/$1.events" | tr -d '\n')" "$2"
@@ -57,18 +39,21 @@ press() {
 		sleep 0.3 # so that it is let go
 	done
 }
+not() {
+	! "$@"
+}
 
 tell phone dial "sip:$NUMBER@example.net"
 both "a call to the gateway" 1 CALL_ESTABLISHED
 check "the telephone hears the gateway" within 20 hears phone 600 2000
 check "the gateway hears the telephone" within 20 hears gw 1000 2000
+check "nobody hears himself" not hears phone 1000 100
 check "it is one call" call_counts 1 1
 press phone 1 2 '#'
 check "digits reach the gateway" within 10 digits gw '12#'
 press gw 4 '*' 0
 check "digits reach the telephone" within 10 digits phone '4*0'
 
-# offers NAME COUNT: so many offers have come.
 offered() {
 	check "$1" within 20 heard "$2" 'CALL_REMOTE_SDP .* offer' "$3"
 }
@@ -87,21 +72,31 @@ answered gw 1
 tell gw resume
 offered "it resumes" phone 2
 answered gw 2
+check "they hear each other again" within 20 hears phone 600 4000
+check "... on both sides" within 20 hears gw 1000 4000
 tell phone hangup
 both "the telephone hangs up" 1 CALL_CLOSED
+stop core INT
+stop trunk INT
+check "what the telephone sends never decodes as G.711" unheard core 1000 $DESK:
+check "nor what it gets" unheard core 600 $MED:
+check "what the gateway gets is the tone in mu-law" carries trunk 1000 $MED_PSTN: PCMU 3000
+check "so is what it sends" carries trunk 600 $GW: PCMU 3000
 
 tell phone dial "sip:$NUMBER@example.net"
 both "another call" 2 CALL_ESTABLISHED
 tell gw hangup
 both "the gateway hangs up" 2 CALL_CLOSED
 
-tell gw dial "sip:2001@$MED_PSTN:5068;transport=tcp"
+tell gw dial "sip:2001@ms1.example.net:5067;transport=tls"
 both "a call from the gateway" 3 CALL_ESTABLISHED
+check "the telephone hears it" within 20 hears phone 600 5000
+check "the gateway hears the telephone" within 20 hears gw 1000 5000
 tell phone hangup
 both "the telephone hangs up" 3 CALL_CLOSED
-tell gw dial "sip:2001@$MED_PSTN:5068;transport=tcp"
+tell gw dial "sip:2001@ms1.example.net:5067;transport=tls"
 both "another one" 4 CALL_ESTABLISHED
 tell gw hangup
 both "the gateway hangs up" 4 CALL_CLOSED
-check "four calls were answered and none is open" within 10 call_counts 0 4
-finish
+check "four calls were answered and none is open, nor media" within 10 call_counts 0 4
+sip_finish

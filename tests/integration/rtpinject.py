@@ -38,7 +38,7 @@ def again(path, source, target, count, change):
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     for packet in packets[-int(count):]:
         raw.sendto(datagram(address(source), address(target), change(packet)), address(target))
-        time.sleep(0.002)
+        time.sleep(0.01)  # within the rate that a leg takes
     print("sent=%d" % len(packets[-int(count):]))
 
 
