@@ -33,7 +33,8 @@ enum call_counter {
 	CALL_C_REFUSED_NO_DIALOG,
 	CALL_C_NEXT_ROUTE, /* a further attempt to reach the callee */
 	CALL_C_GLARE,
-	CALL_C_REFRESHES, /* of sessions, by us */
+	CALL_C_STRAY_ACKS, /* of no call */
+	CALL_C_REFRESHES,  /* of sessions, by us */
 	CALL_C_CHALLENGES_ANSWERED,
 	CALL_C_CHALLENGES_UNANSWERED,
 	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
@@ -68,6 +69,9 @@ struct call_peer {
 	/* The interval of a session timer that we ask for; 0: for none, but what the other side
 	 * asks for is kept (RFC 4028). */
 	uint32_t session_s;
+	/* It may tell the network, and be told, what P-Early-Media (RFC 5009) and Resource-Priority
+	 * (RFC 4412) say. They pass where both sides may. */
+	bool is_trusted;
 };
 
 /* Where an attempt to reach the callee goes. */

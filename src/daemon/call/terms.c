@@ -13,6 +13,7 @@ void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *
 	if (i >= t->n_trunks) /* the inside, or a stranger */
 		return;
 	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, &all[i]);
+	out->is_trusted = all[i].connection != OPTIONS_INTERNET;
 	out->account = call_gateways_account(t, i);
 	out->session_s = s && s->session_timer ? SESSION_S : 0;
 }

@@ -91,6 +91,7 @@ static int send_with(struct exchange *x, const struct call_body *b, const struct
 		.content = b->content};
 	struct sip_writer w;
 
+	call_meet(c, CALL_CALLEE, &route->hop);
 	c->passes_identity = route->passes_identity;
 	c->passes_history = route->passes_history;
 	c->is_anonymous = route->is_anonymous;
@@ -98,7 +99,6 @@ static int send_with(struct exchange *x, const struct call_body *b, const struct
 	if (w.failed)
 		return ERR_TOO_LARGE;
 	r.fields = fields_done(&w);
-	call_meet(c, CALL_CALLEE, &route->hop);
 	x->hop = route->hop;
 	x->session.rules.interval_s = c->peers[CALL_CALLEE].session_s;
 	return request_send(x, &r);

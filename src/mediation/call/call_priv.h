@@ -75,6 +75,7 @@ struct pair {
 	struct end ends[2];  /* one that is late has no caller's */
 	uint64_t attempt;    /* ack_number of the exchange that its responses are to */
 	uint64_t ack_number; /* of the ACK when it is given up */
+	bool is_dropped;     /* its early dialog has been ended; others may answer */
 	bool is_given_up;    /* ACK and BYE have been sent: somebody else has the call */
 };
 
@@ -226,6 +227,8 @@ bool exchange_is_done(const struct exchange *x);
  * STATUS is what he is told, P (may be NULL) which callee says so to the call's INVITE. Behind a
  * final one X may be done and, where M is a 2xx that cannot be said, the call gone. */
 void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
+/* The server half is an INVITE within a call, which waits for an answer as long as one may ring. */
+void exchange_await(struct exchange *x);
 /* The server half's 2xx is out: it is repeated until ACK. */
 void exchange_accepted(struct exchange *x);
 void exchange_ack_came(struct exchange *x, const struct sip_msg *m);

@@ -98,8 +98,10 @@ static void on_ack(void *arg, const struct sip_msg *m, const struct transaction_
 	struct end *e = find_end(l, m);
 
 	(void)from;
-	if (!e)
+	if (!e) {
+		count(l, CALL_C_STRAY_ACKS);
 		return;
+	}
 	list_for_each (it, &e->pair->call->exchanges) {
 		struct exchange *x = CONTAINER_OF(it, struct exchange, link);
 		if (x->wants_ack && x->pair == e->pair && x->from == e->side &&

@@ -38,6 +38,8 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 		"Further attempts to reach a callee, because one had failed."},
 	[CALL_C_GLARE] = {"sallyport_call_glares_total", NULL, METRICS_COUNTER,
 		"INVITE requests within calls that met another one."},
+	[CALL_C_STRAY_ACKS] = {"sallyport_call_stray_acks_total", NULL, METRICS_COUNTER,
+		"ACK requests that belong to no answer."},
 	[CALL_C_REFRESHES] = {"sallyport_call_refreshes_total", NULL, METRICS_COUNTER,
 		"Refreshes of session timers that were asked for by this side."},
 	[CALL_C_CHALLENGES_ANSWERED] = {"sallyport_call_challenges_total", "result=\"answered\"",

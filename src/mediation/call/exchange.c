@@ -15,12 +15,31 @@ static bool is_of_the_call(const struct exchange *x)
 
 /* ---- repeating a 2xx (RFC 3261 §13.3.1.4) ---- */
 
+/* A provisional response, and nothing more: there is no other end to that. */
+static void give_up_waiting(struct exchange *x)
+{
+	if (x->client)
+		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
+	exchange_reply(x, 408, NULL, NULL);
+}
+
+void exchange_await(struct exchange *x)
+{
+	struct calls *l = x->call->calls;
+
+	if (x->method == SIP_INVITE)
+		wheel_set(l->config.wheel, &x->repeat,
+			l->config.clock->mono_ms + l->config.timers.ring_ms);
+}
+
 static void on_repeat(struct wheel_timer *t, void *arg)
 {
 	struct exchange *x = CONTAINER_OF(t, struct exchange, repeat);
 	unsigned t2_ms = transaction_timers_default.t2_ms;
 
 	(void)arg;
+	if (x->server && !x->is_replied)
+		give_up_waiting(x);
 	if (!x->server || !x->wants_ack)
 		return;
 	server_transaction_repeat(x->server);
@@ -190,6 +209,7 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	if (r->status < 200)
 		return;
 	x->is_replied = true;
+	wheel_cancel(x->call->calls->config.wheel, &x->repeat);
 	if (x == x->call->incoming)
 		reliable_stop_all(x->call, NULL);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)

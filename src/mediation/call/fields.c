@@ -47,6 +47,12 @@ static bool tells_who(enum sip_header_id id)
 	       id == SIP_HEADER_REFERRED_BY || id == SIP_HEADER_SUBJECT;
 }
 
+/* Those that are orders to a network: only whoever belongs to it gives and gets them. */
+static bool wants_trust(enum sip_header_id id)
+{
+	return id == SIP_HEADER_P_EARLY_MEDIA || id == SIP_HEADER_RESOURCE_PRIORITY;
+}
+
 #define ALLOWED                                                                                    \
 	(SIP_METHOD_BIT(SIP_INVITE) | SIP_METHOD_BIT(SIP_ACK) | SIP_METHOD_BIT(SIP_CANCEL) |       \
 		SIP_METHOD_BIT(SIP_BYE) | SIP_METHOD_BIT(SIP_OPTIONS) |                            \
@@ -66,9 +72,11 @@ void fields_pass(
 	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from)
 {
 	bool is_hidden = from == CALL_CALLER && c->is_anonymous;
+	bool is_trusted = c->peers[CALL_CALLER].is_trusted && c->peers[CALL_CALLEE].is_trusted;
 
 	for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
-		if (!is_hidden || !tells_who(passing[i]))
+		if ((!is_hidden || !tells_who(passing[i])) &&
+			(is_trusted || !wants_trust(passing[i])))
 			sip_write_copy_all(w, m, passing[i]);
 	}
 	if (c->passes_identity)

@@ -240,7 +240,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 		exchange_reply(c->incoming, m->status, NULL, NULL);
 		return;
 	}
-	if (reliable_is_taken(p, m))
+	if (!p->is_dropped && reliable_is_taken(p, m))
 		exchange_reply(c->incoming, m->status, m, p);
 }
 
@@ -281,7 +281,8 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	if (p && p == c->pair) {
 		if (!x->owes_ack)
 			exchange_send_ack(x);
-	} else if (p && is_wanted && sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) == 0) {
+	} else if (p && is_wanted && !p->is_dropped &&
+		   sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) == 0) {
 		if (!c->is_ringing)
 			attempt_reached(c);
 		choose(c, x, p);

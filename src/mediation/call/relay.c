@@ -70,6 +70,7 @@ static void relay(struct end *e, struct server_transaction *s, const struct sip_
 	x->server_cseq = m->cseq;
 	x->asked = sip_session_read(m);
 	server_transaction_take(s, &exchange_server_events, x);
+	exchange_await(x);
 	err = send_on(x, m);
 	if (err) {
 		refuse_for(x, err);
@@ -105,6 +106,29 @@ static void on_invite(struct end *e, struct server_transaction *s, const struct 
 	}
 }
 
+/* Another callee that rings, and may answer. */
+static bool has_another(const struct call *c, const struct pair *but)
+{
+	list_for_each (it, &c->pairs) {
+		const struct pair *p = CONTAINER_OF(it, struct pair, link);
+		if (p != but && p->ends[CALL_CALLER].dialog.text && !p->is_dropped)
+			return true;
+	}
+	return false;
+}
+
+/* RFC 3261 §15: a BYE ends the early dialog that it belongs to, and no other one. */
+static void drop(struct pair *p, const struct end *by)
+{
+	reliable_stop(p);
+	p->is_dropped = true;
+	pair_unfile(p);
+	if (by->side == CALL_CALLER)
+		end_bye(&p->ends[CALL_CALLEE]);
+	if (p->call->incoming)
+		body_go_on(p->call->incoming);
+}
+
 static void on_bye(struct end *e, struct server_transaction *s)
 {
 	static const struct transaction_reply ok = {.status = 200};
@@ -113,6 +137,10 @@ static void on_bye(struct end *e, struct server_transaction *s)
 
 	if (server_transaction_reply(s, &ok) != 0)
 		server_transaction_leave(s);
+	if (!c->pair && has_another(c, e->pair)) {
+		drop(e->pair, e);
+		return;
+	}
 	if (!c->pair && e->side == CALL_CALLER)
 		why = CALL_END_CANCELLED;
 	call_over(c, why, (int)e->side);

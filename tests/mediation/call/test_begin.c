@@ -116,6 +116,27 @@ static void refusal_passes(void **state)
 	}
 }
 
+/* RFC 4412, RFC 5009: orders to a network are taken from those who belong to it. */
+static void orders_to_a_network_pass_among_the_trusted_alone(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct world *w = world_create();
+		struct plan plan = usual;
+		struct leg *a;
+
+		w->is_trusted = i == 1;
+		plan.fields = "Resource-Priority: ets.0\r\nP-Early-Media: supported\r\n";
+		a = party_dial(w, &plan);
+		world_pass(w, 1000);
+
+		const char *seen = party_callee(w, a)->seen;
+		assert_true((strstr(seen, "\r\nResource-Priority: ets.0\r\n") != NULL) == (i == 1));
+		assert_true((strstr(seen, "\r\nP-Early-Media: ") != NULL) == (i == 1));
+		world_settle(w);
+		world_destroy(w);
+	}
+}
+
 /* ---- refused before a callee hears of it ---- */
 
 static void assert_refused(struct world *w, const char *fields, unsigned status, unsigned row)
@@ -603,6 +624,7 @@ int main(void)
 		cmocka_unit_test(caller_whom_the_route_hides_is_named_nowhere),
 		cmocka_unit_test(ringing_has_the_tag_that_the_answer_has),
 		cmocka_unit_test(refusal_passes),
+		cmocka_unit_test(orders_to_a_network_pass_among_the_trusted_alone),
 		cmocka_unit_test(call_without_hops_left_gets_483),
 		cmocka_unit_test(call_that_requires_extensions_gets_420),
 		cmocka_unit_test(call_whose_routes_cannot_be_read_gets_400),

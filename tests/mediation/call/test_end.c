@@ -250,6 +250,77 @@ static void calls_that_run_are_freed_at_the_end(void **state)
 	free(w);
 }
 
+/* The caller's BYE within the early dialog with TAG. */
+static void end_early(struct world *w, const char *tag, unsigned n)
+{
+	char text[512];
+	int len = snprintf(text, sizeof(text),
+		"BYE sip:192.0.2.2 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKe%u\r\n"
+		"From: <sip:alice@caller.example>;tag=a0\r\nTo: <sip:0@b2bua.example>;tag=%s\r\n"
+		"Call-ID: caller-0\r\nCSeq: 2 BYE\r\nContent-Length: 0\r\n\r\n",
+		n, tag);
+
+	world_put(w, NODE_CALLER, NODE_B2BUA, text, (size_t)len);
+	world_pass(w, 200);
+}
+
+/* RFC 3261 §15. */
+static void bye_of_one_early_dialog_leaves_the_others(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 3000, .n_forks = 2};
+	struct leg *a, *b;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 1000);
+	b = party_callee(w, a);
+	assert_int_equal(a->n_tags, 2);
+	end_early(w, a->tags[1], 1);
+
+	assert_int_equal(b->n_late_byes, 1); /* the callee of that one hears it */
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	world_pass(w, 4000);
+	assert_true(a->is_up && b->is_up && b->is_acked);
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void bye_of_the_last_early_dialog_ends_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 3000, .n_forks = 2};
+	struct leg *a;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 1000);
+	end_early(w, a->tags[1], 1);
+	end_early(w, a->tags[0], 2);
+
+	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
+	assert_int_equal(w->end, CALL_END_CANCELLED);
+	world_settle(w);
+	assert_int_equal(a->status, 487);
+	world_destroy(w);
+}
+
+static void dropped_callee_who_answers_gets_bye(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 3000, .n_forks = 2};
+	struct leg *a, *b;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 1000);
+	end_early(w, a->tags[0], 1); /* of the one who answers */
+	world_settle(w);
+	b = party_callee(w, a);
+
+	assert_true(b->is_up && b->is_over);
+	assert_int_equal(a->status, 503);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -261,6 +332,9 @@ int main(void)
 		cmocka_unit_test(both_hang_up_at_once),
 		cmocka_unit_test(bye_may_cross_the_answer),
 		cmocka_unit_test(bye_waits_for_the_ack),
+		cmocka_unit_test(bye_of_one_early_dialog_leaves_the_others),
+		cmocka_unit_test(bye_of_the_last_early_dialog_ends_the_call),
+		cmocka_unit_test(dropped_callee_who_answers_gets_bye),
 		cmocka_unit_test(call_whose_ack_never_comes_ends),
 		cmocka_unit_test(side_that_knows_nothing_of_the_call_ends_it),
 		cmocka_unit_test(side_that_does_not_answer_ends_the_call),

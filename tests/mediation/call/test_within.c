@@ -263,16 +263,38 @@ static void requests_outside_of_calls_are_answered(void **state)
 	ask(w, "OPTIONS", "");
 	ask(w, "ACK", ";tag=none");
 
+	assert_int_equal(world_count(w, CALL_C_STRAY_ACKS), 1);
 	assert_int_equal(world_count(w, CALL_C_REFUSED_METHOD), 1);
 	assert_int_equal(world_count(w, CALL_C_STARTED), 0);
 	world_settle(w);
 	world_destroy(w);
 }
 
+static void reinvite_that_only_rings_is_given_up(void **state)
+{
+	struct talk t = begin();
+
+	t.b->is_thinking = true;
+	leg_request(t.a, SIP_INVITE, "hold");
+	world_pass(t.w, 179000);
+	assert_int_equal(t.a->within_status, 0);
+	world_pass(t.w, 3000);
+	assert_int_equal(t.a->within_status, 408);
+	world_pass(t.w, 1000);
+
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	t.b->is_thinking = false;
+	leg_request(t.b, SIP_INVITE, "again");
+	world_pass(t.w, 1000);
+	assert_int_equal(t.b->within_status, 200);
+	end(&t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(reinvite_of_the_caller_passes),
+		cmocka_unit_test(reinvite_that_only_rings_is_given_up),
 		cmocka_unit_test(reinvite_of_the_callee_passes),
 		cmocka_unit_test(update_and_info_pass_both_ways),
 		cmocka_unit_test(reinvites_that_meet_get_491),

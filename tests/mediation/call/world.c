@@ -134,6 +134,7 @@ static void on_peer(void *arg, const struct transaction_hop *hop, struct call_pe
 
 	assert_null(out->account);
 	assert_int_not_equal(hop->remote.ip[15], world_hop(w, NODE_B2BUA).remote.ip[15]);
+	out->is_trusted = w->is_trusted;
 	out->session_s = w->session_s;
 	out->account = w->account.username ? &w->account : NULL;
 }

@@ -142,6 +142,7 @@ struct world {
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */
+	bool is_trusted;                    /* both sides are */
 	uint32_t session_s;                 /* asked of both sides */
 	struct sip_account account;         /* with both sides; username NULL: none */
 	/* Both sides ask who we are, by this status; 0: they do not. */
