@@ -107,6 +107,7 @@ struct exchange {
 	struct sip_session_timer session; /* of an attempt, until it has a pair */
 	struct sip_session_asked asked;   /* by what came in */
 	char *credentials;                /* of an INVITE, for its ACK; NULL: none */
+	bool is_ours;                     /* nobody has asked for it */
 	bool is_replied;                  /* finally, by us */
 	bool is_answered;                 /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
@@ -260,6 +261,9 @@ void refresh_accepted(struct exchange *x, const struct sip_msg *m);
 bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m);
 /* A refresh of ours was refused: it is tried again, as long as the session lasts. */
 void refresh_refused(struct exchange *x);
+/* An INVITE was accepted on one side when the other had withdrawn it: what held before is said
+ * again, so that both have the same session. */
+void refresh_restore(struct exchange *x);
 /* An UPDATE that does nothing else has come. */
 void refresh_take(struct end *e, struct server_transaction *s, const struct sip_msg *m);
 /* What M says about who has sent it. */

@@ -37,10 +37,9 @@ static void arm(struct end *e)
 }
 
 /* By UPDATE, which says nothing of the session, or by what was said of it last (§7.4). */
-static int send_refresh(struct end *e)
+static int send_refresh(struct end *e, bool is_update)
 {
 	struct call *c = e->pair->call;
-	bool is_update = e->takes_update || !e->said.at;
 	struct transaction_request r = {.method = is_update ? SIP_UPDATE : SIP_INVITE};
 	struct exchange *x = request_of_ours(e, r.method);
 	struct sip_writer w;
@@ -78,11 +77,20 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	}
 	if (act == SIP_SESSION_WAIT) {
 		arm(e);
-	} else if (relay_open_invite(c) || send_refresh(e) != 0) {
+	} else if (relay_open_invite(c) || send_refresh(e, e->takes_update || !e->said.at) != 0) {
 		wait_ms(e, 2000);
 	} else {
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
 	}
+}
+
+void refresh_restore(struct exchange *x)
+{
+	struct end *e = end_across(x->pair, x->from);
+	struct call *c = x->call;
+
+	if (!c->is_over && e->said.at && !relay_open_invite(c))
+		(void)send_refresh(e, false);
 }
 
 void refresh_init(struct end *e)

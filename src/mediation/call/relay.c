@@ -223,6 +223,11 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	x->owes_ack = true;
 	(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
+	if (x->is_replied && !x->is_ours) {
+		exchange_reply(x, m->status, m, NULL); /* ACK */
+		refresh_restore(x);
+		return;
+	}
 	refresh_accepted(x, m);
 	exchange_reply(x, m->status, m, NULL);
 }

@@ -228,6 +228,7 @@ struct exchange *request_of_ours(struct end *e, enum sip_method method)
 	if (x) {
 		x->pair = e->pair;
 		x->peer = x;
+		x->is_ours = true;
 		x->is_replied = true; /* nobody has asked */
 	}
 	return x;

@@ -440,6 +440,8 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 	(void)cancel;
 	if (!g->is_up)
 		stop(g);
+	else if (g->answers_late)
+		take_call(g, "answer again");
 }
 
 static void on_server_ended(void *arg, struct server_transaction *s, enum transaction_end why)

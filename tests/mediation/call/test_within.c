@@ -270,6 +270,26 @@ static void requests_outside_of_calls_are_answered(void **state)
 	world_destroy(w);
 }
 
+/* RFC 3261 §9.1: it may be accepted all the same, and the two sides would not agree. */
+static void cancel_that_crosses_the_answer_is_undone(void **state)
+{
+	struct talk t = begin();
+
+	t.b->is_thinking = t.b->answers_late = true;
+	leg_request(t.a, SIP_INVITE, "hold");
+	world_pass(t.w, 300);
+	t.b->is_thinking = false;
+	leg_cancel_within(t.a);
+	world_pass(t.w, 1000);
+
+	assert_int_equal(t.a->within_status, 487);
+	assert_int_equal(t.b->n_requests, 2);
+	assert_string_equal(t.b->within_body, "offer 0");
+	assert_true(t.b->is_acked);
+	assert_int_equal(t.a->n_requests, 0);
+	end(&t);
+}
+
 static void reinvite_that_only_rings_is_given_up(void **state)
 {
 	struct talk t = begin();
@@ -294,6 +314,7 @@ int main(void)
 {
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(reinvite_of_the_caller_passes),
+		cmocka_unit_test(cancel_that_crosses_the_answer_is_undone),
 		cmocka_unit_test(reinvite_that_only_rings_is_given_up),
 		cmocka_unit_test(reinvite_of_the_callee_passes),
 		cmocka_unit_test(update_and_info_pass_both_ways),

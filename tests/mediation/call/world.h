@@ -61,6 +61,7 @@ struct leg {
 	struct server_transaction *server; /* of the last INVITE that came */
 	struct client_transaction *client; /* of the INVITE that began the call */
 	struct client_transaction *within; /* of its last request within the call */
+	bool answers_late;                 /* and answers when that is cancelled */
 	bool is_thinking;                  /* rings at an INVITE within the call */
 	const char *fields;                /* of its requests within the call, further ones */
 	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
