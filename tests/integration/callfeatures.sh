@@ -179,7 +179,7 @@ scenario reliable <<-XML
 	$(reply 183 $'Require: 100rel\nRSeq: 4711')
 	<recv request="PRACK"><action><ereg regexp="4711 1 INVITE" search_in="hdr" header="RAck:" check_it="true" assign_to="a"/></action></recv>
 	$(accepts | sed 's/;tag=[^[:space:]]*//')
-	$(reply 200 | sed 's/;tag=[^[:space:]]*//; s/\[last_Via:\]/Via:[$via]/')
+	$(answers | sed 's/;tag=[^[:space:]]*//; s/\[last_Via:\]/Via:[$via]/; s/\[last_CSeq:\]/CSeq: 1 INVITE/')
 	<recv request="ACK"/>
 	$(ends <<<'')
 	<Reference variables="a"/>
