@@ -125,10 +125,6 @@ static void check_client_side(
 	if (!p->has_client_tls)
 		conf_fail(doc, &p->next_hop, "the front end is reached by TLS; add \"client_tls\"");
 	check_alone(doc, &h->address);
-	if (!has_address(h->host, &h->address))
-		conf_warn(doc, &h->host,
-			"calls to the inside are not taken yet, as the host of \"next_hop\" has no "
-			"\"address\" but a name");
 }
 
 static void check_certificates(
@@ -208,21 +204,6 @@ static void check_our_end(struct conf_doc *doc, const struct options_trunk *t,
 		conf_fail(doc, &t->mediation,
 			"port %u is the \"client_port\" of pool \"%s\", at the same address",
 			(unsigned)end->port, p->name);
-}
-
-/* What is right and cannot be done yet. */
-static void check_reach(
-	struct conf_doc *doc, const struct options_mediation *m, const struct options_trunk *t)
-{
-	struct options_trunk_end end;
-	const struct options_gateway *g =
-		options_trunk_gateway(t, &end) == 0 ? options_gateway_find(m, end.name) : NULL;
-
-	if (g && !has_address(g->host, &g->address))
-		conf_warn(doc, &t->gateway,
-			"calls over trunk \"%s\" are not taken yet, as its gateway has no "
-			"address but a name",
-			t->name);
 }
 
 /* Whether media and signalling on T stay between the two. */
@@ -314,7 +295,6 @@ static void check_trunk(
 		}
 	}
 	check_secrecy(doc, m, t, end.transport);
-	check_reach(doc, m, t);
 	options_check_registration(doc, t);
 }
 

@@ -67,8 +67,8 @@ const struct conf_option options_trunk_table[] = {
 		AT(options_trunk, max_calls),
 		.max = 100000,
 		.fallback = "0",
-		.text = "Calls at once, in and out. More get 503 or go to the next trunk. 0: none "
-			"but the bound that keeps one trunk from taking all calls of the node."},
+		.text = "Calls at once, in and out. More get 503 or go to the next trunk. 0: no "
+			"bound of its own."},
 	{.name = "registration",
 		.type = CONF_SECTION,
 		AT(options_trunk, registration),

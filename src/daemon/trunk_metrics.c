@@ -7,7 +7,8 @@
 
 #define LABELS_LEN 100 /* a name of 64, and one more label */
 
-static struct metrics_row rows[OPTIONS_TRUNKS_MAX * TRUNK_C_COUNT];
+/* One more than there are trunks, which the front end has. */
+static struct metrics_row rows[(OPTIONS_TRUNKS_MAX + 1) * TRUNK_C_COUNT];
 static char labels[ARRAY_LEN(rows)][LABELS_LEN];
 const struct metrics_group trunk_counters = {rows, ARRAY_LEN(rows)};
 

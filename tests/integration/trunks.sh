@@ -19,9 +19,9 @@ cat >>"$WORK/edge.yaml" <<-YAML
 	mediation:
 	  dns_servers: ["10.200.2.2@5353"]
 	  gateways:
-	    - {name: out, host: 10.200.1.2}
+	    - {name: out, host: 10.200.1.2, kind: ip_pbx}
 	    - {name: provider, host: $PROVIDER}
-	    - {name: pair, host: gateways.example.net}
+	    - {name: pair, host: gateways.example.net, kind: ip_pbx}
 	  pools:
 	    - {name: outer, nodes: [ms1.example.net], colocated: false,
 	       primary_address: $OUT, trunk_listen: {udp: 5060-5062}}
@@ -35,20 +35,55 @@ cat >>"$WORK/edge.yaml" <<-YAML
 	       registration: {domain: provider.example, user: "4712", password_file: $WORK/wrong.password}}
 	    - {name: pair, root: true, mediation: "inner:5060/udp", gateway: pair, connection: private}
 	  trunk_settings:
-	    - {scope: global, options: {interval: 1s, fail_after: 2}}
+	    - {scope: global, usages: [all], fast_failover: 2s, options: {interval: 1s, fail_after: 2}}
 	  usages: [all]
 	  routes:
 	    - {name: to-pair, match: '^1', usages: [all], trunks: [pair]}
 	    - {name: to-out, match: '^2', usages: [all], trunks: [out]}
+	    - {name: to-provider, match: '^3', usages: [all], trunks: [provider]}
 YAML
 
 # ---- those around us ----
 
-# answers: a gateway that answers OPTIONS.
-cat >"$WORK/options.xml" <<-'XML'
+# A gateway that takes calls and answers OPTIONS.
+cat >"$WORK/gateway.xml" <<-'XML'
 	<?xml version="1.0" encoding="UTF-8"?>
-	<scenario name="answers OPTIONS">
-	<recv request="OPTIONS"/>
+	<scenario name="gateway">
+	<recv request="OPTIONS" optional="true" next="1"/>
+	<recv request="INVITE"/>
+	<send retrans="500"><![CDATA[
+	SIP/2.0 200 OK
+	[last_Via:]
+	[last_From:]
+	[last_To:];tag=[pid]i[call_number]
+	[last_Call-ID:]
+	[last_CSeq:]
+	Contact: <sip:[local_ip]:[local_port]>
+	Content-Type: application/sdp
+	Content-Length: [len]
+
+	v=0
+	o=a 1 1 IN IP4 [local_ip]
+	s=-
+	c=IN IP4 [media_ip]
+	t=0 0
+	m=audio [media_port] RTP/AVP 8
+	a=rtpmap:8 PCMA/8000
+
+	]]></send>
+	<recv request="ACK"/>
+	<recv request="BYE" timeout="60000"/>
+	<send next="2"><![CDATA[
+	SIP/2.0 200 OK
+	[last_Via:]
+	[last_From:]
+	[last_To:]
+	[last_Call-ID:]
+	[last_CSeq:]
+	Content-Length: 0
+
+	]]></send>
+	<label id="1"/>
 	<send><![CDATA[
 	SIP/2.0 200 OK
 	[last_Via:]
@@ -60,13 +95,14 @@ cat >"$WORK/options.xml" <<-'XML'
 	Content-Length: 0
 
 	]]></send>
+	<label id="2"/>
 	</scenario>
 XML
 export TERM=${TERM:-dumb}
-# gateway NAME SPACE ADDRESS PORT: it lives.
+# gateway NAME SPACE ADDRESS PORT
 gateway() {
-	start "$1" "$2" sipp -nostdin -sf "$WORK/options.xml" -i "$3" -p "$4" -trace_err \
-		-error_file "$WORK/$1.err"
+	start "$1" "$2" sipp -nostdin -sf "$WORK/gateway.xml" -i "$3" -p "$4" -trace_err \
+		-error_file "$WORK/$1.err" -trace_stat -stf "$WORK/$1.csv" -fd 1
 }
 gateway out ext 10.200.1.2 5060
 gateway first hq 10.200.2.2 5070
@@ -115,7 +151,17 @@ cat >"$WORK/provider.cfg" <<-CFG
 			save("location");
 			exit;
 		}
-		sl_send_reply("404", "Not Found");
+		# A call for an account goes to its Contact, with the number in To.
+		if (is_method("INVITE") && \$rU =~ "^471") {
+			if (!lookup("location")) {
+				sl_send_reply("404", "Not Registered");
+				exit;
+			}
+		} else if (!has_totag() && !is_method("CANCEL|ACK")) {
+			sl_send_reply("404", "Not Found");
+			exit;
+		}
+		t_relay();
 	}
 CFG
 start provider ext kamailio -DD -E -f "$WORK/provider.cfg" -w "$WORK" -P "$WORK/provider.pid" -Y "$WORK" -m 32 -M 4
@@ -124,6 +170,7 @@ provider_listens() {
 }
 within 20 provider_listens || note "Kamailio is late"
 start wire ext tcpdump -lnn -A -i to-edge udp port 5060
+start inside hq tcpdump -lnn -i to-edge udp port 5070
 chmod 644 "$WORK/right.password"
 check "a password that all can read is refused" prints 'right.password: is open to others' -- \
 	in_space edge timeout 10 "$SALLYPORTD" -f -c "$WORK/edge.yaml"
@@ -143,15 +190,51 @@ check "a gateway that answers OPTIONS is up" within 10 is_up out 1
 check "OPTIONS are on the wire, with our Contact" within 10 has "$WORK/wire.log" 'Contact: <sip:10.200.1.1:5060>'
 check "both hosts of a name are found by SRV and asked" within 20 \
 	metric_is edge sallyport_trunk_addresses_up 'trunk="pair"' 2
+
+# ---- calls ----
+
+# calls N MS NUMBER: from the gateway outside; all go as they should.
+calls() {
+	in_space ext timeout 40 sipp -nostdin -sn uac -i 10.200.1.2 -p 5080 -s "$3" -m "$1" -r 20 -d "$2" \
+		-timeout 35 -timeout_error -trace_err -error_file "$WORK/calls.err" $OUT >"$WORK/calls.out" 2>&1 &&
+		return
+	tail -n 20 "$WORK/calls.out"
+	head -n 10 "$WORK/calls.err"
+	return 1
+}
+# invites NAME: how many calls have come to that address inside.
+invites() {
+	grep -c "> $1: SIP: INVITE " "$WORK/inside.log"
+}
+only_first() {
+	same "$(invites 10.200.2.2.5070)" 20 && same "$(invites 10.200.2.3.5070)" 0
+}
+check "20 calls to a name all succeed" calls 20 100 1000
+check "all of them went to the host of the lower priority" within 5 only_first
+start long ext timeout 40 sipp -nostdin -sn uac -i 10.200.1.2 -p 5081 -s 2000 -m 5 -r 20 -d 6000 $OUT
+
+# ---- gateways that go and come back ----
+
+stop first USR1
+check "of 20 calls while one host is gone none is lost" calls 20 100 1000
+check "they went to the other" at_least "$(invites 10.200.2.3.5070)" 20
+check "it is known to be down" within 30 metric_is edge sallyport_trunk_addresses_up 'trunk="pair"' 1
+check "the trunk is up with the other" is_up pair 1
+long_calls_end_well() {
+	await long 30 && same "$STATUS" 0
+}
+check "calls that ran meanwhile were not disturbed" long_calls_end_well
+no_calls_count() {
+	same "$(metric edge sallyport_trunk_calls 'trunk="out"')" 0 &&
+		same "$(metric edge sallyport_trunk_calls 'trunk="pair"')" 0
+}
+check "no call counts on a trunk any more" within 10 no_calls_count
 stop out USR1
 check "one that does not answer any more is down" within 30 is_up out 0
 check "the status says why" within 5 says out 'no answer'
 check "the others are not" is_up pair 1
 gateway out ext 10.200.1.2 5060
 check "it comes back with its first answer" within 30 is_up out 1
-stop first USR1
-check "of two hosts one is down" within 30 metric_is edge sallyport_trunk_addresses_up 'trunk="pair"' 1
-check "the trunk is up with the other" is_up pair 1
 said_once() {
 	same "$(grep -c "trunk down trunk=out" "$WORK/edge.log")" 1
 }
@@ -162,6 +245,67 @@ check "the log has a line for each change and no more" said_once
 check "a trunk is registered, by SHA-256" within 20 metric_is edge sallyport_trunk_registered 'trunk="provider"' 1
 check "the provider knows the account" within 5 has "$WORK/provider.log" 'BOUND 4711 for 60'
 check "the status says so" says provider 'yes'
+# A call for our account, to a number of ours.
+cat >"$WORK/for-us.xml" <<-'XML'
+	<?xml version="1.0" encoding="UTF-8"?>
+	<scenario name="a call for the account">
+	<send retrans="500"><![CDATA[
+	INVITE sip:4711@[remote_ip]:[remote_port] SIP/2.0
+	Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+	From: <sip:555@[local_ip]:[local_port]>;tag=[pid]a[call_number]
+	To: <sip:2000@provider.example>
+	Call-ID: [call_id]
+	CSeq: 1 INVITE
+	Contact: <sip:555@[local_ip]:[local_port]>
+	Max-Forwards: 70
+	Content-Type: application/sdp
+	Content-Length: [len]
+
+	v=0
+	o=a 1 1 IN IP4 [local_ip]
+	s=-
+	c=IN IP4 [media_ip]
+	t=0 0
+	m=audio 7000 RTP/AVP 8
+	a=rtpmap:8 PCMA/8000
+
+	]]></send>
+	<recv response="100" optional="true"/>
+	<recv response="200" rrs="true"/>
+	<send><![CDATA[
+	ACK [next_url] SIP/2.0
+	Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+	From: <sip:555@[local_ip]:[local_port]>;tag=[pid]a[call_number]
+	[last_To:]
+	Call-ID: [call_id]
+	CSeq: 1 ACK
+	Max-Forwards: 70
+	Content-Length: 0
+
+	]]></send>
+	<pause milliseconds="200"/>
+	<send retrans="500"><![CDATA[
+	BYE [next_url] SIP/2.0
+	Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+	From: <sip:555@[local_ip]:[local_port]>;tag=[pid]a[call_number]
+	[last_To:]
+	Call-ID: [call_id]
+	CSeq: 2 BYE
+	Max-Forwards: 70
+	Content-Length: 0
+
+	]]></send>
+	<recv response="200"/>
+	</scenario>
+XML
+called_by_the_provider() {
+	in_space ext timeout 20 sipp -nostdin -sf "$WORK/for-us.xml" -i 10.200.1.2 -p 5082 -m 1 -timeout 15 \
+		-timeout_error -trace_err -error_file "$WORK/for-us.err" $PROVIDER >"$WORK/for-us.out" 2>&1 &&
+		has "$WORK/wire.log" 'INVITE sip:2000@10.200.1.2:5060 SIP/2.0' && return
+	tail -n 20 "$WORK/for-us.out" "$WORK/provider.log" "$WORK/edge.log"
+	return 1
+}
+check "a call for the account goes to the number in its To" called_by_the_provider
 check "with a wrong password there is no registration" \
 	metric_is edge sallyport_trunk_registered 'trunk="locked-out"' 0
 check "the log says so" within 20 has "$WORK/edge.log" 'trunk not registered trunk=locked-out status=401'

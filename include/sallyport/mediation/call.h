@@ -162,6 +162,8 @@ struct call_user {
 	/* What was offered within a call has been refused, or withdrawn. Told of exchanges without
 	 * a body too. NULL: nobody asks. */
 	void (*off)(void *arg, struct call *c, uint64_t exchange);
+	/* OPTIONS outside of calls: 200, or 503 for whoever should send none. NULL: 200. */
+	unsigned (*options)(void *arg, const struct transaction_hop *from);
 	/* The call is over. NULL: nobody asks. */
 	void (*ended)(void *arg, struct call *c, enum call_end why);
 	void *arg;

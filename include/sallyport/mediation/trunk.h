@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * mediation/trunk: trunks while they run: at which addresses the gateway of each can be reached,
- * whether it lives, how many calls it has, whether we are registered with it; and whose gateway a
- * request has come from.
+ * whether it lives, how many calls it has, whether we are registered with it; and which addresses
+ * are its own.
  *
  * Whoever routes a call asks and has the answer at once: names are looked up ahead of calls, and
  * what was found stays while the domain name system is silent. One thread, that of the wheel. A
@@ -16,8 +16,6 @@
 #include <sallyport/sip/digest.h>
 #include <sallyport/sip/transaction.h>
 #include <sallyport/sip/transport/locate.h>
-
-#define TRUNK_NONE UINT32_MAX
 
 /* ---- what is known of each ---- */
 
@@ -46,7 +44,6 @@ enum trunk_counter {
 	TRUNK_C_PINGS_FAILED,
 	TRUNK_C_CALLS_FAILED, /* attempts that speak against its health */
 	TRUNK_C_REFUSED_LIMIT,
-	TRUNK_C_REFUSED_SHARE,
 	TRUNK_C_LOOKUPS_FAILED,
 	TRUNK_C_REGISTRATIONS_OK,
 	TRUNK_C_REGISTRATIONS_FAILED,
@@ -65,10 +62,10 @@ struct trunk_registration {
 };
 
 struct trunk_config {
-	const char *name; /* not owned */
-	bool is_enabled;  /* off: its calls end, none begins */
-	/* Where its gateway is; TRANSPORT is set, and LOCAL, whose port counts for what comes. */
-	struct sip_next_hop gateway;
+	const char *name;            /* not owned */
+	bool is_enabled;             /* off: its calls end, none begins */
+	struct sip_next_hop gateway; /* TRANSPORT and LOCAL are set */
+	struct addr address;         /* of HOST, without port; family NONE: it is looked up */
 	bool sends_options;
 	uint32_t interval_s;                           /* between two OPTIONS to each address */
 	unsigned fail_after;                           /* misses in a row; at least 1 */
@@ -118,21 +115,20 @@ enum policy_trunk_state trunks_state(const struct trunks *t, uint32_t trunk);
 /*
  * The addresses of a trunk for one call, in the order they are tried: by priority, drawn by weight
  * within one (RFC 2782), those that are down or to be left alone behind all others. Views, until
- * the next turn of the loop.
+ * the next turn of the loop. *N_UP is the number of the others.
  */
-size_t trunks_targets(
-	const struct trunks *t, uint32_t trunk, const struct sip_target *out[SIP_TARGETS_MAX]);
+size_t trunks_targets(const struct trunks *t, uint32_t trunk,
+	const struct sip_target *out[SIP_TARGETS_MAX], size_t *n_up);
+/* Writes "sip:USER@HOST:PORT;transport=tcp" of its gateway. */
+void trunks_write_uri(
+	const struct trunks *t, uint32_t trunk, struct sip_writer *w, struct sip_str user);
 /* Where requests outside of dialogs go first (RFC 3608), a value of Route; absent: nowhere. A view.
  */
 struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk);
 
-/*
- * One more call on the trunk, in or out, unless it has its bound, or more than four times as many
- * as there is still room for: FREE is how many more calls may begin anywhere. So a gateway that
- * floods us leaves a fifth of all calls to the others, two leave a ninth. False: the call counts
- * not, and gets 503, or the next route.
- */
-bool trunks_call_begin(struct trunks *t, uint32_t trunk, size_t free_calls);
+/* One more call on the trunk, in or out. False: it has its bound, so the call counts not, and gets
+ * 503 or the next route. */
+bool trunks_call_begin(struct trunks *t, uint32_t trunk);
 void trunks_call_end(struct trunks *t, uint32_t trunk);
 
 /* What a call has taught about the address that it went to. */
@@ -142,20 +138,16 @@ void trunks_missed(struct trunks *t, uint32_t trunk, const struct addr *remote, 
 
 /* ---- requests that come ---- */
 
-struct trunk_source {
-	enum sip_transport transport;
-	struct addr remote, local;
-	bool is_dialled; /* by us: the port of LOCAL says nothing */
-	/* What its verified certificate says, a view; NULL: none was shown. */
-	const struct crypto_peer *peer;
-	struct sip_str user; /* of the Request-URI, or absent */
+/* Is REMOTE an address of the trunk's gateway? */
+enum trunk_match {
+	TRUNK_ELSEWHERE,
+	TRUNK_SAME_HOST,
+	TRUNK_SAME_PORT, /* too */
 };
-/*
- * Whose gateway is it? Over TLS the one whose name its certificate bears, else the one that has its
- * address; whatever its port, but one that has it comes first, and before all, one that we are
- * registered with as USER. TRUNK_NONE.
- */
-uint32_t trunks_find(const struct trunks *t, const struct trunk_source *s);
+enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const struct addr *remote);
+/* Where the gateway listens that sends from REMOTE; another one of its addresses if it does not
+ * have that. ERR_NOT_FOUND: none is known. */
+int trunks_listens(const struct trunks *t, uint32_t trunk, struct addr *remote);
 /* A request has come from it: it lives. */
 void trunks_heard(struct trunks *t, uint32_t trunk, const struct addr *remote);
 /* Are we registered there under USER? Then the Request-URI is ours, and To has the number. */

@@ -83,6 +83,18 @@ static int make_registration(struct call_gateways *g, size_t i, const struct opt
 	return read_password(r->password_file, g->passwords[i], why);
 }
 
+static void set_host(struct call_thread *t, size_t i, const char *host, const struct addr *address)
+{
+	struct trunk_config *c = &t->gateways->trunks[i];
+	uint32_t place = t->trunks[i].place;
+
+	c->address = *address;
+	(void)snprintf(c->gateway.host, sizeof(c->gateway.host), "%s", host);
+	(void)snprintf(c->gateway.domain, sizeof(c->gateway.domain), "%s", host);
+	if (place != 0)
+		c->gateway.local = t->listeners[place - 1].local;
+}
+
 static int make_trunk(struct call_thread *t, size_t i, char *why)
 {
 	struct call_gateways *g = t->gateways;
@@ -96,7 +108,6 @@ static int make_trunk(struct call_thread *t, size_t i, char *why)
 		return ERR_CONFIG;
 	const struct options_gateway *of = options_gateway_find(t->options, end.name);
 	const char *host = of->host;
-	char address[ADDR_TEXT_LEN];
 	*c = (struct trunk_config){.name = o->name,
 		.is_enabled = o->enabled && k->place != 0,
 		.gateway = {.port = end.port, .transport = k->transport},
@@ -104,12 +115,26 @@ static int make_trunk(struct call_thread *t, size_t i, char *why)
 		.interval_s = s ? (uint32_t)s->options.interval_s : PING_S,
 		.fail_after = s ? (unsigned)s->options.fail_after : FAIL_AFTER,
 		.max_calls = (uint32_t)o->max_calls};
-	(void)snprintf(c->gateway.host, sizeof(c->gateway.host), "%s",
-		of->address.family == ADDR_NONE ? host : addr_format_ip(&of->address, address));
-	(void)snprintf(c->gateway.domain, sizeof(c->gateway.domain), "%s", host);
-	if (k->place != 0)
-		c->gateway.local = t->listeners[k->place - 1].local;
+	set_host(t, i, host, &of->address);
 	return make_registration(g, i, o, host, why);
+}
+
+/* It has no row of its own, and no counters that are shown. */
+static void make_front(struct call_thread *t)
+{
+	const struct options_pool *p = options_client_pool(t->options);
+	uint32_t i = call_front(t);
+	struct trunk_config *c = &t->gateways->trunks[i];
+
+	*c = (struct trunk_config){.name = "front",
+		.is_enabled = p && p->has_next_hop,
+		.interval_s = PING_S,
+		.fail_after = FAIL_AFTER,
+		.gateway = {.transport = SIP_TLS}};
+	if (!c->is_enabled)
+		return;
+	c->gateway.port = (uint16_t)p->next_hop.port;
+	set_host(t, i, p->next_hop.host, &p->next_hop.address);
 }
 
 static bool has_names(const struct call_gateways *g)
@@ -117,7 +142,9 @@ static bool has_names(const struct call_gateways *g)
 	struct addr a;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->trunks[i].is_enabled && addr_parse(g->trunks[i].gateway.host, 0, &a) != 0)
+		const struct trunk_config *c = &g->trunks[i];
+		if (c->is_enabled && c->address.family == ADDR_NONE &&
+			addr_parse(c->gateway.host, 0, &a) != 0)
 			return true;
 	}
 	return false;
@@ -185,14 +212,15 @@ static int make_all(struct call_thread *t, metrics_cell *locator_cells, char *wh
 	struct call_gateways *g = t->gateways;
 	int rc = 0;
 
-	g->n = t->options->trunks.n;
-	g->trunks = calloc(g->n + 1, sizeof(*g->trunks));
-	g->registrations = calloc(g->n + 1, sizeof(*g->registrations));
-	g->passwords = calloc(g->n + 1, sizeof(*g->passwords));
+	g->n = (size_t)t->n_trunks + 1;
+	g->trunks = calloc(g->n, sizeof(*g->trunks));
+	g->registrations = calloc(g->n, sizeof(*g->registrations));
+	g->passwords = calloc(g->n, sizeof(*g->passwords));
 	if (!g->trunks || !g->registrations || !g->passwords)
 		return -ENOMEM;
-	for (size_t i = 0; i < g->n && rc == 0; i++)
+	for (size_t i = 0; i < t->n_trunks && rc == 0; i++)
 		rc = make_trunk(t, i, why);
+	make_front(t);
 	return rc == 0 ? make_locator(t, locator_cells, why) : rc;
 }
 

@@ -43,7 +43,7 @@ static bool is_from(const struct call_thread *t, uint32_t i, const struct sip_ar
 	if (!is_at_place(t, k, a))
 		return false;
 	if (k->transport != SIP_TLS)
-		return addr_equal_ip(&k->address, &a->remote);
+		return trunks_match(t->running, i, &a->remote) != TRUNK_ELSEWHERE;
 	if (!a->peer)
 		return false;
 	if (i == call_front(t) && a->listener != SIP_NO_LISTENER)
@@ -58,8 +58,10 @@ static bool is_enabled(const struct call_thread *t, uint32_t i)
 	return i == call_front(t) || o[i].enabled;
 }
 
-/* Of several trunks with the same gateway one that is enabled, best with the port of the peer. */
-uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival *a)
+/* Of several trunks with the same gateway: one that is enabled, best the one that has its account
+ * there under USER, or else the port of the peer. */
+uint64_t call_peers_place(
+	const struct call_thread *t, const struct sip_arrival *a, struct sip_str user)
 {
 	uint32_t found = CALL_NOBODY;
 	int best = -1;
@@ -67,8 +69,9 @@ uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival 
 	for (uint32_t i = 0; i <= call_front(t); i++) {
 		if (!is_from(t, i, a))
 			continue;
-		int fits = (is_enabled(t, i) ? 2 : 0) +
-			   (t->trunks[i].address.port == a->remote.port ? 1 : 0);
+		int fits = (is_enabled(t, i) ? 4 : 0) +
+			   (trunks_is_account(t->running, i, user) ? 2 : 0) +
+			   (trunks_match(t->running, i, &a->remote) == TRUNK_SAME_PORT ? 1 : 0);
 		if (fits <= best)
 			continue;
 		best = fits;
@@ -89,7 +92,7 @@ bool call_peers_admits(void *arg, uint32_t listener, const struct addr *remote)
 		return true;
 	for (uint32_t i = 0; i < t->n_trunks; i++) {
 		if (is_on_listener(&t->trunks[i], listener) &&
-			addr_equal_ip(&t->trunks[i].address, remote))
+			trunks_match(t->running, i, remote) != TRUNK_ELSEWHERE)
 			return true;
 	}
 	return false;

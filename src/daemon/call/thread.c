@@ -127,15 +127,11 @@ static int make_trunk(struct call_thread *t, const struct options_trunk *o, stru
 	if (!g || !p)
 		return ERR_CONFIG;
 	k->transport = transport_of(ours.transport);
-	k->address = options_host_address(g->host, &g->address);
 	int rc =
 		own_address(p, p->pstn_address ? p->pstn_address : p->primary_address, &local, why);
 	if (rc != 0)
 		return rc;
 	local.port = ours.port;
-	k->address.port = theirs.port               ? theirs.port
-			  : k->transport == SIP_TLS ? SIP_TLS_PORT
-						    : SIP_PORT;
 	k->group = call_tls_trunks(
 		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
 	k->place = listen_on(t, k->transport, &local, k->group);
@@ -165,8 +161,6 @@ static int make_front(struct call_thread *t, struct call_trunk *k, char why[CALL
 	if (!p->has_next_hop)
 		return 0;
 	k->name = p->next_hop.host;
-	k->address = options_host_address(k->name, &p->next_hop.address);
-	k->address.port = p->next_hop.port ? (uint16_t)p->next_hop.port : SIP_TLS_PORT;
 	return 0;
 }
 

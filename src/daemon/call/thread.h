@@ -13,11 +13,9 @@
 /* In the order of the options, and behind them the front end; PLACE 0: there is none. */
 struct call_trunk {
 	enum sip_transport transport;
-	struct addr address;       /* of the gateway; family NONE: it has a name alone */
-	uint32_t place;            /* of the listener that stands for us there */
-	uint64_t avoided_until_ms; /* it has asked to be left alone */
-	const char *name;          /* over TLS: the host in its certificate; not owned */
-	uint32_t group;            /* of struct call_tls */
+	uint32_t place;   /* of the listener that stands for us there */
+	const char *name; /* over TLS: the host in its certificate; not owned */
+	uint32_t group;   /* of struct call_tls */
 };
 
 /* Who we are where one of our listeners stands for us. */
@@ -47,7 +45,7 @@ struct call_thread {
 	metrics_cell *cells; /* of daemon_counters */
 	struct log_limit log_loops;
 	struct call_gateways *gateways; /* what RUNNING points to */
-	struct trunks *running;         /* the trunks while they run; in the order of the options */
+	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
 	struct log_limit log_unanswered, log_failed;
 	struct call_media *media; /* media.h */
 };
@@ -76,7 +74,9 @@ static inline uint32_t call_front(const struct call_thread *t)
 	return t->n_trunks;
 }
 
-uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival *a);
+/* USER of the Request-URI, or absent. */
+uint64_t call_peers_place(
+	const struct call_thread *t, const struct sip_arrival *a, struct sip_str user);
 /* For struct sip_transport_user. */
 bool call_peers_admits(void *arg, uint32_t listener, const struct addr *remote);
 bool call_peers_trusts(
@@ -89,11 +89,29 @@ struct call_user call_ways_calls(struct call_thread *t);
 
 /* The attempts of a call that are left to it, as the route hook keeps them; one without a trunk is
  * to the front end. */
-struct ways {
-	size_t n;
-	struct dial_attempt at[];
+#define CALL_WAYS_MAX 32
+struct way {
+	struct dial_attempt to;
+	uint32_t peer;
+	struct addr remote;
 };
-struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k);
+struct ways {
+	uint32_t in, out; /* trunks that the call counts on; CALL_NOBODY: none */
+	size_t n;
+	struct way at[CALL_WAYS_MAX];
+};
+
+/* ---- attempts.c: at which addresses a call is tried, and how many a trunk may have ---- */
+
+/* NULL: nowhere to go, or no memory. */
+struct ways *call_attempts_out(struct call_thread *t, const struct dial_answer *a);
+/* To the user of that number, if there is one; the front end knows. */
+struct ways *call_attempts_in(struct call_thread *t, const struct policy_number *number);
+/* The call counts on its caller's trunk from now on. False: that has no room. */
+bool call_attempts_admit(struct call_thread *t, struct ways *w, uint32_t from);
+/* The same of the trunk of attempt I; those without room are left out. False: none is left. */
+bool call_attempts_take(struct call_thread *t, struct ways *w, unsigned i);
+void call_attempts_over(struct call_thread *t, struct ways *w);
 
 /* ---- gateways.c: the trunks while they run ---- */
 

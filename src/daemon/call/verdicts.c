@@ -33,45 +33,53 @@ static struct policy_failure read_failure(const struct call_failure *f)
 	return out;
 }
 
+/* The front end is judged as RFC 3261 §16.7 does. */
+static void judge(
+	const struct way *way, const struct policy_failure *what, struct policy_verdict *out)
+{
+	static const uint16_t codes[] = {408, 503, 504};
+	const struct policy_failover front = {.codes = codes, .n_codes = ARRAY_LEN(codes)};
+
+	policy_failure_judge(way->to.trunk ? &way->to.trunk->failover : &front, what, out);
+}
+
 void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct call_failure *f,
 	struct call_verdict *v)
 {
 	struct call_thread *t = arg;
 	const struct ways *w = own;
-	const struct dial_trunk *k = w->at[attempt].trunk;
+	const struct way *way = &w->at[attempt];
 	const struct policy_failure what = read_failure(f);
 	struct policy_verdict p;
 	uint32_t held;
 
-	if (!k)
-		return;
-	policy_failure_judge(&k->failover, &what, &p);
-	if (p.avoid_s)
-		call_ways_trunk(t, k)->avoided_until_ms =
-			loop_clock(t->loop)->mono_ms + UINT64_C(1000) * p.avoid_s;
+	judge(way, &what, &p);
+	if (p.is_miss)
+		trunks_missed(t->running, way->peer, &way->remote, p.avoid_s);
+	else
+		trunks_answered(t->running, way->peer, &way->remote);
 	v->tries_next = p.tries_next;
 	v->status = p.code;
 	if (log_limit_ok(&t->log_failed, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
 		log_info(LOG_CALL, "attempt failed",
 			"trunk=%s why=%s status=%u counts_as=%u next=%s avoid_s=%u held=%u",
-			k->options->name, kinds[f->kind], what.code, p.code,
-			p.tries_next && attempt + 1 < w->n ? "yes" : "no", p.avoid_s, held);
+			way->to.trunk ? way->to.trunk->options->name : "front", kinds[f->kind],
+			what.code, p.code, p.tries_next && attempt + 1 < w->n ? "yes" : "no",
+			p.avoid_s, held);
 }
 
 void call_verdicts_reached(void *arg, void *own, unsigned attempt)
 {
+	struct call_thread *t = arg;
 	const struct ways *w = own;
-	const struct dial_trunk *k = w->at[attempt].trunk;
 
-	if (k)
-		call_ways_trunk(arg, k)->avoided_until_ms = 0;
+	trunks_answered(t->running, w->at[attempt].peer, &w->at[attempt].remote);
 }
 
 enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k)
 {
-	struct call_thread *t = arg;
+	const struct call_thread *t = arg;
+	const struct options_trunk *first = t->options->trunks.items;
 
-	return call_ways_trunk(t, k)->avoided_until_ms > loop_clock(t->loop)->mono_ms
-		       ? POLICY_TRUNK_DEMOTED
-		       : POLICY_TRUNK_UP;
+	return trunks_state(t->running, (uint32_t)(k->options - first));
 }

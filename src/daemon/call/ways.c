@@ -30,22 +30,31 @@ static const struct call_trunk *peer_of(
 
 /* ---- transports ---- */
 
+static struct sip_str user_of(const struct sip_msg *m)
+{
+	struct sip_uri u;
+
+	return m->is_request && sip_uri_decode(m->uri, &u) == 0 ? u.user : SIP_NONE;
+}
+
 static void on_arrived(void *arg, const struct sip_arrival *a)
 {
 	struct call_thread *t = arg;
 	bool is_datagram = a->transport == SIP_UDP;
-	struct transaction_hop from = {.flow = sip_flow_pack(a->flow),
-		.remote = a->remote,
-		.is_reliable = !is_datagram,
-		.place = call_peers_place(t, a)};
+	struct transaction_hop from = {
+		.flow = sip_flow_pack(a->flow), .remote = a->remote, .is_reliable = !is_datagram};
 	struct sip_msg m;
 
 	(void)sip_msg_decode(
 		a->message.data, a->message.len, is_datagram ? SIP_DATAGRAM : SIP_STREAM, &m);
-	if (peer_of(t, &from))
-		transactions_receive(t->transactions, &m, &from);
-	else
+	from.place = call_peers_place(t, a, user_of(&m));
+	if (!peer_of(t, &from)) {
 		transactions_receive_stranger(t->transactions, &m, &from);
+		return;
+	}
+	if (m.is_request)
+		trunks_heard(t->running, call_peer_of(&from), &a->remote);
+	transactions_receive(t->transactions, &m, &from);
 }
 
 static void on_failed(void *arg, uint64_t token, struct sip_flow flow, int why)
@@ -131,13 +140,6 @@ struct transaction_carrier call_ways_carrier(struct call_thread *t)
 
 /* ---- calls ---- */
 
-struct call_trunk *call_ways_trunk(struct call_thread *t, const struct dial_trunk *k)
-{
-	const struct options_trunk *first = t->options->trunks.items;
-
-	return &t->trunks[k->options - first];
-}
-
 /* The number in a URI, without parameters; empty: none. */
 static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
 {
@@ -154,34 +156,6 @@ static struct bytes number_in(struct sip_str text, char *buf, size_t cap)
 	return bytes_of(buf, len);
 }
 
-static struct ways *keep_ways(struct call_thread *t, const struct dial_answer *a)
-{
-	struct ways *w = calloc(1, sizeof(*w) + a->n * sizeof(w->at[0]));
-
-	for (size_t i = 0; w && i < a->n; i++) {
-		const struct call_trunk *k = call_ways_trunk(t, a->attempts[i].trunk);
-		if (k->place != 0 && k->address.family != ADDR_NONE)
-			w->at[w->n++] = a->attempts[i];
-	}
-	return w;
-}
-
-/* The user of that number, if there is one; the front end knows. */
-static struct ways *way_inside(const struct call_thread *t, const struct policy_number *number)
-{
-	const struct call_trunk *front = &t->trunks[call_front(t)];
-	struct ways *w;
-
-	if (front->address.family == ADDR_NONE || number->len == 0)
-		return NULL;
-	w = calloc(1, sizeof(*w) + sizeof(w->at[0]));
-	if (!w)
-		return NULL;
-	w->n = 1;
-	w->at[0].numbers.called = *number;
-	return w;
-}
-
 static void say_loop(struct call_thread *t, const struct dial_trunk *from)
 {
 	uint32_t held;
@@ -192,6 +166,18 @@ static void say_loop(struct call_thread *t, const struct dial_trunk *from)
 			"trunk=%s held=%u", from->options->name, held);
 }
 
+/* The URI that was called: our own Contact, as providers call it, says only which account. */
+static struct sip_str called_in(
+	const struct call_thread *t, const struct sip_msg *invite, uint32_t peer)
+{
+	struct sip_name_addr to;
+
+	if (trunks_is_account(t->running, peer, user_of(invite)) &&
+		sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_TO), &to) == 0)
+		return to.uri;
+	return invite->uri;
+}
+
 /* NULL: nowhere to go, or no memory. */
 static struct ways *find_ways(
 	struct call_thread *t, const struct sip_msg *invite, const struct transaction_hop *hop)
@@ -200,7 +186,7 @@ static struct ways *find_ways(
 	uint32_t peer = call_peer_of(hop);
 	struct dial_question q = {
 		.from = peer == call_front(t) ? NULL : dial_plan_trunk(t->plan, peer),
-		.called = number_in(invite->uri, called, sizeof(called)),
+		.called = number_in(called_in(t, invite, peer), called, sizeof(called)),
 		.calling = bytes_of(calling, 0),
 		.health = call_verdicts_state,
 		.arg = t};
@@ -213,7 +199,7 @@ static struct ways *find_ways(
 	dial_plan_ask(t->plan, t->state, &q, &a);
 	if (a.is_loop)
 		say_loop(t, q.from);
-	return a.n == 0 && q.from ? way_inside(t, &a.number) : keep_ways(t, &a);
+	return a.n == 0 && q.from ? call_attempts_in(t, &a.number) : call_attempts_out(t, &a);
 }
 
 static void write_host(struct sip_writer *w, const struct addr *a)
@@ -236,11 +222,13 @@ static int write_our_host(
 	return w.failed ? ERR_TOO_LARGE : 0;
 }
 
-static struct transaction_hop hop_to(const struct call_trunk *k, uint32_t peer)
+static struct transaction_hop hop_to(const struct call_thread *t, const struct way *w)
 {
-	return (struct transaction_hop){.remote = k->address,
+	const struct call_trunk *k = &t->trunks[w->peer];
+
+	return (struct transaction_hop){.remote = w->remote,
 		.is_reliable = k->transport != SIP_UDP,
-		.place = call_place(peer, k->place)};
+		.place = call_place(w->peer, k->place)};
 }
 
 static const char *transport_param(enum sip_transport transport)
@@ -250,52 +238,47 @@ static const char *transport_param(enum sip_transport transport)
 				      : ";transport=tcp";
 }
 
-static int write_trunk_route(
-	struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+static void write_trunk_uri(
+	const struct call_thread *t, const struct way *way, struct sip_writer *w)
 {
-	const struct call_trunk *k = call_ways_trunk(t, a->trunk);
-	struct sip_writer w;
+	const struct policy_number *called = &way->to.numbers.called;
 
-	sip_write_begin(&w, out->uri, sizeof(out->uri) - 1);
-	sip_write_c(&w, "sip:");
-	sip_write_user(&w, sip_str_of(a->numbers.called.text, a->numbers.called.len));
-	sip_write_c(&w, "@");
-	if (k->name)
-		sip_write_c(&w, k->name);
-	else
-		write_host(&w, &k->address);
-	sip_write_c(&w, ":");
-	sip_write_u32(&w, k->address.port);
-	sip_write_c(&w, transport_param(k->transport));
-	out->trunk = (uint32_t)(k - t->trunks);
-	out->progress_ms = (unsigned)a->trunk->fast_failover_s * 1000;
-	(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
-	out->is_anonymous = a->numbers.is_anonymous;
-	out->hop = hop_to(k, out->trunk);
-	return w.failed ? ERR_TOO_LARGE : write_our_host(t, k, out->host, sizeof(out->host));
+	trunks_write_uri(t->running, way->peer, w, sip_str_of(called->text, called->len));
 }
 
-/* Who calls is said as it came. */
-static int write_front_route(
-	const struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
+/* The front end knows its users by their domain. */
+static void write_user_uri(const struct call_thread *t, const struct way *way, struct sip_writer *w)
 {
 	const struct options_next_hop *h = &options_client_pool(t->options)->next_hop;
-	const struct call_trunk *k = &t->trunks[call_front(t)];
+	const struct policy_number *called = &way->to.numbers.called;
+
+	sip_write_c(w, "sip:");
+	sip_write_user(w, sip_str_of(called->text, called->len));
+	sip_write_c(w, "@");
+	sip_write_c(w, h->domain ? h->domain : h->host);
+}
+
+/* Who calls is said to the inside as it came. */
+static int write_route(struct call_thread *t, const struct way *way, struct call_route *out)
+{
+	const struct dial_attempt *a = &way->to;
 	struct sip_writer w;
 
 	sip_write_begin(&w, out->uri, sizeof(out->uri) - 1);
-	sip_write_c(&w, "sip:");
-	sip_write_user(&w, sip_str_of(a->numbers.called.text, a->numbers.called.len));
-	sip_write_c(&w, "@");
-	sip_write_c(&w, h->domain ? h->domain : h->host);
-	out->trunk = call_front(t);
-	out->hop = hop_to(k, out->trunk);
-	return w.failed ? ERR_TOO_LARGE : write_our_host(t, k, out->host, sizeof(out->host));
-}
-
-static int write_route(struct call_thread *t, const struct dial_attempt *a, struct call_route *out)
-{
-	return a->trunk ? write_trunk_route(t, a, out) : write_front_route(t, a, out);
+	if (a->trunk)
+		write_trunk_uri(t, way, &w);
+	else
+		write_user_uri(t, way, &w);
+	if (w.failed)
+		return ERR_TOO_LARGE;
+	out->trunk = way->peer;
+	out->hop = hop_to(t, way);
+	if (a->trunk) {
+		out->progress_ms = (unsigned)a->trunk->fast_failover_s * 1000;
+		(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
+		out->is_anonymous = a->numbers.is_anonymous;
+	}
+	return write_our_host(t, &t->trunks[way->peer], out->host, sizeof(out->host));
 }
 
 /* One that is not enabled ends its calls and begins none. */
@@ -311,7 +294,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
 {
 	struct call_thread *t = arg;
-	const struct ways *w;
+	struct ways *w;
 
 	if (attempt == 0 && !may_call(t, from))
 		return 403;
@@ -320,6 +303,10 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	w = *own;
 	if (!w || attempt >= w->n)
 		return 404;
+	if (attempt == 0 && !call_attempts_admit(t, w, call_peer_of(from)))
+		return 503;
+	if (!call_attempts_take(t, w, attempt))
+		return 503;
 	return write_route(t, &w->at[attempt], out) == 0 ? 0 : 500;
 }
 
@@ -351,10 +338,8 @@ static int on_contact(void *arg, const struct transaction_hop *hop, char *out, s
 /* A connection that the peer made says nothing of where it listens; its options do. */
 static void aim_at_peer(const struct call_thread *t, struct transaction_hop *hop)
 {
-	const struct call_trunk *k = peer_of(t, hop);
-
-	if (hop->is_reliable && k && k->address.family != ADDR_NONE)
-		hop->remote = k->address;
+	if (hop->is_reliable && peer_of(t, hop))
+		(void)trunks_listens(t->running, call_peer_of(hop), &hop->remote);
 }
 
 /*
@@ -386,12 +371,23 @@ static void on_ended(void *arg, struct call *c, enum call_end why)
 	char shown[LOG_NAME_LEN];
 	uint32_t held = 0;
 
+	if (call_own(c))
+		call_attempts_over(t, call_own(c));
 	if ((why == CALL_END_CANCELLED || why == CALL_END_FAILED) &&
 		!log_limit_ok(
 			&t->log_unanswered, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
 		return;
 	log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", log_name(id.at, id.len, shown),
 		names[why], held);
+}
+
+static unsigned on_options(void *arg, const struct transaction_hop *from)
+{
+	const struct call_thread *t = arg;
+
+	return call_peer_of(from) == call_front(t)
+		       ? 200
+		       : trunks_options_status(t->running, call_peer_of(from));
 }
 
 struct call_user call_ways_calls(struct call_thread *t)
@@ -403,6 +399,7 @@ struct call_user call_ways_calls(struct call_thread *t)
 		.judge = call_verdicts_judge,
 		.contact = on_contact,
 		.next_hop = on_next_hop,
+		.options = on_options,
 		.ended = on_ended,
 		.arg = t};
 }

@@ -214,7 +214,7 @@ void relay_client_ended(struct exchange *x, enum transaction_end why);
 
 /* An INVITE that is not done, its ACK included; NULL: none. */
 const struct exchange *relay_open_invite(const struct call *c);
-void options_reply(struct calls *l, struct server_transaction *s);
+void options_reply(struct calls *l, struct server_transaction *s, unsigned status);
 
 /* ---- exchange.c ---- */
 

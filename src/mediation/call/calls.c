@@ -75,6 +75,13 @@ static struct end *find_end(const struct calls *l, const struct sip_msg *m)
 	return d ? CONTAINER_OF(d, struct end, dialog) : NULL;
 }
 
+static void on_options(struct calls *l, struct server_transaction *s)
+{
+	const struct call_user *u = &l->config.user;
+
+	options_reply(l, s, u->options ? u->options(u->arg, server_transaction_hop(s)) : 200);
+}
+
 static void on_request(void *arg, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct calls *l = arg;
@@ -87,7 +94,7 @@ static void on_request(void *arg, struct server_transaction *s, const struct sip
 	else if (m->method == SIP_INVITE)
 		invite_open(l, s, m);
 	else if (m->method == SIP_OPTIONS)
-		options_reply(l, s);
+		on_options(l, s);
 	else
 		refuse(l, s, 405, CALL_C_REFUSED_METHOD);
 }

@@ -146,9 +146,9 @@ static void on_bye(struct end *e, struct server_transaction *s)
 	call_over(c, why, (int)e->side);
 }
 
-void options_reply(struct calls *l, struct server_transaction *s)
+void options_reply(struct calls *l, struct server_transaction *s, unsigned status)
 {
-	struct transaction_reply r = {.status = 200};
+	struct transaction_reply r = {.status = status};
 	struct sip_writer w;
 
 	fields_begin(l, &w);
@@ -192,7 +192,7 @@ static void take(struct end *e, struct server_transaction *s, const struct sip_m
 			(void)sip_dialog_refresh(&e->dialog, m);
 		relay(e, s, m);
 	} else if (m->method == SIP_OPTIONS) {
-		options_reply(c->calls, s);
+		options_reply(c->calls, s, 200);
 	} else {
 		refuse(c->calls, s, 405, CALL_C_REFUSED_METHOD);
 	}

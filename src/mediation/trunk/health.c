@@ -140,7 +140,7 @@ static void write_fields(struct sip_writer *w, const struct trunk *k, const char
 	sip_write_close(w);
 	sip_write_open(w, SIP_HEADER_TO);
 	sip_write_c(w, "<");
-	request_uri(w, k, NULL);
+	request_uri(w, k, SIP_NONE);
 	sip_write_c(w, ">");
 	sip_write_close(w);
 	trunk_token(token);
@@ -169,7 +169,7 @@ static int send_options(struct target *t)
 	if (rc != 0)
 		return rc;
 	sip_write_begin(&w, uri, sizeof(uri));
-	request_uri(&w, k, NULL);
+	request_uri(&w, k, SIP_NONE);
 	if (w.failed)
 		return ERR_TOO_LARGE;
 	r.uri = sip_str_of(w.buf, w.len);

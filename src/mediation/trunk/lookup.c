@@ -115,6 +115,12 @@ static void on_located(void *arg, int rc, const struct sip_target *targets, size
 
 /* ---- life ---- */
 
+static bool has_address(const struct trunk *k, struct addr *out)
+{
+	*out = k->config.address;
+	return out->family != ADDR_NONE || addr_parse(k->config.gateway.host, 0, out) == 0;
+}
+
 void lookup_init(struct trunk *k)
 {
 	const struct sip_next_hop *g = &k->config.gateway;
@@ -123,7 +129,7 @@ void lookup_init(struct trunk *k)
 
 	list_init(&k->targets);
 	wheel_timer_init(&k->lookup, ask);
-	if (addr_parse(g->host, 0, &target.addr) != 0)
+	if (!has_address(k, &target.addr))
 		return;
 	target.addr.port = g->port ? g->port : sip_transport_port(g->transport);
 	if (g->transport == SIP_TLS)
@@ -133,9 +139,9 @@ void lookup_init(struct trunk *k)
 
 void lookup_start(struct trunk *k)
 {
-	struct addr numeric;
+	struct addr address;
 
-	if (k->all->config.locator && addr_parse(k->config.gateway.host, 0, &numeric) != 0)
+	if (k->all->config.locator && !has_address(k, &address))
 		trunk_timer(k, &k->lookup, k->all->config.random_below(SPREAD_MS));
 }
 

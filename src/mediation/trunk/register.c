@@ -158,8 +158,8 @@ static void begin(struct trunk *k)
 	const struct sip_target *targets[SIP_TARGETS_MAX];
 	struct registration *r = &k->registration;
 	const struct trunks_user *u = &k->all->config.user;
-	size_t n = trunks_targets(k->all, trunk_index(k), targets);
-	int rc = ERR_NOT_FOUND;
+	size_t n_up, n = trunks_targets(k->all, trunk_index(k), targets, &n_up);
+	int rc;
 
 	if (n == 0) {
 		trunk_timer(k, &r->timer, EARLY_MS);

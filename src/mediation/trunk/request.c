@@ -12,7 +12,7 @@ void trunk_token(char out[TRUNK_TOKEN_LEN])
 	hex_encode(random, sizeof(random), out);
 }
 
-void request_uri(struct sip_writer *w, const struct trunk *k, const char *user)
+void request_uri(struct sip_writer *w, const struct trunk *k, struct sip_str user)
 {
 	const struct sip_next_hop *g = &k->config.gateway;
 	struct sip_host host = {.text = sip_str_c(g->domain)};
@@ -21,8 +21,8 @@ void request_uri(struct sip_writer *w, const struct trunk *k, const char *user)
 	if (addr_parse(g->domain, 0, &numeric) == 0)
 		host.kind = numeric.family == ADDR_IPV6 ? SIP_HOST_IPV6 : SIP_HOST_IPV4;
 	sip_write_c(w, "sip:");
-	if (user) {
-		sip_write_user(w, sip_str_c(user));
+	if (user.at) {
+		sip_write_user(w, user);
 		sip_write_c(w, "@");
 	}
 	sip_write_host(w, &host);
@@ -34,6 +34,12 @@ void request_uri(struct sip_writer *w, const struct trunk *k, const char *user)
 		sip_write_c(w, ";transport=tcp");
 	else if (g->transport == SIP_TLS)
 		sip_write_c(w, ";transport=tls");
+}
+
+void trunks_write_uri(
+	const struct trunks *t, uint32_t trunk, struct sip_writer *w, struct sip_str user)
+{
+	request_uri(w, &t->at[trunk], user);
 }
 
 int request_contact(

@@ -95,8 +95,8 @@ static void order(const struct trunk *k, const struct target **all, size_t n)
 	}
 }
 
-size_t trunks_targets(
-	const struct trunks *t, uint32_t trunk, const struct sip_target *out[SIP_TARGETS_MAX])
+size_t trunks_targets(const struct trunks *t, uint32_t trunk,
+	const struct sip_target *out[SIP_TARGETS_MAX], size_t *n_up)
 {
 	const struct trunk *k = &t->at[trunk];
 	const struct target *all[SIP_TARGETS_MAX];
@@ -110,6 +110,32 @@ size_t trunks_targets(
 			if (target_is_up(all[i]) == (wants_up == 1))
 				out[n_out++] = &all[i]->at;
 		}
+		if (wants_up == 1)
+			*n_up = n_out;
 	}
 	return n_out;
+}
+
+/* ---- whose an address is ---- */
+
+enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const struct addr *remote)
+{
+	const struct target *target = target_find(&t->at[trunk], remote);
+
+	if (!target)
+		return TRUNK_ELSEWHERE;
+	return target->at.addr.port == remote->port ? TRUNK_SAME_PORT : TRUNK_SAME_HOST;
+}
+
+int trunks_listens(const struct trunks *t, uint32_t trunk, struct addr *remote)
+{
+	const struct trunk *k = &t->at[trunk];
+	const struct target *target = target_find(k, remote);
+
+	if (!target && k->n_targets > 0)
+		target = CONTAINER_OF(k->targets.next, struct target, link);
+	if (!target)
+		return ERR_NOT_FOUND;
+	*remote = target->at.addr;
+	return 0;
 }

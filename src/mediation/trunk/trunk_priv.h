@@ -130,8 +130,8 @@ void register_abandon(struct trunk *k);
 /* ---- request.c: requests of our own, outside of dialogs ---- */
 
 void trunk_token(char out[TRUNK_TOKEN_LEN]);
-/* "sip:USER@HOST:PORT;transport=tcp" of the trunk's gateway; without USER if that is NULL. */
-void request_uri(struct sip_writer *w, const struct trunk *k, const char *user);
+/* "sip:USER@HOST:PORT;transport=tcp" of the trunk's gateway; without USER if that is absent. */
+void request_uri(struct sip_writer *w, const struct trunk *k, struct sip_str user);
 /* Our Contact's URI for HOP, with USER if not NULL. ERR_NO_SPACE, or the user's. */
 int request_contact(
 	const struct trunk *k, const struct transaction_hop *hop, const char *user, char *out);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* All trunks: their life, their state as a whole, their calls, and whose a request is. */
+/* All trunks: their life, their state as a whole, and their calls. */
 #include <stdlib.h>
 
 #include "trunk_priv.h"
 
-#define SHARE        4    /* calls of one trunk for each that may still begin */
 #define STOP_WAIT_MS 2000 /* for providers to hear that we go */
 
 /* ---- state ---- */
@@ -93,16 +92,12 @@ enum policy_trunk_state trunks_state(const struct trunks *t, uint32_t trunk)
 
 /* ---- calls ---- */
 
-bool trunks_call_begin(struct trunks *t, uint32_t trunk, size_t free_calls)
+bool trunks_call_begin(struct trunks *t, uint32_t trunk)
 {
 	struct trunk *k = &t->at[trunk];
 
 	if (is_full(k)) {
 		trunk_count(k, TRUNK_C_REFUSED_LIMIT);
-		return false;
-	}
-	if (k->n_calls >= SHARE * free_calls) {
-		trunk_count(k, TRUNK_C_REFUSED_SHARE);
 		return false;
 	}
 	k->n_calls++;
@@ -140,51 +135,13 @@ struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk)
 	return route[0] ? sip_str_c(route) : SIP_NONE;
 }
 
-/* ---- whose it is ---- */
+/* ---- requests that come ---- */
 
 bool trunks_is_account(const struct trunks *t, uint32_t trunk, struct sip_str user)
 {
 	const struct trunk_registration *r = t->at[trunk].config.registration;
 
 	return r && user.len > 0 && sip_str_equal(user, sip_str_c(r->user));
-}
-
-static bool has_end(const struct trunk *k, const struct trunk_source *s)
-{
-	const struct addr *local = &k->config.gateway.local;
-
-	return k->config.gateway.transport == s->transport && addr_equal_ip(local, &s->local) &&
-	       (s->is_dialled || local->port == s->local.port);
-}
-
-/* 0: it is not of K's gateway. */
-static unsigned rank(const struct trunks *t, uint32_t i, const struct trunk_source *s)
-{
-	const struct trunk *k = &t->at[i];
-	const struct target *target = target_find(k, &s->remote);
-	bool is_known = s->transport == SIP_TLS
-				? s->peer && sip_peer_is(s->peer, k->config.gateway.domain)
-				: target != NULL;
-
-	if (!is_known || !has_end(k, s))
-		return 0;
-	return 1 + (target && target->at.addr.port == s->remote.port) +
-	       2 * trunks_is_account(t, i, s->user);
-}
-
-uint32_t trunks_find(const struct trunks *t, const struct trunk_source *s)
-{
-	uint32_t found = TRUNK_NONE;
-	unsigned best = 0;
-
-	for (uint32_t i = 0; i < t->n; i++) {
-		unsigned r = rank(t, i, s);
-		if (r > best) {
-			best = r;
-			found = i;
-		}
-	}
-	return found;
 }
 
 void trunks_heard(struct trunks *t, uint32_t trunk, const struct addr *remote)

@@ -4,6 +4,20 @@
 
 #include <sallyport/sip/transport/locate.h>
 
+uint16_t sip_transport_port(enum sip_transport transport)
+{
+	switch (transport) {
+	case SIP_TLS:
+		return SIP_TLS_PORT;
+	case SIP_WS:
+		return 80;
+	case SIP_WSS:
+		return 443;
+	default:
+		return SIP_PORT;
+	}
+}
+
 static int copy(struct sip_str text, char out[SIP_NAME_LEN])
 {
 	if (text.len >= SIP_NAME_LEN)

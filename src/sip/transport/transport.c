@@ -22,20 +22,6 @@ const struct sip_transport_limits sip_transport_limits_default = {
 	.idle_ms = 10 * 60 * 1000,
 };
 
-uint16_t sip_transport_port(enum sip_transport transport)
-{
-	switch (transport) {
-	case SIP_TLS:
-		return SIP_TLS_PORT;
-	case SIP_WS:
-		return 80;
-	case SIP_WSS:
-		return 443;
-	default:
-		return SIP_PORT;
-	}
-}
-
 /* ---- what all connections share ---- */
 
 bool sip_buffer_take(struct sip_transport_layer *t, size_t n)

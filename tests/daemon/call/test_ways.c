@@ -23,6 +23,8 @@ struct fixture {
 	struct options_pool pool;
 	const char *names[1];
 	struct call_trunk trunks[N_TRUNKS + 1];
+	struct trunk_config configs[N_TRUNKS + 1];
+	metrics_cell trunk_cells[(N_TRUNKS + 1) * TRUNK_C_COUNT];
 	struct sip_listener_config listeners[N_LISTENERS];
 	struct call_host hosts[N_LISTENERS];
 	struct clock clock;
@@ -112,9 +114,28 @@ static void listen_by_tls(struct fixture *f, uint32_t i, uint16_t port, uint32_t
 static void connect_trunk(
 	struct fixture *f, size_t i, uint32_t place, const char *gateway, uint16_t port)
 {
-	f->trunks[i] = (struct call_trunk){.transport = f->listeners[place - 1].transport,
-		.address = address(gateway, port),
-		.place = place};
+	struct trunk_config *c = &f->configs[i];
+
+	f->trunks[i] =
+		(struct call_trunk){.transport = f->listeners[place - 1].transport, .place = place};
+	*c = (struct trunk_config){.name = "trunk",
+		.is_enabled = true,
+		.fail_after = 3,
+		.gateway = {.port = port, .transport = f->trunks[i].transport}};
+	strcpy(c->gateway.host, gateway);
+}
+
+static void make_running(struct fixture *f)
+{
+	const struct trunks_config c = {.wheel = &f->wheel,
+		.clock = &f->clock,
+		.trunks = f->configs,
+		.n_trunks = N_TRUNKS + 1,
+		.cells = f->trunk_cells,
+		.random_below = crypto_random_below};
+
+	f->thread.running = trunks_create(&c);
+	assert_non_null(f->thread.running);
 }
 
 static int setup(void **state)
@@ -149,6 +170,7 @@ static int setup(void **state)
 	f->trunks[3].name = "gw.example.net";
 	connect_trunk(f, FRONT, 5, "192.0.2.5", 5061);
 	f->trunks[FRONT].name = "fe.example.net";
+	make_running(f);
 	struct transactions_config c = {.wheel = &f->wheel,
 		.clock = &f->clock,
 		.carrier = call_ways_carrier(&f->thread),
@@ -168,6 +190,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	trunks_destroy(f->thread.running);
 	transactions_destroy(f->thread.transactions);
 	free(f);
 	return 0;

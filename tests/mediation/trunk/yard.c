@@ -316,7 +316,7 @@ const char *yard_targets(struct yard *y)
 	static char text[SIP_TARGETS_MAX * ADDR_TEXT_LEN];
 	const struct sip_target *out[SIP_TARGETS_MAX];
 	char address[ADDR_TEXT_LEN];
-	size_t n = trunks_targets(y->trunks, 0, out), len = 0;
+	size_t n_up, n = trunks_targets(y->trunks, 0, out, &n_up), len = 0;
 
 	text[0] = '\0';
 	for (size_t i = 0; i < n; i++)

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * At which addresses a call is tried, and on which trunks it counts. A trunk's addresses follow
+ * each other, but those that are silent come behind all others, those of other trunks too.
+ */
+#include <stdlib.h>
+
+#include "thread.h"
+
+static void add(struct ways *w, const struct dial_attempt *to, uint32_t peer,
+	const struct sip_target *target)
+{
+	if (w->n == CALL_WAYS_MAX)
+		return;
+	w->at[w->n].to = *to;
+	w->at[w->n].peer = peer;
+	w->at[w->n].remote = target->addr;
+	w->n++;
+}
+
+static void add_trunk(
+	struct call_thread *t, struct ways *w, const struct dial_attempt *to, bool wants_up)
+{
+	const struct options_trunk *first = t->options->trunks.items;
+	uint32_t peer = to->trunk ? (uint32_t)(to->trunk->options - first) : call_front(t);
+	const struct sip_target *targets[SIP_TARGETS_MAX];
+	size_t n_up, n;
+
+	if (t->trunks[peer].place == 0)
+		return;
+	n = trunks_targets(t->running, peer, targets, &n_up);
+	for (size_t i = wants_up ? 0 : n_up; i < (wants_up ? n_up : n); i++)
+		add(w, to, peer, targets[i]);
+}
+
+static struct ways *make(struct call_thread *t, const struct dial_attempt *all, size_t n)
+{
+	struct ways *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	w->in = w->out = CALL_NOBODY;
+	for (int wants_up = 1; wants_up >= 0; wants_up--) {
+		for (size_t i = 0; i < n; i++)
+			add_trunk(t, w, &all[i], wants_up == 1);
+	}
+	return w;
+}
+
+struct ways *call_attempts_out(struct call_thread *t, const struct dial_answer *a)
+{
+	return make(t, a->attempts, a->n);
+}
+
+struct ways *call_attempts_in(struct call_thread *t, const struct policy_number *number)
+{
+	const struct dial_attempt user = {.numbers.called = *number};
+
+	return number->len > 0 ? make(t, &user, 1) : NULL;
+}
+
+/* ---- how many ---- */
+
+static bool begin(struct call_thread *t, uint32_t peer)
+{
+	return peer == call_front(t) || trunks_call_begin(t->running, peer);
+}
+
+static void end(struct call_thread *t, uint32_t *peer)
+{
+	if (*peer != CALL_NOBODY && *peer != call_front(t))
+		trunks_call_end(t->running, *peer);
+	*peer = CALL_NOBODY;
+}
+
+bool call_attempts_admit(struct call_thread *t, struct ways *w, uint32_t from)
+{
+	if (!begin(t, from))
+		return false;
+	w->in = from;
+	return true;
+}
+
+bool call_attempts_take(struct call_thread *t, struct ways *w, unsigned i)
+{
+	while (i < w->n) {
+		uint32_t peer = w->at[i].peer;
+		if (peer == w->out)
+			return true;
+		end(t, &w->out);
+		if (begin(t, peer)) {
+			w->out = peer;
+			return true;
+		}
+		w->n--;
+		memmove(&w->at[i], &w->at[i + 1], (w->n - i) * sizeof(w->at[0]));
+	}
+	return false;
+}
+
+void call_attempts_over(struct call_thread *t, struct ways *w)
+{
+	end(t, &w->in);
+	end(t, &w->out);
+}
