@@ -10,7 +10,8 @@ void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *
 	const struct options_trunk *all = t->options->trunks.items;
 	uint32_t i = call_peer_of(hop);
 
-	if (i >= t->n_trunks) /* the inside, or a stranger */
+	out->is_trusted = i == call_front(t); /* the inside */
+	if (i >= t->n_trunks)
 		return;
 	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, &all[i]);
 	out->is_trusted = all[i].connection != OPTIONS_INTERNET;
