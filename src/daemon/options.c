@@ -165,8 +165,8 @@ const struct conf_option options_table[] = {
 		.present_offset = offsetof(struct options, has_mediation),
 		.check = options_check_mediation,
 		.text = "Calls between the inside, which speaks SIP over mutual TLS, and gateways "
-			"or trunks over TLS, TCP or UDP: which number leaves by which. Session "
-			"descriptions pass as they are, and media goes past this node. "
+			"or trunks over TLS, TCP or UDP: which number leaves by which. Media "
+			"pass through the workers of this node. "
 			"With it a new version is had by a restart, not by an upgrade."},
 	{.name = "admin",
 		.type = CONF_SECTION,
