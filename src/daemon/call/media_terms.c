@@ -86,7 +86,7 @@ static int find_face(struct call_faces *f, const struct addr *listener,
 		i++;
 	if (i == MEDIA_FACES_MAX) {
 		(void)snprintf(why, CALL_THREAD_WHY_LEN,
-			"the pools of \"mediation\" have more than %u addresses for media",
+			"the pools of \"mediation\" have more than %d addresses for media",
 			MEDIA_FACES_MAX);
 		return ERR_FULL;
 	}
