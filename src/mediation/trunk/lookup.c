@@ -26,14 +26,12 @@ static void ask(struct wheel_timer *timer, void *arg)
 
 /* ---- what was found ---- */
 
-static struct target *take_same(struct list *from, const struct sip_target *at)
+static struct target *find_same(const struct list *in, const struct sip_target *at)
 {
-	list_for_each (it, from) {
+	list_for_each (it, in) {
 		struct target *t = CONTAINER_OF(it, struct target, link);
-		if (t->at.transport == at->transport && addr_equal(&t->at.addr, &at->addr)) {
-			list_remove(&t->link);
+		if (t->at.transport == at->transport && addr_equal(&t->at.addr, &at->addr))
 			return t;
-		}
 	}
 	return NULL;
 }
@@ -48,18 +46,17 @@ static void take(struct trunk *k, const struct sip_target *targets, size_t n)
 	list_take(&k->targets, &old);
 	k->n_targets = 0;
 	for (size_t i = 0; i < n; i++) {
-		struct target *t = take_same(&k->targets, &targets[i]);
-		bool is_twice = t != NULL;
-		if (!t)
-			t = take_same(&old, &targets[i]);
+		if (find_same(&k->targets, &targets[i]))
+			continue; /* two names of one address: the first counts */
+		struct target *t = find_same(&old, &targets[i]);
 		bool is_new = t == NULL;
-		if (!t)
+		if (t)
+			list_remove(&t->link);
+		else
 			t = target_open(k, &targets[i]);
 		if (!t)
 			continue;
 		list_append(&k->targets, &t->link);
-		if (is_twice)
-			continue; /* two names of one address: the first counts */
 		t->at = targets[i];
 		t->at.has_udp_alone = targets[i].transport == SIP_UDP;
 		k->n_targets++;

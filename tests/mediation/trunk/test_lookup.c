@@ -48,6 +48,22 @@ static void services_are_in_order_of_priority(void **state)
 	yard_destroy(y);
 }
 
+/* Where it stands first, though it comes again behind another. */
+static void address_that_is_there_twice_keeps_its_place(void **state)
+{
+	struct yard *y = yard_create(1);
+	yard_host(y, 0, "gw.example.net", 5060);
+	yard_address(y, "192.0.2.20", 60);
+	yard_address(y, "192.0.2.21", 60);
+	yard_address(y, "192.0.2.20", 60);
+
+	yard_start(y);
+	yard_pass(y, 2000);
+
+	assert_string_equal(yard_targets(y), "192.0.2.20:5060 192.0.2.21:5060");
+	yard_destroy(y);
+}
+
 /* What changes in DNS is seen when the time of the answer is over, and not before. */
 static void answer_is_believed_for_its_time(void **state)
 {
@@ -155,6 +171,7 @@ int main(void)
 		cmocka_unit_test(address_needs_no_look_up),
 		cmocka_unit_test(name_is_looked_up_before_a_call),
 		cmocka_unit_test(services_are_in_order_of_priority),
+		cmocka_unit_test(address_that_is_there_twice_keeps_its_place),
 		cmocka_unit_test(answer_is_believed_for_its_time),
 		cmocka_unit_test(time_has_bounds),
 		cmocka_unit_test(what_was_found_stays_while_dns_is_silent),
