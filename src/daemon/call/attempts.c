@@ -29,6 +29,8 @@ static void add_trunk(
 	if (t->trunks[peer].place == 0)
 		return;
 	n = trunks_targets(t->running, peer, targets, &n_up);
+	if (n == 0 && trunks_state(t->running, peer) != POLICY_TRUNK_OFF)
+		w->lacks_address = true;
 	for (size_t i = wants_up ? 0 : n_up; i < (wants_up ? n_up : n); i++)
 		add(w, to, peer, targets[i]);
 }

@@ -96,7 +96,8 @@ struct way {
 	struct addr remote;
 };
 struct ways {
-	uint32_t in, out; /* trunks that the call counts on; CALL_NOBODY: none */
+	uint32_t in, out;   /* trunks that the call counts on; CALL_NOBODY: none */
+	bool lacks_address; /* somebody to try has none yet, or none any more */
 	size_t n;
 	struct way at[CALL_WAYS_MAX];
 };

@@ -302,7 +302,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 		*own = find_ways(t, invite, from);
 	w = *own;
 	if (!w || attempt >= w->n)
-		return 404;
+		return w && w->lacks_address ? 503 : 404; /* another node may know better */
 	if (attempt == 0 && !call_attempts_admit(t, w, call_peer_of(from)))
 		return 503;
 	if (!call_attempts_take(t, w, attempt))

@@ -474,6 +474,41 @@ static void contact_has_our_name_where_they_know_us_by_it(void **state)
 	assert_int_equal(u.contact(u.arg, &trunk, text, 38), ERR_NO_SPACE);
 }
 
+/* ---- calls ---- */
+
+/* The status of a call from trunk 0 to a user inside, before anything is sent. */
+static unsigned call_to_user(struct fixture *f)
+{
+	const struct policy_number number = {"2000", 4};
+	const struct transaction_hop from = {.place = call_place(0, 1)};
+	const struct sip_msg invite = {.is_request = true};
+	struct call_user u = call_ways_calls(&f->thread);
+	static struct call_route route;
+	void *ways = call_attempts_in(&f->thread, &number);
+	unsigned status = u.route(u.arg, &ways, &invite, &from, 0, &route);
+
+	call_attempts_over(&f->thread, ways);
+	u.forget(u.arg, ways);
+	return status;
+}
+
+/* The one is nobody's number; with the other another node may have better luck. */
+static void nobody_to_ask_is_404_and_a_front_end_without_address_503(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(call_to_user(f), 0);
+	trunks_destroy(f->thread.running);
+	strcpy(f->configs[FRONT].gateway.host, "fe.example.net");
+	make_running(f);
+	assert_int_equal(call_to_user(f), 503);
+
+	trunks_destroy(f->thread.running);
+	f->configs[FRONT].is_enabled = false;
+	make_running(f);
+	assert_int_equal(call_to_user(f), 404);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -491,6 +526,7 @@ int main(void)
 		TEST(each_side_is_dialled_with_its_certificate_and_name),
 		TEST(route_of_the_front_end_leads_to_it),
 		TEST(contact_has_our_name_where_they_know_us_by_it),
+		TEST(nobody_to_ask_is_404_and_a_front_end_without_address_503),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
