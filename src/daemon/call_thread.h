@@ -24,6 +24,8 @@ int call_thread_create(const char *path, const struct call_tls *tls, struct work
 int call_thread_start(struct call_thread *t);
 /* New connections have these from now on; running ones keep theirs. */
 void call_thread_tls(struct call_thread *t, const struct call_tls *tls);
+/* From now on new calls get 503, and OPTIONS too; those that run go on. ERR_FULL: not told. */
+int call_thread_drain(struct call_thread *t, bool is_on);
 void call_thread_log(const struct call_thread *t); /* a line for each listener */
 /* Joins it if it runs; running calls are left to themselves. NULL is fine. */
 void call_thread_stop(struct call_thread *t);

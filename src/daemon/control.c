@@ -117,6 +117,8 @@ static int on_drain(void *arg, const struct api_drain_order *o)
 
 	if (rc == 0 && c->access)
 		rc = access_thread_drain(c->access, o->is_on);
+	if (rc == 0 && c->call_thread)
+		rc = call_thread_drain(c->call_thread, o->is_on);
 	return rc;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <sallyport/mediation/call.h>
 #include <sallyport/turn/redirect.h>
 
 #include "drain.h"
@@ -94,10 +95,16 @@ static uint64_t n_allocations(const struct drain *d)
 	return metrics_set_sum(d->config.metrics, &turn_counters, TURN_C_ALLOCATIONS);
 }
 
+/* With those that are over, while a BYE may have to be said again. */
+static uint64_t n_calls(const struct drain *d)
+{
+	return metrics_set_sum(d->config.metrics, &call_counters, CALL_C_KEPT);
+}
+
 /* An Allocate that a worker has let in before it was told must not be cut off by the end. */
 static bool is_drained(const struct drain *d, bool all_told)
 {
-	return d->is_on && d->exits && all_told && n_allocations(d) == 0;
+	return d->is_on && d->exits && all_told && n_allocations(d) == 0 && n_calls(d) == 0;
 }
 
 static void on_tick(struct wheel_timer *t, void *arg)
@@ -170,8 +177,9 @@ int drain_order(struct drain *d, const struct api_drain_order *o)
 	if (o->n_alternates > 0)
 		memcpy(d->ordered, o->alternates, o->n_alternates * sizeof(*o->alternates));
 	log_notice(LOG_DAEMON, d->is_on ? "draining" : "not draining",
-		"exit=%d alternates=%zu allocations=%llu", d->exits,
-		d->has_own ? d->n_ordered : d->n_configured, (unsigned long long)n_allocations(d));
+		"exit=%d alternates=%zu allocations=%llu calls=%llu", d->exits,
+		d->has_own ? d->n_ordered : d->n_configured, (unsigned long long)n_allocations(d),
+		(unsigned long long)n_calls(d));
 	return watch(d);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Draining: new clients are sent to alternates, what runs goes on, and the daemon ends with the
- * last allocation when asked. Also the alternates themselves, which take the load above a mark.
- * Main thread.
+ * last allocation and call when asked. Also the alternates themselves, which take the load above a
+ * mark. Main thread.
  */
 #ifndef DAEMON_DRAIN_H
 #define DAEMON_DRAIN_H
@@ -18,7 +18,7 @@ struct drain_config {
 	struct loop *loop; /* all not owned */
 	struct workers *workers;
 	const struct metrics_set *metrics;
-	/* Called once, when the last allocation has gone and the order said to end. */
+	/* Called once, when the last allocation and call has gone and the order said to end. */
 	void (*ended)(void *arg);
 	void *arg;
 };

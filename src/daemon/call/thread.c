@@ -326,6 +326,18 @@ void call_thread_log(const struct call_thread *t)
 		"hint=\"with mediation, a new version is had by a restart\"");
 }
 
+static void on_drain(void *ctx, void *payload)
+{
+	((struct call_thread *)ctx)->is_draining = *(bool *)payload;
+}
+
+static const struct msg_type drain_msg = {"call drain", sizeof(bool), on_drain, NULL};
+
+int call_thread_drain(struct call_thread *t, bool is_on)
+{
+	return loop_post(t->loop, &drain_msg, t, &is_on);
+}
+
 static void on_quiet(void *arg)
 {
 	loop_stop(((struct call_thread *)arg)->loop);
@@ -337,6 +349,7 @@ static void on_stop(void *ctx, void *payload)
 	struct call_thread *t = ctx;
 
 	(void)payload;
+	t->is_draining = true;
 	if (!trunks_stop(t->running, on_quiet, t))
 		on_quiet(t);
 }

@@ -48,6 +48,7 @@ struct call_thread {
 	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
 	struct log_limit log_unanswered, log_failed;
 	struct call_media *media; /* media.h */
+	bool is_draining;
 };
 
 /* Lines of calls that come to nothing: no gateway fills the log. */

@@ -298,6 +298,8 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 
 	if (attempt == 0 && !may_call(t, from))
 		return 403;
+	if (attempt == 0 && t->is_draining)
+		return 503;
 	if (!*own)
 		*own = find_ways(t, invite, from);
 	w = *own;
@@ -385,6 +387,8 @@ static unsigned on_options(void *arg, const struct transaction_hop *from)
 {
 	const struct call_thread *t = arg;
 
+	if (t->is_draining)
+		return 503;
 	return call_peer_of(from) == call_front(t)
 		       ? 200
 		       : trunks_options_status(t->running, call_peer_of(from));

@@ -509,6 +509,25 @@ static void nobody_to_ask_is_404_and_a_front_end_without_address_503(void **stat
 	assert_int_equal(call_to_user(f), 404);
 }
 
+/* Calls that have begun go on to their next attempt. */
+static void node_that_drains_takes_no_new_calls(void **state)
+{
+	struct fixture *f = *state;
+	const struct transaction_hop front = {.place = call_place(FRONT, 5)};
+	const struct transaction_hop trunk = {.place = call_place(0, 1)};
+	struct call_user u = call_ways_calls(&f->thread);
+	f->thread.is_draining = true;
+
+	assert_int_equal(call_to_user(f), 503);
+	assert_int_equal(u.options(u.arg, &front), 503);
+	assert_int_equal(u.options(u.arg, &trunk), 503);
+
+	f->thread.is_draining = false;
+	assert_int_equal(call_to_user(f), 0);
+	assert_int_equal(u.options(u.arg, &front), 200);
+	assert_int_equal(u.options(u.arg, &trunk), 200);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -527,6 +546,7 @@ int main(void)
 		TEST(route_of_the_front_end_leads_to_it),
 		TEST(contact_has_our_name_where_they_know_us_by_it),
 		TEST(nobody_to_ask_is_404_and_a_front_end_without_address_503),
+		TEST(node_that_drains_takes_no_new_calls),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
