@@ -147,8 +147,16 @@ static void on_drained(void *arg)
 
 static void start_upgrade(struct control *c)
 {
-	int rc = c->is_leaving || !c->upgrade ? ERR_DENIED : upgrade_spawn(c->program, c->path);
+	int rc;
 
+	if (c->call_thread || c->access) {
+		log_error(LOG_DAEMON, "upgrade not started",
+			"program=%s error=\"calls and SIP connections cannot be handed over\" "
+			"hint=\"sallyportctl drain --exit, and start it again\"",
+			c->program);
+		return;
+	}
+	rc = c->is_leaving || !c->upgrade ? ERR_DENIED : upgrade_spawn(c->program, c->path);
 	if (rc != 0)
 		log_error(LOG_DAEMON, "upgrade not started", "program=%s error=\"%s\"", c->program,
 			err_text(rc));
