@@ -12,7 +12,6 @@
 
 #define DNS_TIMEOUT_MS 5000
 #define DNS_QUESTIONS  1024
-#define LOOKUPS        64 /* at once */
 #define PING_S         60 /* without settings, as with settings that do not say it */
 #define FAIL_AFTER     3
 
@@ -170,7 +169,7 @@ static int make_locator(struct call_thread *t, metrics_cell *cells, char *why)
 		.has_ipv4 = true,
 		.has_ipv6 = true,
 		.timeout_ms = DNS_TIMEOUT_MS,
-		.max = LOOKUPS,
+		.max = (uint32_t)g->n, /* all begin at once */
 		.random_below = crypto_random_below};
 
 	if (!has_names(g))
