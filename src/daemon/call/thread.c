@@ -114,6 +114,19 @@ static const char *node_name(const struct options_pool *p)
 	return NULL;
 }
 
+/* What two pools, or both sides of one, call their addresses may be the same one. */
+static int refuse_shared(const struct options_trunk *o, const struct options_pool *p,
+	const struct addr *local, char why[CALL_THREAD_WHY_LEN])
+{
+	char a[ADDR_TEXT_LEN];
+
+	(void)snprintf(why, CALL_THREAD_WHY_LEN,
+		"trunk \"%s\" of pool \"%s\" cannot listen at %s: a listener with other "
+		"certificates is there; change its port",
+		o->name, p->name, addr_format(local, a));
+	return ERR_CONFIG;
+}
+
 static int make_trunk(struct call_thread *t, const struct options_trunk *o, struct call_trunk *k,
 	char why[CALL_THREAD_WHY_LEN])
 {
@@ -135,6 +148,8 @@ static int make_trunk(struct call_thread *t, const struct options_trunk *o, stru
 	k->group = call_tls_trunks(
 		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
 	k->place = listen_on(t, k->transport, &local, k->group);
+	if (k->transport == SIP_TLS && t->listeners[k->place - 1].group != k->group)
+		return refuse_shared(o, p, &local, why);
 	if (k->transport == SIP_TLS) {
 		k->name = g->host;
 		t->hosts[k->place - 1].name = node_name(p);
