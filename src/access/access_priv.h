@@ -72,6 +72,8 @@ void access_receive_from_inside(struct access *a, const struct incoming *in);
 #define URI_TEXT_MAX SIP_URI_MAX
 
 bool access_is_served(const struct access *a, struct sip_str host);
+/* In a served domain, with nothing in it that overrules the domain. */
+bool access_is_served_uri(const struct access *a, const struct sip_uri *u);
 bool access_is_outside_host(const struct access *a, struct sip_str host);
 
 /* "sip:TOKEN@host:port;transport=tls" and MORE. */

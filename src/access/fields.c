@@ -197,8 +197,7 @@ static void write_refer_to(struct access *a, struct sip_writer *w, const struct 
 		(void)access_show_uri(
 			a, &u, text, &n.uri); /* it stays what it is if it is none of ours */
 	else if ((u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS) &&
-		 !access_is_served(a, u.host.text) &&
-		 access_hide_uri(a, hide_as, &u, text, &n.uri) != 0)
+		 !access_is_served_uri(a, &u) && access_hide_uri(a, hide_as, &u, text, &n.uri) != 0)
 		w->failed = true;
 	sip_write_open(w, SIP_HEADER_REFER_TO);
 	sip_write_name_addr(w, &n);
@@ -239,7 +238,7 @@ static bool stays(const struct access *a, const struct sip_msg *m, const struct 
 {
 	if (u->scheme != SIP_SCHEME_SIP && u->scheme != SIP_SCHEME_SIPS)
 		return true;
-	if (access_is_served(a, u->host.text))
+	if (access_is_served_uri(a, u))
 		return true;
 	return m->method == SIP_REGISTER && access_flow_has_contact(a, f, u);
 }

@@ -15,6 +15,13 @@ bool access_is_served(const struct access *a, struct sip_str host)
 	return false;
 }
 
+/* maddr: RFC 3261 §19.1.1; "alias" is where proxies note the address of a client behind a NAT. */
+bool access_is_served_uri(const struct access *a, const struct sip_uri *u)
+{
+	return access_is_served(a, u->host.text) && !sip_param_value(u->params, "maddr").at &&
+	       !sip_param_value(u->params, "alias").at;
+}
+
 bool access_is_outside_host(const struct access *a, struct sip_str host)
 {
 	for (size_t i = 0; i < a->config.n_outside; i++) {

@@ -8,7 +8,6 @@
 struct course {
 	struct access_way way;
 	struct sip_str routes; /* behind the front end's first node; a view of a->content */
-	bool is_known;         /* the way is one that we have told */
 	struct sip_str uri;
 	char uri_text[URI_TEXT_MAX];
 };
@@ -42,11 +41,12 @@ static struct verdict read_routes(
 			return (struct verdict){m->to_tag.at ? 481 : 403, ACCESS_C_REFUSED_TOKEN};
 		memcpy(routes, text.at, text.len);
 		c->routes = sip_str_of(routes, text.len);
-		c->is_known = true;
 	}
 	return PASSES;
 }
 
+/* Whoever is inside is known outside as a token. A front end follows the URI of a request within a
+ * dialog, and seldom asks who sends it: so no host is reached here by its own name. */
 static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct course *c)
 {
 	struct sip_uri u;
@@ -55,11 +55,11 @@ static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct
 	if (sip_uri_decode(m->uri, &u) != 0 || u.scheme == SIP_SCHEME_OTHER)
 		return (struct verdict){416, ACCESS_C_REFUSED_DOMAIN};
 	if (u.scheme == SIP_SCHEME_TEL || access_show_uri(a, &u, c->uri_text, &c->uri) == 0 ||
-		access_is_served(a, u.host.text))
+		access_is_served_uri(a, &u))
 		return PASSES;
 	if (access_is_outside_host(a, u.host.text))
 		return (struct verdict){m->to_tag.at ? 481 : 404, ACCESS_C_REFUSED_DOMAIN};
-	return c->is_known ? PASSES : (struct verdict){403, ACCESS_C_REFUSED_DOMAIN};
+	return (struct verdict){403, ACCESS_C_REFUSED_DOMAIN};
 }
 
 /* ---- whether ---- */

@@ -267,6 +267,26 @@ static void a_request_within_the_dialog_finds_its_way(void **state)
 	assert_true(addr_equal_ip(&r->inside_way.peer, &node));
 }
 
+/* A route of ours makes nobody a proxy to hosts that the inside has not shown. */
+static void no_host_is_reached_by_its_name_within_a_dialog(void **state)
+{
+	struct rig *r = *state;
+	char text[SIP_MSG_MAX], contact[4096], route[4096];
+
+	set_up(r, contact, route);
+	refused(r, filled(text, IN_DIALOG, "sip:root@10.10.0.99:6379;transport=tcp", route),
+		"SIP/2.0 403 ");
+	refused(r, filled(text, IN_DIALOG, "sip:bob@example.net;maddr=10.10.0.99", route),
+		"SIP/2.0 403 ");
+	refused(r, filled(text, IN_DIALOG, "sip:bob@example.net;alias=10.10.0.99~22~2", route),
+		"SIP/2.0 403 ");
+	refused(r, REQUEST("INVITE", "sip:bob@example.net;x=1;MADDR=10.10.0.99", ""),
+		"SIP/2.0 403 ");
+	assert_int_equal(counted(r, ACCESS_C_REFUSED_DOMAIN), 4);
+	from_client(r, CLIENT, filled(text, IN_DIALOG, "sip:bob@example.net;gr=1", route));
+	assert_has(r->inside, "BYE sip:bob@example.net;gr=1 ");
+}
+
 static void a_forged_token_within_a_dialog_is_refused(void **state)
 {
 	struct rig *r = *state;
@@ -368,6 +388,7 @@ int main(void)
 		UNIT(options_to_the_door_is_answered_by_it),
 		UNIT(nothing_of_the_inside_shows_in_a_response),
 		UNIT(a_request_within_the_dialog_finds_its_way),
+		UNIT(no_host_is_reached_by_its_name_within_a_dialog),
 		UNIT(a_forged_token_within_a_dialog_is_refused),
 		UNIT(a_response_for_nobody_is_dropped),
 		UNIT(strangers_of_a_network_share_a_rate),
