@@ -97,11 +97,13 @@ static void pass_request(struct access *a, const struct incoming *in)
 
 /* ---- for the door itself ---- */
 
+/* One within a dialog may have come by routes alone, past whoever authenticates. */
 static bool is_credential_request(const struct sip_msg *m)
 {
 	struct sip_media_type t;
 
-	return m->method == SIP_SERVICE && !sip_header_first(m, SIP_HEADER_ROUTE) &&
+	return m->method == SIP_SERVICE && !m->to_tag.at &&
+	       !sip_header_first(m, SIP_HEADER_ROUTE) &&
 	       sip_media_type_decode(sip_header_value(m, SIP_HEADER_CONTENT_TYPE), &t) == 0 &&
 	       sip_media_type_is(&t, "application", "msrtc-media-relay-auth+xml");
 }

@@ -290,15 +290,16 @@ static void a_registered_connection_has_a_rate_of_its_own(void **state)
 	assert_has(r->outside, "SIP/2.0 503 ");
 }
 
-#define SERVICE                                                                                    \
+#define SERVICE_TO(to)                                                                             \
 	"SERVICE sip:mras@example.net SIP/2.0\n"                                                   \
 	"Via: SIP/2.0/TLS 10.10.0.5:5061;branch=z9hG4bKfe\n"                                       \
 	"From: <sip:alice@example.net>;tag=a\n"                                                    \
-	"To: <sip:mras@example.net>\n"                                                             \
+	"To: " to "\n"                                                                             \
 	"Call-ID: c4\n"                                                                            \
 	"CSeq: 1 SERVICE\n"                                                                        \
 	"Content-Type: application/msrtc-media-relay-auth+xml\n"                                   \
 	"Content-Length: 10\n\n<request/>"
+#define SERVICE SERVICE_TO("<sip:mras@example.net>")
 
 static void a_request_for_credentials_is_answered(void **state)
 {
@@ -335,6 +336,17 @@ static void a_request_for_credentials_that_cannot_be_taken_is_503(void **state)
 	assert_int_equal(counted(r, ACCESS_C_REFUSED_SERVICE), 1);
 }
 
+/* The front end has authenticated nobody for it. */
+static void a_request_for_credentials_within_a_dialog_is_refused(void **state)
+{
+	struct rig *r = *state;
+
+	from_inside(r, SERVICE_TO("<sip:mras@example.net>;tag=b"));
+	assert_has(r->inside, "SIP/2.0 404 ");
+	assert_string_equal(r->document, "");
+	assert_int_equal(counted(r, ACCESS_C_SERVICE), 0);
+}
+
 static void a_client_reaches_the_credential_service_by_the_front_end_alone(void **state)
 {
 	struct rig *r = *state;
@@ -363,6 +375,7 @@ int main(void)
 		UNIT(a_registered_connection_has_a_rate_of_its_own),
 		UNIT(a_request_for_credentials_is_answered),
 		UNIT(a_request_for_credentials_that_cannot_be_taken_is_503),
+		UNIT(a_request_for_credentials_within_a_dialog_is_refused),
 		UNIT(a_client_reaches_the_credential_service_by_the_front_end_alone),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
