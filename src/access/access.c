@@ -130,6 +130,12 @@ void access_flow_registered(struct access *a, struct flow *f, bool is_registered
 	}
 }
 
+void access_flow_asked(struct flow *f)
+{
+	if (f->n_answers < FLOW_ANSWERS_MAX)
+		f->n_answers += FLOW_ANSWERS;
+}
+
 static uint64_t contact_hash(const struct access *a, const struct sip_uri *u)
 {
 	char host[256 + 2];
@@ -274,7 +280,7 @@ static bool is_taken(struct access *a, const struct incoming *in)
 	return false;
 }
 
-/* Responses are those we have asked for, and a forged one goes nowhere. */
+/* Responses are those we have asked for, and as many; a forged one goes nowhere. */
 static bool is_within_rate(struct access *a, const struct incoming *in)
 {
 	const struct flow *f = in->flow;

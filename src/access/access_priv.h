@@ -25,6 +25,7 @@ struct flow {
 	uint32_t face;
 	bool is_registered;
 	struct rate_bucket bucket;
+	uint32_t n_answers; /* responses that may still come of it */
 	/* Hosts that it has registered, as hashes: what a registrar says of them is no secret. */
 	uint64_t contacts[FLOW_CONTACTS];
 	unsigned n_contacts;
@@ -46,6 +47,11 @@ struct flow *access_flow_find(struct access *a, uint64_t id); /* NULL: gone */
 void access_flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m);
 bool access_flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u);
 void access_flow_registered(struct access *a, struct flow *f, bool is_registered);
+/* A request has been sent to it, which it may answer so often: a Via of ours can be shown again and
+ * again, and responses have no rate. Provisional ones and those to an INVITE are repeated. */
+#define FLOW_ANSWERS     32
+#define FLOW_ANSWERS_MAX 65536
+void access_flow_asked(struct flow *f);
 
 /* ---- a message that has come ---- */
 

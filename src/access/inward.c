@@ -222,10 +222,12 @@ static void pass_response(struct access *a, const struct incoming *in)
 	struct access_way way;
 	struct sip_writer w;
 
-	if (write_response(a, &w, in, &way) != 0)
+	if (in->flow->n_answers == 0 || write_response(a, &w, in, &way) != 0) {
 		access_count(a, ACCESS_C_DROPPED_RESPONSE);
-	else if (a->config.carrier.send_inside(
-			 a->config.carrier.arg, &way, bytes_of(w.buf, w.len)) != 0)
+		return;
+	}
+	in->flow->n_answers--;
+	if (a->config.carrier.send_inside(a->config.carrier.arg, &way, bytes_of(w.buf, w.len)) != 0)
 		access_count(a, ACCESS_C_UNSENT);
 	else
 		access_count(a, ACCESS_C_RESPONSES_INWARD);

@@ -91,8 +91,10 @@ static void pass_request(struct access *a, const struct incoming *in)
 	else if (a->config.carrier.send_outside(
 			 a->config.carrier.arg, flow->id, bytes_of(w.buf, w.len)) != 0)
 		access_refuse(a, in, 430, ACCESS_C_REFUSED_FLOW);
-	else
+	else {
+		access_flow_asked(flow);
 		access_count(a, ACCESS_C_REQUESTS_OUTWARD);
+	}
 }
 
 /* ---- for the door itself ---- */

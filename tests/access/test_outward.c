@@ -155,6 +155,26 @@ static void its_response_finds_the_way_back(void **state)
 	assert_has_not(r->inside, "boss");
 }
 
+/* What was asked once is no ticket to flood the inside with its answer. */
+static void a_response_is_not_repeated_for_ever(void **state)
+{
+	struct rig *r = *state;
+	char text[SIP_MSG_MAX], route[4096], via[4096], rr[4096];
+
+	register_client(r, CLIENT, OWN_AND_OTHER, route);
+	from_inside(r, filled(text, REQUEST("INVITE", ""), route, ""));
+	header_of(r->outside, "Via", via);
+	header_of(r->outside, "Record-Route", rr);
+	filled(text, RESPONSE, via, rr);
+	for (unsigned i = 0; i < 32; i++) {
+		from_client(r, CLIENT, text);
+		assert_has(r->inside, "SIP/2.0 180 ");
+	}
+	from_client(r, CLIENT, text);
+	assert_string_equal(r->inside, "");
+	assert_int_equal(counted(r, ACCESS_C_DROPPED_RESPONSE), 1);
+}
+
 static void nobody_answers_for_another(void **state)
 {
 	struct rig *r = *state;
@@ -366,6 +386,7 @@ int main(void)
 		UNIT(without_a_contact_nobody_is_registered),
 		UNIT(a_request_reaches_its_client_and_nothing_of_the_inside_does),
 		UNIT(its_response_finds_the_way_back),
+		UNIT(a_response_is_not_repeated_for_ever),
 		UNIT(nobody_answers_for_another),
 		UNIT(the_callee_finds_the_caller),
 		UNIT(a_connection_that_is_gone_is_430),
