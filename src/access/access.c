@@ -294,12 +294,18 @@ static bool is_within_rate(struct access *a, const struct incoming *in)
 		rate_table_bucket(a->rates, &in->from->remote), a->rules->stranger_rate, now_ms);
 }
 
+/* RFC 7118 §5: a WebSocket message knows its length, and so may do without Content-Length. */
+static enum sip_carrier carrier_of(const struct access *a, uint32_t face)
+{
+	return a->config.outside[face].transport == SIP_TLS ? SIP_STREAM : SIP_DATAGRAM;
+}
+
 void access_receive_outside(struct access *a, const struct access_arrival *from)
 {
 	struct sip_msg m;
 	struct incoming in = {.from = from, .m = &m, .flow = access_flow_find(a, from->flow)};
 
-	(void)sip_msg_decode(from->message.data, from->message.len, SIP_STREAM, &m);
+	(void)sip_msg_decode(from->message.data, from->message.len, carrier_of(a, from->face), &m);
 	if (!is_within_rate(a, &in)) {
 		access_refuse(a, &in, 503, ACCESS_C_REFUSED_RATE);
 		return;

@@ -97,14 +97,25 @@ static struct access_arrival arrival(struct rig *r, const char *message, char *b
 	return (struct access_arrival){.message = bytes_of(bytes, with_crlf(message, bytes))};
 }
 
-void from_client(struct rig *r, uint64_t flow, const char *message)
+static void from_client_at(struct rig *r, uint32_t face, uint64_t flow, const char *message)
 {
 	char bytes[2 * SIP_MSG_MAX];
 	struct access_arrival a = arrival(r, message, bytes);
 
+	a.face = face;
 	a.flow = flow;
 	a.remote = addr_ipv4(0xc6336407, (uint16_t)flow); /* 198.51.100.7 */
 	access_receive_outside(r->access, &a);
+}
+
+void from_client(struct rig *r, uint64_t flow, const char *message)
+{
+	from_client_at(r, 0, flow, message);
+}
+
+void from_web_client(struct rig *r, uint64_t flow, const char *message)
+{
+	from_client_at(r, 1, flow, message);
 }
 
 void from_inside(struct rig *r, const char *message)

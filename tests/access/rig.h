@@ -36,6 +36,7 @@ int rig_teardown(void **state);
 /* A message with CRLF in place of LF; a body is behind the first empty line. Both forget first what
  * was sent before. */
 void from_client(struct rig *r, uint64_t flow, const char *message);
+void from_web_client(struct rig *r, uint64_t flow, const char *message);
 void from_inside(struct rig *r, const char *message);
 
 void assert_has(const char *message, const char *text);

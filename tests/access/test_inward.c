@@ -360,6 +360,20 @@ static void draining_ends_dialogs_and_begins_none(void **state)
 	assert_has(r->inside, "CANCEL ");
 }
 
+/* RFC 7118 §5, RFC 3261 §18.3 */
+static void over_websocket_a_message_needs_no_length(void **state)
+{
+	struct rig *r = *state;
+	static const char message[] =
+		"MESSAGE sip:bob@example.net SIP/2.0\nVia: SIP/2.0/WSS a.invalid;branch=z9hG4bKx\n"
+		"From: <sip:alice@example.net>;tag=a\nTo: <sip:bob@example.net>\n"
+		"Call-ID: c1\nCSeq: 1 MESSAGE\nContent-Type: text/plain\n\nhello";
+
+	from_web_client(r, CLIENT, message);
+	assert_has(r->inside, "Content-Length: 5\r\n\r\nhello");
+	refused(r, message, "SIP/2.0 400 ");
+}
+
 static void malformed_messages_are_answered_or_dropped(void **state)
 {
 	struct rig *r = *state;
@@ -394,6 +408,7 @@ int main(void)
 		UNIT(strangers_of_a_network_share_a_rate),
 		UNIT(flows_are_bounded),
 		UNIT(draining_ends_dialogs_and_begins_none),
+		UNIT(over_websocket_a_message_needs_no_length),
 		UNIT(malformed_messages_are_answered_or_dropped),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
