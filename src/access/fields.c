@@ -6,6 +6,9 @@
 #include "access_priv.h"
 
 #define MAX_FORWARDS 70
+/* How often a request may have come by here: each such Via costs the opening of a token, and a
+ * client can write hundreds. */
+#define PASSAGES_MAX 8
 
 /* ---- branches ---- */
 
@@ -71,6 +74,7 @@ bool access_is_loop(struct access *a, const struct sip_msg *m)
 	struct sip_list l = sip_list_of(m, SIP_HEADER_VIA);
 	struct token_branch b;
 	struct sip_via via;
+	unsigned n = 0;
 	uint64_t loop = 0;
 
 	while (sip_via_next(&l, &via) == 1) {
@@ -78,7 +82,8 @@ bool access_is_loop(struct access *a, const struct sip_msg *m)
 			!sip_str_is(via.host.text, a->config.inside.host))
 			continue;
 		loop = loop ? loop : loop_of(a, m);
-		if (token_branch_open(a->config.key, via.branch, &b) == 0 && b.loop == loop)
+		if (++n > PASSAGES_MAX ||
+			(token_branch_open(a->config.key, via.branch, &b) == 0 && b.loop == loop))
 			return true;
 	}
 	return false;

@@ -152,6 +152,24 @@ static void a_request_that_goes_round_is_refused(void **state)
 	refused(r, again, "SIP/2.0 482 ");
 }
 
+#define EIGHT(text) text text text text text text text text
+
+static void who_says_to_have_come_by_too_often_is_refused(void **state)
+{
+	struct rig *r = *state;
+
+	from_client(r, CLIENT,
+		REQUEST("INVITE", "sip:bob@example.net",
+			EIGHT("Via: SIP/2.0/TLS " EDGE ";branch=z9hG4bKx\n")));
+	assert_has(r->inside, "INVITE ");
+	refused(r,
+		REQUEST("INVITE", "sip:bob@example.net",
+			EIGHT("Via: SIP/2.0/TLS " EDGE
+			      ";branch=z9hG4bKx\n") "Via: SIP/2.0/TLS " EDGE_INNER
+						    ";branch=z9hG4bKx\n"),
+		"SIP/2.0 482 ");
+}
+
 /* RFC 3261 §16.11 */
 static void cancel_and_ack_have_the_branch_of_their_invite(void **state)
 {
@@ -397,6 +415,7 @@ int main(void)
 		UNIT(hops_end),
 		UNIT(unknown_extensions_are_named),
 		UNIT(a_request_that_goes_round_is_refused),
+		UNIT(who_says_to_have_come_by_too_often_is_refused),
 		UNIT(cancel_and_ack_have_the_branch_of_their_invite),
 		UNIT(without_a_front_end_there_is_503),
 		UNIT(options_to_the_door_is_answered_by_it),
