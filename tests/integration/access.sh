@@ -258,6 +258,9 @@ both "... and ended" 3 '^event CALL_CLOSED'
 stop slow
 stop slow-web
 
+check "the longest message leaves the front end's connection alone" prints '^SIP/2.0 404' -- \
+	tls_client ext message $EDGE 5061 - - alice nobody 32000
+
 # ---- the front end is gone for a while ----
 
 front_end_up() {

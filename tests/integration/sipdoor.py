@@ -8,7 +8,7 @@
 #                                         standard input asks for: "message USER", "service
 #                                         LOCATION", "ring": INVITE gets 180 until it is cancelled
 #   sipdoor.py service HOST PORT CA CERT KEY LOCATION   asks by TLS; "-" for no certificate
-#   sipdoor.py message HOST PORT CA CERT KEY FROM TO    MESSAGE by TLS; prints the status
+#   sipdoor.py message HOST PORT CA CERT KEY FROM TO [BYTES]   MESSAGE by TLS; prints the status
 #   sipdoor.py slow HOST PORT CA N        N connections that never get further than a few bytes
 #   sipdoor.py garbage HOST PORT CA N     N connections with bytes that are no SIP
 #   sipdoor.py flood HOST PORT CA N       N requests of a stranger, as fast as they go
@@ -186,7 +186,7 @@ def main():
     elif what == "message":
         over_tls(*args[:5], lambda via: request(
             "MESSAGE", "sip:%s@example.net" % args[6], args[5], "example.net", via,
-            ["Content-Type: text/plain"], "hello"))
+            ["Content-Type: text/plain"], "x" * int(args[7]) if args[7:] else "hello"))
     else:
         {"slow": slow, "garbage": garbage, "flood": flood}[what](*args)
 
