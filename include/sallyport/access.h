@@ -93,7 +93,7 @@ struct access;
 struct access *access_create(const struct access_config *c); /* NULL: out of memory */
 void access_destroy(struct access *a);                       /* NULL is fine */
 void access_rules_set(struct access *a, const struct access_rules *r);
-/* No new dialog and no registration begins: they get 503 and Retry-After. */
+/* Clients begin no dialog and no registration: they get 503 and Retry-After. */
 void access_drain_set(struct access *a, bool is_on);
 
 /* A whole message, or the head of one that is refused, has come from a client. */
