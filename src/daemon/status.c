@@ -81,6 +81,33 @@ static size_t add_face(struct status *s, size_t n, const struct settings *from, 
 	return n;
 }
 
+static size_t add_side(struct status *s, size_t n, const char *side, const struct options_pool *p,
+	const struct options_sip_tls *files, const struct ssl_ctx_st *ctx)
+{
+	if (n == CERTIFICATES_MAX)
+		return n;
+	snprintf(s->used_by[n], USED_BY_LEN, "%s of pool %s", side, p->name);
+	s->certificates[n] = (struct api_certificate){
+		s->used_by[n], files->certificate, crypto_tls_not_after(ctx, 0)};
+	return n + 1;
+}
+
+static size_t add_pools(struct status *s, size_t n, const struct settings *from)
+{
+	const struct options_pool *p = from->options->mediation.pools.items;
+	const struct call_tls *tls = &from->call_tls;
+
+	for (uint32_t i = 0; i < from->options->mediation.pools.n; i++) {
+		if (p[i].has_client_tls)
+			n = add_side(s, n, "inside", &p[i], &p[i].client_tls.files,
+				tls->pairs[call_tls_clients(i)].accepts);
+		if (p[i].has_trunk_tls)
+			n = add_side(s, n, "trunks", &p[i], &p[i].trunk_tls,
+				tls->pairs[call_tls_trunks(i)].accepts);
+	}
+	return n;
+}
+
 static size_t fill_certificates(
 	struct status *s, const struct settings *from, const struct ssl_ctx_st *api_tls)
 {
@@ -98,6 +125,8 @@ static size_t fill_certificates(
 	}
 	for (size_t i = 0; i < o->edge.faces.n; i++)
 		n = add_face(s, n, from, i);
+	if (o->has_mediation)
+		n = add_pools(s, n, from);
 	return n;
 }
 
