@@ -101,12 +101,17 @@ static void on_rtp(struct media_leg *l, struct net_buf *b)
 	size_t len = b->len;
 	struct rtp_packet p;
 
-	if (!l->is_agreed || !l->agreement.may_send) {
+	if (!l->is_agreed) {
 		media_count(m, MEDIA_C_NOT_AGREED, 1);
 		return;
 	}
+	/* Also on hold: who speaks on there goes round, which SRTP must not miss. */
 	if (l->from && !is_srtp_good(l, srtp_session_unprotect(l->from, b->data, &len)))
 		return;
+	if (!l->agreement.may_send) {
+		media_count(m, MEDIA_C_NOT_AGREED, 1);
+		return;
+	}
 	if (!decode(l, b->data, len, &p) || !is_from_peer(l, &l->latch, &b->addr, p.ssrc, now_ms) ||
 		is_too_much(l, &p, now_ms))
 		return;

@@ -577,6 +577,33 @@ static void who_was_on_hold_for_long_hears_again(void **state)
 		assert_int_equal(opened(c, i).sequence, (uint16_t)(first + i));
 }
 
+/* Who speaks on while he shall not is not lost by SRTP: his numbers go round meanwhile. */
+static void who_has_spoken_on_hold_is_heard_again(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT];
+
+	open_session(r, true);
+	struct media_agreement ca = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_CLIENT, &ca);
+	agree(r, MEDIA_GATEWAY, &ga);
+	pass_good_one(r, 1);
+
+	ca.may_send = false;
+	agree(r, MEDIA_CLIENT, &ca);
+	for (unsigned i = 0; i < 8; i++) {
+		c->sequence = (uint16_t)(c->sequence + 0x4000);
+		peer_talk(c, 8, quiet, sizeof(quiet));
+	}
+	while (counted(r, MEDIA_C_NOT_AGREED) < 8)
+		event_turn(r);
+	ca.may_send = true;
+	agree(r, MEDIA_CLIENT, &ca);
+	pass_good_one(r, 2);
+	assert_int_equal(counted(r, MEDIA_C_SRTP + SRTP_AUTH_FAILED), 0);
+}
+
 /* c=0.0.0.0: the peer gets nothing; what it plays is still its own. */
 static void peer_without_an_address_may_still_be_heard(void **state)
 {
@@ -851,6 +878,8 @@ int main(void)
 			who_is_on_hold_neither_speaks_nor_hears, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			who_was_on_hold_for_long_hears_again, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			who_has_spoken_on_hold_is_heard_again, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			peer_without_an_address_may_still_be_heard, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(group_is_no_peer, rig_setup, rig_teardown),
