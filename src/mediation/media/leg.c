@@ -78,15 +78,27 @@ static int pick_session(const struct media_agreement *a, const uint8_t *key,
 static void begin_stream(struct media_leg *l)
 {
 	uint32_t ssrc = random_32();
+	uint32_t old = l->out.ssrc;
 	uint16_t sequence = (uint16_t)crypto_random_below(FIRST_SEQUENCES);
 
 	rtp_origin_restart(&l->out, ssrc, sequence); /* sends what waits, under the old key */
+	if (l->to)
+		srtp_session_leave(l->to, old);
 	rtp_reporter_restart(&l->reporter, ssrc);
 	l->sequence = sequence;
 	l->shift = 0;
 	l->is_behind = false;
 	l->past_packets = l->tx_packets;
 	l->past_octets = l->tx_octets;
+}
+
+/* Who has a key that he had not may be somebody else, as behind a transfer, who does not know how
+ * often our numbers have gone round. */
+static bool is_lost(const struct media_leg *l, const struct srtp_session *from)
+{
+	uint32_t rounds;
+
+	return from != l->from && srtp_session_rollover(l->to, l->out.ssrc, &rounds) && rounds > 0;
 }
 
 static void replace(struct srtp_session **at, struct srtp_session *with)
@@ -118,7 +130,7 @@ static int set_keys(struct media_leg *l, const struct media_agreement *a)
 		if (l->keyed >> a->suite & 1)
 			begin_stream(l);
 		l->keyed |= 1u << a->suite;
-	} else if (to && a->peer != was->peer) {
+	} else if (to && (a->peer != was->peer || is_lost(l, from))) {
 		begin_stream(l);
 	}
 	replace(&l->from, from);

@@ -113,6 +113,17 @@ enum srtp_result srtp_session_admit(const struct srtp_session *s, const struct s
 	return !st && s->n_streams == SRTP_STREAMS_MAX ? SRTP_STREAMS : SRTP_OK;
 }
 
+void srtp_session_leave(struct srtp_session *s, uint32_t ssrc)
+{
+	struct srtp_stream *st = srtp_stream_find(s, ssrc);
+
+	assert(s->direction == SRTP_PROTECT);
+	if (!st)
+		return;
+	*st = s->streams[--s->n_streams];
+	memset(&s->streams[s->n_streams], 0, sizeof(s->streams[0]));
+}
+
 enum srtp_result srtp_session_rollover_set(struct srtp_session *s, uint32_t ssrc, uint32_t roc)
 {
 	struct srtp_stream *st = srtp_stream_find(s, ssrc);

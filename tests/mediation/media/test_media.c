@@ -789,6 +789,53 @@ static void another_callee_finds_another_source(void **state)
 	assert_int_not_equal(ssrc[1], ssrc[2]);
 }
 
+/* However many have rung, the one who answers hears. */
+static void callees_may_be_many(void **state)
+{
+	struct rig *r = *state;
+	struct peer *g = &r->peers[MEDIA_GATEWAY];
+
+	open_session(r, true);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_GATEWAY, &ga);
+	for (unsigned i = 0; i < SRTP_STREAMS_MAX + 2; i++) {
+		struct media_agreement a = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+		a.peer = i;
+		agree(r, MEDIA_CLIENT, &a);
+		peer_talk(g, 0, quiet, sizeof(quiet));
+		while (counted(r, MEDIA_C_RX_RTP) <= i)
+			event_turn(r);
+	}
+	assert_int_equal(counted(r, MEDIA_C_TX_RTP), SRTP_STREAMS_MAX + 2);
+	assert_int_equal(counted(r, MEDIA_C_SRTP + SRTP_STREAMS), 0);
+}
+
+/* A peer with another key may be another one: after a round of our numbers he is sent a stream that
+ * begins. */
+static void another_key_of_the_peer_finds_another_source_after_a_round(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT], *g = &r->peers[MEDIA_GATEWAY];
+	uint32_t ssrc[3];
+
+	open_session(r, true);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	struct media_agreement a = secure(r, MEDIA_CLIENT, SRTP_AEAD_AES_128_GCM, 9);
+	struct media_leg *l = &r->media->slots[r->ready.id.index].session->legs[MEDIA_CLIENT];
+	agree(r, MEDIA_GATEWAY, &ga);
+	for (unsigned i = 0; i < 3; i++) {
+		a.master_from[0]++;
+		agree(r, MEDIA_CLIENT, &a);
+		peer_talk(g, 0, quiet, sizeof(quiet));
+		run_until(r, i + 1);
+		ssrc[i] = opened(c, i).ssrc;
+		if (i == 1)
+			assert_int_equal(srtp_session_rollover_set(l->to, ssrc[1], 1), SRTP_OK);
+	}
+	assert_int_equal(ssrc[0], ssrc[1]);
+	assert_int_not_equal(ssrc[1], ssrc[2]);
+}
+
 static void agreement_that_cannot_be_kept_leaves_the_one_before(void **state)
 {
 	struct rig *r = *state;
@@ -893,6 +940,10 @@ int main(void)
 			key_that_comes_back_finds_another_source, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			another_callee_finds_another_source, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(callees_may_be_many, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			another_key_of_the_peer_finds_another_source_after_a_round, rig_setup,
+			rig_teardown),
 		cmocka_unit_test_setup_teardown(agreement_that_cannot_be_kept_leaves_the_one_before,
 			rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -62,7 +62,8 @@ enum srtp_result {
 };
 const char *srtp_result_text(enum srtp_result r);
 
-/* Sources of one session. None is ever forgotten: its replay list must hold as long as the key. */
+/* Sources of one session. None that sends to us is ever forgotten: its replay list must hold as
+ * long as the key. */
 #define SRTP_STREAMS_MAX 16
 /* Packets that may come late (RFC 3711 §3.3.2 asks for 64). */
 #define SRTP_WINDOW 128
@@ -95,6 +96,10 @@ enum srtp_result srtp_session_unprotect_rtcp(struct srtp_session *s, uint8_t *pa
 
 /* How often R has been the result. */
 uint64_t srtp_session_count(const struct srtp_session *s, enum srtp_result r);
+
+/* What protects is done with SSRC, which must not come again under this key: there is room for
+ * another one. Without effect on one that it has not. */
+void srtp_session_leave(struct srtp_session *s, uint32_t ssrc);
 
 /* How often SSRC's sequence number has gone round, for one that begins in the middle. SRTP_STREAMS,
  * or SRTP_OK. */
