@@ -54,9 +54,10 @@ enum media_side {
 	MEDIA_SIDES,
 };
 
-/* A session of this worker. Never used again for another. */
+/* A session. Never used again for another. */
 struct media_id {
 	uint32_t index, generation;
+	unsigned worker; /* whose it is: others count alike */
 };
 
 /* ---- what happens ---- */

@@ -186,18 +186,28 @@ static void on_opened(struct anchor *a, const struct media_ready *r)
 	go_on(a, 0);
 }
 
+/* Nobody waits for it any more. */
+static void give_back(struct anchors *l, const struct media_ready *r)
+{
+	const struct anchor_user *u = &l->config.user;
+	struct media_end end = {r->id};
+
+	if (r->rc == 0)
+		(void)u->post(u->arg, r->id.worker, &media_end_msg, &end);
+}
+
 static void on_ready(void *ctx, void *payload)
 {
 	struct anchors *l = ctx;
 	const struct media_ready *r = payload;
 	struct anchor *a = anchor_find(l, r->call);
 
-	if (a && a->state == ANCHOR_OPENING) {
-		if (r->rc != 0)
-			on_refused(a);
-		else
-			on_opened(a, r);
-	}
+	if (!a || a->state != ANCHOR_OPENING)
+		give_back(l, r);
+	else if (r->rc != 0)
+		on_refused(a);
+	else
+		on_opened(a, r);
 }
 const struct msg_type anchor_ready_msg = {
 	"anchor_ready", sizeof(struct media_ready), on_ready, NULL};
@@ -283,7 +293,8 @@ static void lose(struct anchor *a, const struct media_event *e, enum anchor_loss
 
 static bool is_of(const struct anchor *a, struct media_id id)
 {
-	return (a->state == ANCHOR_OPEN || a->state == ANCHOR_CLOSING) && a->id.index == id.index &&
+	return (a->state == ANCHOR_OPEN || a->state == ANCHOR_CLOSING) &&
+	       a->id.worker == id.worker && a->id.index == id.index &&
 	       a->id.generation == id.generation;
 }
 

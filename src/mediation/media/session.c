@@ -92,7 +92,7 @@ static struct media_session *take_slot(struct media *m)
 	if (!s)
 		return NULL;
 	s->media = m;
-	s->id = (struct media_id){m->first_free, ++slot->generation};
+	s->id = (struct media_id){m->first_free, ++slot->generation, m->config.worker};
 	slot->session = s;
 	m->first_free = slot->next_free;
 	return s;

@@ -786,7 +786,7 @@ static void worker_that_is_full_is_not_the_last(void **state)
 	assert_int_equal(r->a->worker, 1);
 	for (unsigned i = 0; i < 4; i++) {
 		struct media_leg_stats stats[MEDIA_SIDES];
-		(void)media_close(r->workers[0].media, (struct media_id){i, 1}, stats);
+		(void)media_close(r->workers[0].media, (struct media_id){i, 1, 0}, stats);
 	}
 }
 
@@ -805,8 +805,8 @@ static void no_room_anywhere_is_said(void **state)
 	assert_int_equal(r->rc, ERR_FULL);
 	assert_int_equal(ask(r, offer), ERR_FULL);
 	for (unsigned i = 0; i < 4 * WORKERS; i++)
-		(void)media_close(
-			r->workers[i % WORKERS].media, (struct media_id){i / WORKERS, 1}, stats);
+		(void)media_close(r->workers[i % WORKERS].media,
+			(struct media_id){i / WORKERS, 1, i % WORKERS}, stats);
 }
 
 static void full_mailbox_refuses_a_call(void **state)
@@ -880,6 +880,20 @@ static void session_that_comes_too_late_is_closed(void **state)
 	assert_int_equal(sessions(r), 0);
 }
 
+static void session_that_nobody_waits_for_is_closed(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(ask(r, offer), ANCHOR_LATER);
+	anchor_close(r->a);
+	r->a = NULL;
+	for (unsigned i = 1; i < 14; i++)
+		wait_ms(r, i * 6000);
+	assert_int_equal(r->n_closed, 1);
+	pass(r);
+	assert_int_equal(sessions(r), 0);
+}
+
 static void worker_that_says_nothing_at_the_end_is_not_waited_for(void **state)
 {
 	struct rig *r = *state;
@@ -902,6 +916,9 @@ static void silence_is_passed_on(void **state)
 	begin_call(r);
 	e.id = r->a->id;
 	e.id.generation++; /* another session */
+	assert_int_equal(loop_post(r->loop, &anchor_event_msg, r->anchors, &e), 0);
+	e.id = r->a->id;
+	e.id.worker++;
 	assert_int_equal(loop_post(r->loop, &anchor_event_msg, r->anchors, &e), 0);
 	pass(r);
 	assert_int_equal(r->n_lost, 0);
@@ -947,6 +964,7 @@ int main(void)
 		CASE(end_waits_for_a_full_mailbox),
 		CASE(worker_that_does_not_answer_costs_the_call),
 		CASE(session_that_comes_too_late_is_closed),
+		CASE(session_that_nobody_waits_for_is_closed),
 		CASE(worker_that_says_nothing_at_the_end_is_not_waited_for),
 		CASE(silence_is_passed_on),
 	};

@@ -164,7 +164,7 @@ static void old_ids_are_nobodys(void **state)
 	r->ready.id = old;
 	agree(r, MEDIA_CLIENT, &a);
 	close_session(r);
-	r->ready.id = (struct media_id){1000, 1};
+	r->ready.id = (struct media_id){1000, 1, 0};
 	agree(r, MEDIA_CLIENT, &a);
 
 	assert_int_equal(r->n_events, 1);
