@@ -121,6 +121,8 @@ struct anchor_message {
 	 * that was not sent reliably). */
 	bool is_final;
 	bool is_accepted; /* it chooses the callee: no other one has a say any more */
+	/* The answer to what FROM was told last and has been told once more: nothing goes on. */
+	bool is_again;
 	/* Of a new attempt to reach a callee: what holds for that side from now on. NULL: none. */
 	const struct anchor_terms *callee;
 	struct bytes sdp;

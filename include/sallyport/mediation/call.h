@@ -121,6 +121,9 @@ struct call_body {
 	const struct call_route *route;
 	const struct transaction_hop *caller;
 	uint64_t ticket; /* for call_body_ready */
+	/* The answer to a session that was said again because of its timer, or because an INVITE
+	 * was withdrawn too late. Nothing goes on of it, whatever the hook says. */
+	bool is_again;
 	/* What goes on, as it came: may be changed to a view that is good until the next call.
 	 * Asked about without content too are an INVITE that begins a call and the 2xx of one. */
 	struct sip_str type, content;

@@ -86,6 +86,7 @@ static int take(struct call_leash *l, struct call_body *b, const struct anchor_t
 		.fork = b->fork,
 		.ticket = b->ticket,
 		.is_final = is_final(b->msg),
+		.is_again = b->is_again,
 		.is_accepted = is_response && b->msg->status >= 200 && b->msg->method == SIP_INVITE,
 		.callee = callee,
 		.sdp = sdp,

@@ -254,7 +254,8 @@ static enum sdp_refusal read_answer(
 	enum sdp_refusal r = decode(m->sdp, &remote);
 
 	if (r == SDP_OK)
-		r = sdp_answer_take(s, &remote, m->is_final);
+		r = m->is_again ? sdp_answer_again(s, &remote)
+				: sdp_answer_take(s, &remote, m->is_final);
 	if (r == SDP_OK && !anchor_may_send_to(a->all, &s->config.rtp, &s->agreed))
 		r = SDP_NO_ADDRESS;
 	if (r != SDP_OK)
@@ -326,6 +327,21 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	return rc ? rc : agree(a, m);
 }
 
+static int take_again(struct anchor *a, const struct anchor_message *m)
+{
+	struct sdp_session *s = &a->legs[ANCHOR_CALLER].sdp;
+	enum sdp_refusal r = SDP_WRONG_STATE;
+
+	if (m->from == ANCHOR_CALLEE)
+		s = a->current && a->current->number == m->fork ? &a->current->sdp : NULL;
+	if (s && !a->is_asked)
+		r = read_answer(a, s, m);
+	if (r != SDP_OK)
+		return refuse_for(a, r);
+	anchor_count(a->all, ANCHOR_C_ANSWERS);
+	return anchor_push(a, m->from) == 0 ? 0 : refuse(a, ANCHOR_C_REFUSED_MEMORY);
+}
+
 int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
 {
 	bool is_answer = m->from != a->from && m->exchange == a->exchange;
@@ -335,6 +351,8 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 		is_answer = false;
 	}
 	*sdp = bytes_of("", 0);
+	if (m->is_again)
+		return take_again(a, m);
 	if (m->sdp.len == 0 && !is_answer)
 		return 0;
 	return is_answer ? take_answer(a, m, sdp) : take_offer(a, m, sdp);

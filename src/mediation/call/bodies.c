@@ -84,6 +84,15 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	return u->body(u->arg, b);
 }
 
+void body_again(struct exchange *x, const struct sip_msg *m)
+{
+	struct call_body b = {.msg = m, .is_again = true};
+
+	if (m->body.len > 0 && !x->call->is_over)
+		(void)body_ask(
+			x, x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER, NULL, NULL, &b);
+}
+
 void body_is_off(struct exchange *x)
 {
 	struct call *c = x->call;

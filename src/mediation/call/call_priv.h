@@ -338,6 +338,8 @@ struct sip_str body_content(const struct kept_body *b);
  * error or CALL_BODY_LATER. */
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	const struct call_route *route, struct call_body *b);
+/* M is the answer to a session that we have said again. */
+void body_again(struct exchange *x, const struct sip_msg *m);
 /* B's message waits, behind those of X that do, with what RC says of it. HOW's GO_ON, and what that
  * wants. -ENOMEM: it does not, and HOW's route is the caller's still. */
 int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how);

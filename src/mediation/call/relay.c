@@ -229,6 +229,8 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		return;
 	}
 	refresh_accepted(x, m);
+	if (x->is_ours)
+		body_again(x, m);
 	exchange_reply(x, m->status, m, NULL);
 }
 

@@ -125,6 +125,32 @@ enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote
 	return why;
 }
 
+/* What was said may have been an answer, whose key had the other side's tag: no tag is looked at.
+ */
+enum sdp_refusal sdp_answer_again(struct sdp_session *s, const struct sdp *remote)
+{
+	struct sdp_agreed agreed;
+	unsigned i = s->agreed.slot;
+	if (s->state != SDP_STABLE || !s->has_agreed)
+		return SDP_WRONG_STATE;
+	if (i >= remote->n_media || remote->media[i].port == 0)
+		return SDP_NO_AUDIO;
+	if (!scan_is_nocase(remote->media[i].kind, s->slots[i].kind) ||
+		!scan_is_nocase(remote->media[i].proto, s->slots[i].proto))
+		return SDP_ANSWER_MISMATCH;
+	enum sdp_refusal r = sdp_agree(s, &remote->media[i], false, &agreed);
+	if (r == SDP_OK && agreed.has_srtp && agreed.suite != s->agreed.suite)
+		r = SDP_ANSWER_MISMATCH;
+	if (r == SDP_OK) {
+		agreed.slot = i;
+		agreed.direction = s->agreed.direction;
+		agreed.crypto_tag = s->agreed.crypto_tag;
+		s->agreed = agreed;
+	}
+	explicit_bzero(&agreed, sizeof(agreed));
+	return r;
+}
+
 void sdp_answer_confirm(struct sdp_session *s)
 {
 	struct sdp_agreed agreed = s->agreed;

@@ -663,6 +663,35 @@ static void media_go_to_nobodys_address(void **state)
 	assert_true(anchor_may_send_to(l, &lan, &g));
 }
 
+/* A peer may have moved, or have another key, when a session is said again because of its timer. */
+static void answer_to_what_is_said_again_holds(void **state)
+{
+	static const char moved[] = BEGIN CALLEE_AT "m=audio 40200 RTP/AVP 0 8\r\na=recvonly\r\n";
+	struct rig *r = *state;
+	struct anchor_message again = {.from = ANCHOR_CALLEE,
+		.exchange = 9,
+		.fork = 5,
+		.is_final = true,
+		.is_accepted = true,
+		.is_again = true};
+
+	begin_call(r);
+	assert_int_equal(say(r, again, moved), 0);
+	assert_string_equal(r->out, "");
+	pass(r);
+	assert_int_equal(leg(r, ANCHOR_CALLEE)->agreement.rtp.port, 40200);
+	assert_true(leg(r, ANCHOR_CALLEE)->agreement.may_send);
+	assert_int_equal(say(r, again, BEGIN CALLEE_AT "m=audio 0 RTP/AVP 8\r\n"), ERR_DENIED);
+	assert_int_equal(within(r, ANCHOR_CALLER, 2, held), 0);
+	assert_int_equal(say(r, again, answer), ERR_DENIED); /* something is open */
+	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), 0);
+	again.from = ANCHOR_CALLER;
+	assert_int_equal(say(r, again, BEGIN CALLER_AT "m=audio 40300 RTP/AVP 0\r\n"), 0);
+	pass(r);
+	assert_int_equal(leg(r, ANCHOR_CALLER)->agreement.rtp.port, 40300);
+	assert_int_equal(leg(r, ANCHOR_CALLEE)->agreement.rtp.port, 40002);
+}
+
 static void refused_answer_leaves_all_as_it_was(void **state)
 {
 	static const char bad[] =
@@ -696,6 +725,9 @@ static void offer_that_is_off_makes_room_for_another(void **state)
 
 /* ---- SRTP: what the client offers, what the trunk wants ---- */
 
+static const char other_key[] =
+	BEGIN CALLER_AT "m=audio 40000 RTP/SAVP 0\r\na=crypto:3 AES_CM_128_HMAC_SHA1_80 "
+			"inline:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB\r\n";
 static const char secure_offer[] =
 	BEGIN CALLER_AT "m=audio 40000 RTP/SAVP 0\r\na=crypto:3 AES_CM_128_HMAC_SHA1_80 "
 			"inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\r\n";
@@ -753,6 +785,16 @@ static void keys_go_to_the_worker(void **state)
 		r->a->legs[ANCHOR_CALLER].sdp.config.keys[SDP_AES_CM_128_HMAC_SHA1_80], 30);
 	assert_memory_not_equal(a->master_to, zeros, 30);
 	assert_true(r->a->legs[ANCHOR_CALLER].record.has_srtp);
+
+	/* Said again, it is answered with another key. */
+	assert_int_equal(
+		say(r,
+			(struct anchor_message){
+				.from = ANCHOR_CALLER, .exchange = 9, .fork = 5, .is_again = true},
+			other_key),
+		0);
+	pass(r);
+	assert_memory_not_equal(leg(r, ANCHOR_CALLER)->agreement.master_from, zeros, 30);
 }
 
 /* ---- workers ---- */
@@ -952,6 +994,7 @@ int main(void)
 		CASE(what_cannot_be_agreed_on_is_refused),
 		CASE(long_description_is_refused),
 		CASE(media_go_to_nobodys_address),
+		CASE(answer_to_what_is_said_again_holds),
 		CASE(refused_answer_leaves_all_as_it_was),
 		CASE(offer_that_is_off_makes_room_for_another),
 		cmocka_unit_test(each_side_has_its_own_level_of_secrecy),

@@ -131,6 +131,7 @@ static void without_update_the_session_is_said_again(void **state)
 	assert_int_equal(b->n_updates, 0);
 	assert_string_equal(b->within_body, "offer 0");
 	assert_true(b->is_acked);
+	assert_int_equal(w->n_again, 1);
 	assert_int_equal(a->n_requests, 0);
 	world_pass(w, 400000);
 	assert_int_equal(world_count(w, CALL_C_OPEN), 1);

@@ -156,6 +156,7 @@ static int on_body(void *arg, struct call_body *b)
 		return 0;
 	assert_true(b->exchange != 0 || b->msg->status >= 300);
 	w->n_bodies++;
+	w->n_again += b->is_again && b->from == CALL_CALLEE;
 	if (w->is_late && w->n_asked < ARRAY_LEN(w->asked)) {
 		if (w->asking)
 			w->asking(w->asking_arg);

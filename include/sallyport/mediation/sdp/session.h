@@ -131,6 +131,12 @@ enum sdp_refusal sdp_offer_write(struct sdp_session *s, struct sdp_writer *w);
  * next one. On a refusal the exchange is still under way: sdp_exchange_cancel.
  */
 enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote, bool is_final);
+/*
+ * The answer to what was said last and has been offered once more, byte for byte, as a session
+ * timer does: where the other side receives and its key may be new. Direction and suite stay. On a
+ * refusal nothing has changed.
+ */
+enum sdp_refusal sdp_answer_again(struct sdp_session *s, const struct sdp *remote);
 /* The answer that counted until the next one was the last. Without effect if there was none. */
 void sdp_answer_confirm(struct sdp_session *s);
 
