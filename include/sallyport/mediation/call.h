@@ -162,8 +162,9 @@ struct call_user {
 	 * call_body_ready says what goes on. Must not call this folder.
 	 */
 	int (*body)(void *arg, struct call_body *b);
-	/* What was offered within a call has been refused, or withdrawn. Told of exchanges without
-	 * a body too. NULL: nobody asks. */
+	/* What was offered within a call has been refused, or withdrawn, or was never answered.
+	 * Told of exchanges without a body too, and of those that have their answer. NULL: nobody
+	 * asks. */
 	void (*off)(void *arg, struct call *c, uint64_t exchange);
 	/* OPTIONS outside of calls: 200, or 503 for whoever should send none. NULL: 200. */
 	unsigned (*options)(void *arg, const struct transaction_hop *from);

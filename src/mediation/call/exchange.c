@@ -256,7 +256,8 @@ static void reply_with(
 		r.content_type = r.content = SIP_NONE;
 	}
 	r.fields = fields_done(&w);
-	if (r.status >= 300)
+	/* An UPDATE's offer that got no answer would be in the way of the next one. */
+	if (r.status >= 300 || (x->method == SIP_UPDATE && r.content.len == 0))
 		body_is_off(x);
 	if (is_reliable)
 		reliable_sent(x, &r, &p->ends[CALL_CALLER]);
@@ -345,6 +346,8 @@ static int acknowledge(struct exchange *y, enum call_side from, const struct sip
 	}
 	if (err == 0)
 		err = keep_ack_body(y, &b);
+	if (m->body.len == 0)
+		body_is_off(y); /* a late offer that has no answer; others have theirs */
 	exchange_send_ack(y);
 	return err;
 }

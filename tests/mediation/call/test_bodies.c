@@ -441,6 +441,27 @@ static void reinvite_that_is_refused_tells_who_made_the_offer(void **state)
 	end(w);
 }
 
+/* Neither what an UPDATE offers nor what a 2xx does stays open for ever. */
+static void offer_that_nobody_answers_is_off(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a = party_dial(w, &long_call);
+
+	world_pass(w, 3000);
+	w->off = 0;
+	leg_request(a, SIP_UPDATE, "offer again");
+	world_pass(w, 100);
+	assert_int_equal(a->within_status, 200);
+	assert_true(w->off != 0);
+	w->off = 0;
+	leg_request(a, SIP_INVITE, NULL);
+	world_pass(w, 100);
+	assert_int_equal(a->within_status, 200);
+	assert_true(w->off != 0);
+	leg_hang_up(a);
+	end(w);
+}
+
 static void hanging_up_meanwhile_ends_the_call(void **state)
 {
 	struct leg *a, *b;
@@ -601,6 +622,7 @@ int main(void)
 		cmocka_unit_test(update_meets_491_while_something_waits),
 		cmocka_unit_test(update_that_waits_too_long_goes_nowhere),
 		cmocka_unit_test(reinvite_that_is_refused_tells_who_made_the_offer),
+		cmocka_unit_test(offer_that_nobody_answers_is_off),
 		cmocka_unit_test(hanging_up_meanwhile_ends_the_call),
 		cmocka_unit_test(offer_that_cannot_wait_gets_503),
 		cmocka_unit_test(answer_that_cannot_wait_ends_the_call),
