@@ -53,6 +53,7 @@ struct anchor {
 	struct fork *current; /* not owned; whose media the callee's leg has */
 	/* The last offer. */
 	uint64_t exchange, fork;
+	uint64_t invite; /* the exchange of the newest attempt to reach a callee */
 	enum anchor_side from;
 	bool is_asked;  /* and it has not been answered finally */
 	bool is_within; /* the call was there */

@@ -327,6 +327,27 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	return rc ? rc : agree(a, m);
 }
 
+/* One who has agreed reliably before he answers, and on something else since: what his 200 repeats
+ * does not count, but he has the call. */
+static bool is_chosen(const struct anchor *a, const struct anchor_message *m)
+{
+	const struct fork *f = fork_find(a, m->fork);
+
+	return m->is_accepted && m->exchange == a->invite && m->exchange != a->exchange && f &&
+	       f->sdp.has_agreed;
+}
+
+static int choose(struct anchor *a, const struct anchor_message *m)
+{
+	if (a->is_asked && a->fork != m->fork)
+		drop_offer(a);
+	a->current = fork_find(a, m->fork);
+	anchor_forks_free(a, a->current);
+	if (anchor_push(a, ANCHOR_CALLER) != 0 || anchor_push(a, ANCHOR_CALLEE) != 0)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
+	return 0;
+}
+
 static int take_again(struct anchor *a, const struct anchor_message *m)
 {
 	struct sdp_session *s = &a->legs[ANCHOR_CALLER].sdp;
@@ -348,11 +369,14 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 
 	if (m->callee) {
 		anchor_begin(a, m->callee);
+		a->invite = m->exchange;
 		is_answer = false;
 	}
 	*sdp = bytes_of("", 0);
 	if (m->is_again)
 		return take_again(a, m);
+	if (is_chosen(a, m))
+		return choose(a, m);
 	if (m->sdp.len == 0 && !is_answer)
 		return 0;
 	return is_answer ? take_answer(a, m, sdp) : take_offer(a, m, sdp);

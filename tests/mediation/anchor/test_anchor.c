@@ -504,6 +504,29 @@ static void answer_that_was_final_early_is_said_again(void **state)
 	assert_port_in_out(r, ANCHOR_CALLER, "RTP/AVP");
 }
 
+/* Behind an UPDATE in the early dialog the 200 is not an offer, whatever it repeats. */
+static void answer_behind_an_update_chooses_the_callee(void **state)
+{
+	struct rig *r = *state;
+	struct anchor_message reliable = {
+		.from = ANCHOR_CALLEE, .exchange = 1, .fork = 6, .is_final = true};
+
+	asked(r, offer);
+	assert_int_equal(say(r, reliable, answer), 0);
+	reliable.fork = 5;
+	assert_int_equal(say(r, reliable, answer), 0);
+	assert_int_equal(within(r, ANCHOR_CALLER, 2, held), 0);
+	assert_int_equal(reply(r, 5, true, answer), 0); /* nor while one is open */
+	assert_string_equal(r->out, "");
+	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), 0);
+	assert_int_equal(reply(r, 5, true, answer), 0);
+	pass(r);
+	assert_int_equal(leg(r, ANCHOR_CALLEE)->agreement.peer, 5);
+	assert_int_equal(r->a->n_forks, 1);
+	assert_int_equal(within(r, ANCHOR_CALLER, 3, offer), 0);
+	assert_int_equal(within(r, ANCHOR_CALLEE, 3, answer), 0);
+}
+
 static void callees_have_a_bound(void **state)
 {
 	struct rig *r = *state;
@@ -986,6 +1009,7 @@ int main(void)
 		CASE(last_callee_who_says_something_has_the_media),
 		CASE(answer_that_came_early_is_in_the_final_response_too),
 		CASE(answer_that_was_final_early_is_said_again),
+		CASE(answer_behind_an_update_chooses_the_callee),
 		CASE(callees_have_a_bound),
 		CASE(late_offer_goes_the_other_way),
 		CASE(another_attempt_begins_anew),
