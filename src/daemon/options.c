@@ -90,6 +90,51 @@ static void check_admin_listen(struct conf_doc *doc, const struct options *o)
 	}
 }
 
+/* Is A what TEXT says of a pool's address, or in the network that it says? */
+static bool is_said(const char *text, const struct addr *a)
+{
+	struct addr own;
+	struct prefix network;
+
+	if (!text || options_own_address(text, &own, &network) != 0)
+		return false;
+	return own.family == ADDR_NONE ? prefix_contains(&network, a) : addr_equal_ip(&own, a);
+}
+
+static void check_audio_at(
+	struct conf_doc *doc, const struct options_pool *p, const struct addr *relay)
+{
+	char text[ADDR_TEXT_LEN];
+
+	if (is_said(p->primary_address, relay) || is_said(p->pstn_address, relay))
+		conf_warn(doc, &p->audio_ports,
+			"\"audio_ports\" %u-%u and \"edge.relay.ports\" overlap at %s, so that "
+			"calls "
+			"have no media with whoever is relayed from there; move one of them",
+			(unsigned)p->audio_ports.first, (unsigned)p->audio_ports.last,
+			addr_format_ip(relay, text));
+}
+
+/* Calls send nothing to ports for audio of this node, so that they do not go round. */
+static void check_audio_ports(struct conf_doc *doc, const struct options *o)
+{
+	const struct options_relay *r = &o->edge.relay;
+	const struct options_relay_address *named = r->addresses.items;
+	const struct options_face *face = o->edge.faces.items;
+	const struct options_pool *p = o->mediation.pools.items;
+	const struct addr *listen = o->edge.faces.n ? face->listen.items : NULL;
+
+	for (size_t i = 0; i < o->mediation.pools.n; i++) {
+		if (p[i].audio_ports.last < r->ports.first ||
+			r->ports.last < p[i].audio_ports.first)
+			continue;
+		for (size_t k = 0; k < r->addresses.n; k++)
+			check_audio_at(doc, &p[i], &named[k].address);
+		for (size_t k = 0; listen && r->addresses.n == 0 && k < face->listen.n; k++)
+			check_audio_at(doc, &p[i], &listen[k]);
+	}
+}
+
 static void check_top(struct conf_doc *doc, void *section)
 {
 	const struct options *o = section;
@@ -101,6 +146,7 @@ static void check_top(struct conf_doc *doc, void *section)
 			OPTIONS_WORKERS_MAX);
 	check_admin_listen(doc, o);
 	options_check_tenants(doc, o);
+	check_audio_ports(doc, o);
 }
 
 const struct conf_option options_table[] = {

@@ -80,6 +80,16 @@ quiet() {
 }
 check "on a network that is, it is not" quiet
 
+changed 's/pstn_address: 10.200.2.1/pstn_address: auto\/10.200.1.0\/24/'
+check "audio and relay ports that overlap at one address are named" \
+	prints 'warning: .*"edge.relay.ports" overlap at 10.200.1.1' -- \
+	"$SALLYPORTD" -t -c "$WORK/wrong.yaml"
+changed 's/pstn_address: 10.200.2.1/pstn_address: 10.200.1.1, audio_ports: 40000-49999/'
+apart() {
+	! "$SALLYPORTD" -t -c "$WORK/wrong.yaml" 2>&1 | grep overlap
+}
+check "those that do not are not" apart
+
 check "a local number goes by its route and its trunk's rules" prints \
 	'1\. route na-local, trunk gw1-root: from 10.200.2.1 port 5067 to gw1.example.net:5067 over tls, SRTP' -- \
 	"$SALLYPORTD" -r +14255550111:+14255550123 -c "$WORK/good.yaml"
