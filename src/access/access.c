@@ -268,15 +268,31 @@ void access_service_answer(struct access *a, const struct access_answer *r)
 
 /* ---- what has come ---- */
 
+/* RFC 7118 §5: a WebSocket message knows its length, and so may do without Content-Length. */
+static enum sip_carrier carrier_of(const struct access *a, uint32_t face)
+{
+	return a->config.outside[face].transport == SIP_TLS ? SIP_STREAM : SIP_DATAGRAM;
+}
+
+/* Of what is too long for a stream only the head comes up. */
+static bool is_too_long(const struct access *a, const struct incoming *in)
+{
+	bool is_stream = in->from->peer || carrier_of(a, in->from->face) == SIP_STREAM;
+
+	return in->m->refusal == SIP_TOO_LARGE || (is_stream && in->m->refusal == SIP_BODY_SHORT);
+}
+
 static bool is_taken(struct access *a, const struct incoming *in)
 {
 	if (in->m->refusal == SIP_FINE)
 		return true;
-	if (sip_msg_is_answerable(in->m))
+	if (!sip_msg_is_answerable(in->m))
+		access_count(a, ACCESS_C_DROPPED_MALFORMED);
+	else if (is_too_long(a, in))
+		access_refuse(a, in, 413, ACCESS_C_REFUSED_LARGE);
+	else
 		access_refuse(
 			a, in, sip_refusal_status(in->m->refusal), ACCESS_C_REFUSED_MALFORMED);
-	else
-		access_count(a, ACCESS_C_DROPPED_MALFORMED);
 	return false;
 }
 
@@ -292,12 +308,6 @@ static bool is_within_rate(struct access *a, const struct incoming *in)
 		return rate_take(&in->flow->bucket, a->rules->client_rate, now_ms);
 	return rate_take(
 		rate_table_bucket(a->rates, &in->from->remote), a->rules->stranger_rate, now_ms);
-}
-
-/* RFC 7118 §5: a WebSocket message knows its length, and so may do without Content-Length. */
-static enum sip_carrier carrier_of(const struct access *a, uint32_t face)
-{
-	return a->config.outside[face].transport == SIP_TLS ? SIP_STREAM : SIP_DATAGRAM;
 }
 
 void access_receive_outside(struct access *a, const struct access_arrival *from)

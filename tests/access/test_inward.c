@@ -378,6 +378,19 @@ static void draining_ends_dialogs_and_begins_none(void **state)
 	assert_has(r->inside, "CANCEL ");
 }
 
+/* The transport hands up its head, and then ends the connection. */
+static void a_message_that_is_too_long_gets_413(void **state)
+{
+	struct rig *r = *state;
+
+	refused(r,
+		"MESSAGE sip:bob@example.net SIP/2.0\nVia: SIP/2.0/TLS h;branch=z9hG4bKx\n"
+		"From: <sip:alice@example.net>;tag=a\nTo: <sip:bob@example.net>\n"
+		"Call-ID: c1\nCSeq: 1 MESSAGE\nContent-Length: 60000\n\n",
+		"SIP/2.0 413 ");
+	assert_int_equal(counted(r, ACCESS_C_REFUSED_LARGE), 1);
+}
+
 /* RFC 7118 §5, RFC 3261 §18.3 */
 static void over_websocket_a_message_needs_no_length(void **state)
 {
@@ -427,6 +440,7 @@ int main(void)
 		UNIT(strangers_of_a_network_share_a_rate),
 		UNIT(flows_are_bounded),
 		UNIT(draining_ends_dialogs_and_begins_none),
+		UNIT(a_message_that_is_too_long_gets_413),
 		UNIT(over_websocket_a_message_needs_no_length),
 		UNIT(malformed_messages_are_answered_or_dropped),
 	};
