@@ -20,6 +20,7 @@ import ssl
 import sys
 import time
 
+BURST = 50  # requests at once, so that a slow door is flooded as well
 XML = "application/msrtc-media-relay-auth+xml"
 ASKS = """<?xml version="1.0"?>
 <request xmlns="http://schemas.microsoft.com/2006/09/sip/mrasp" requestID="1" version="2.0"
@@ -166,14 +167,16 @@ def garbage(host, port, ca, n):
 def flood(host, port, ca, n):
     s = connect(host, port, ca)
     seen = {}
-    data = b""
-    s.settimeout(10)
-    for i in range(int(n)):
-        s.sendall(request("INVITE", "sip:bob@elsewhere.example", "mallory", "example.net",
-                          "TLS 192.0.2.9").encode())
-        data += s.recv(65536)
-    for status in re.findall(rb"SIP/2\.0 (\d+)", data):
-        seen[status.decode()] = seen.get(status.decode(), 0) + 1
+    s.settimeout(20)
+    for i in range(0, int(n), BURST):
+        s.sendall("".join(request("INVITE", "sip:bob@elsewhere.example", "mallory", "example.net",
+                                  "TLS 192.0.2.9") for _ in range(BURST)).encode())
+        data, statuses = b"", []
+        while len(statuses) < BURST:
+            data += s.recv(65536)
+            statuses = re.findall(rb"SIP/2\.0 (\d{3}) ", data)
+        for status in statuses:
+            seen[status.decode()] = seen.get(status.decode(), 0) + 1
     print(" ".join("%s=%d" % i for i in sorted(seen.items())), flush=True)
 
 
