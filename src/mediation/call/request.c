@@ -8,6 +8,8 @@
 
 #include "call_priv.h"
 
+#define REPEATS_MAX 6 /* of one request: challenges, and intervals that are too short */
+
 /* ---- what it says ---- */
 
 static enum call_side side_to(const struct exchange *x)
@@ -197,7 +199,8 @@ bool request_is_repeated(struct exchange *x, const struct sip_msg *m)
 {
 	struct client_transaction *old = x->client;
 
-	if (!x->kept || !is_wanted(x) || (!take_challenge(x, m) && !refresh_may_ask_again(x, m)))
+	if (!x->kept || x->kept->n_repeated >= REPEATS_MAX || !is_wanted(x) ||
+		(!take_challenge(x, m) && !refresh_may_ask_again(x, m)))
 		return false;
 	x->kept->n_repeated++;
 	if (send_again(x) != 0)

@@ -475,13 +475,27 @@ static void on_lost_ended(void *arg, struct server_transaction *s, enum transact
 
 static const struct server_events lost_events = {on_lost_cancelled, on_lost_ended};
 
+static bool refuses_for_interval(struct world *w, unsigned index, struct server_transaction *s)
+{
+	struct plan *plan = &w->plans[index];
+	struct transaction_reply r = {.status = 422};
+	char fields[32];
+
+	if (plan->min_se == 0)
+		return false;
+	(void)snprintf(fields, sizeof(fields), "Min-SE: %u\r\n", plan->min_se++);
+	r.fields = sip_str_c(fields);
+	(void)server_transaction_reply(s, &r);
+	return true;
+}
+
 static bool refuses_first(struct world *w, unsigned index, struct server_transaction *s)
 {
 	struct plan *plan = &w->plans[index];
 	struct transaction_reply r = {.status = plan->first_status};
 
 	if (!r.status)
-		return false;
+		return refuses_for_interval(w, index, s);
 	plan->first_status = 0;
 	r.fields = sip_str_c(plan->refusal_fields);
 	(void)server_transaction_reply(s, &r);

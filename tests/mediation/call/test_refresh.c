@@ -96,6 +96,22 @@ static void refused_interval_is_made_longer(void **state)
 	end(w, a);
 }
 
+static void interval_that_is_never_long_enough_is_given_up(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = long_call;
+	struct leg *a;
+
+	plan.min_se = 91;
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+
+	assert_int_equal(a->status, 422);
+	assert_in_range(w->plans[0].min_se, 92, 101);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void refresher_refreshes_by_update_for_ever(void **state)
 {
 	struct world *w = world_create();
@@ -230,6 +246,7 @@ int main(void)
 		cmocka_unit_test(too_short_an_interval_gets_422),
 		cmocka_unit_test(callee_is_asked_for_the_interval_of_his_side),
 		cmocka_unit_test(refused_interval_is_made_longer),
+		cmocka_unit_test(interval_that_is_never_long_enough_is_given_up),
 		cmocka_unit_test(refresher_refreshes_by_update_for_ever),
 		cmocka_unit_test(without_update_the_session_is_said_again),
 		cmocka_unit_test(session_that_is_not_refreshed_ends_on_both_sides),

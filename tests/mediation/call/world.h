@@ -45,9 +45,10 @@ struct plan {
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
 	const char *fields;      /* of the INVITE, further ones */
 	const char *answer_fields, *refusal_fields;
-	unsigned first_status;     /* of the callee to the first INVITE; 0: he takes it */
-	bool is_reliable;          /* the callee rings so, until he hears PRACK */
-	bool sends_prack;          /* the caller, for what is reliable */
+	unsigned min_se;       /* the callee refuses each INVITE for it, and wants more each time */
+	unsigned first_status; /* of the callee to the first INVITE; 0: he takes it */
+	bool is_reliable;      /* the callee rings so, until he hears PRACK */
+	bool sends_prack;      /* the caller, for what is reliable */
 	const char *within_fields; /* of his answers within the call */
 };
 
