@@ -92,6 +92,7 @@ static int send_with(struct exchange *x, const struct call_body *b, const struct
 	struct sip_writer w;
 
 	call_meet(c, CALL_CALLEE, &route->hop);
+	c->callee = x->ack_number;
 	c->passes_identity = route->passes_identity;
 	c->passes_history = route->passes_history;
 	c->is_anonymous = route->is_anonymous;

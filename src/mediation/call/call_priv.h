@@ -162,6 +162,7 @@ struct call {
 	void *media;
 	void *own; /* of whoever says the route */
 	struct call_peer peers[2];
+	uint64_t callee;                   /* ack_number of the attempt that the callee's is of */
 	struct sip_auth_sessions *auth[2]; /* with them; NULL: we were not challenged */
 };
 

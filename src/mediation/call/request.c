@@ -17,6 +17,17 @@ static enum call_side side_to(const struct exchange *x)
 	return x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 }
 
+/* A callee of an earlier attempt, who has answered too late, is somebody else's peer. */
+static const struct sip_account *account_for(const struct exchange *x)
+{
+	const struct call *c = x->call;
+	enum call_side side = side_to(x);
+
+	if (side == CALL_CALLEE && x->pair && x->pair->attempt != c->callee)
+		return NULL;
+	return c->peers[side].account;
+}
+
 static void find_way(struct end *e)
 {
 	const struct call_user *u = &e->pair->call->calls->config.user;
@@ -51,14 +62,13 @@ static int keep_credentials(struct exchange *x, struct sip_str text)
 static int write_credentials(
 	struct exchange *x, struct sip_writer *w, const struct transaction_request *r)
 {
-	struct call *c = x->call;
-	enum call_side side = side_to(x);
+	const struct sip_account *account = account_for(x);
+	struct sip_auth_sessions *auth = x->call->auth[side_to(x)];
 	size_t from = w->len;
 
-	if (!c->auth[side] || !c->peers[side].account)
+	if (!auth || !account)
 		return 0;
-	sip_write_auth(w, c->auth[side], c->peers[side].account,
-		sip_str_c(sip_method_name(r->method)), r->uri, r->content);
+	sip_write_auth(w, auth, account, sip_str_c(sip_method_name(r->method)), r->uri, r->content);
 	return w->failed ? 0 : keep_credentials(x, sip_str_of(w->buf + from, w->len - from));
 }
 
@@ -143,7 +153,7 @@ static int keep(struct exchange *x, const struct transaction_request *r)
 int request_send(struct exchange *x, struct transaction_request *r)
 {
 	bool has_interval = x->method == SIP_INVITE || x->method == SIP_UPDATE;
-	int err = has_interval || x->call->peers[side_to(x)].account ? keep(x, r) : 0;
+	int err = has_interval || account_for(x) ? keep(x, r) : 0;
 
 	return err ? err : start(x, r);
 }
@@ -183,7 +193,7 @@ static bool take_challenge(struct exchange *x, const struct sip_msg *m)
 {
 	struct sip_auth_sessions **auth = &x->call->auth[side_to(x)];
 
-	if ((m->status != 401 && m->status != 407) || !x->call->peers[side_to(x)].account)
+	if ((m->status != 401 && m->status != 407) || !account_for(x))
 		return false;
 	if (!*auth)
 		*auth = calloc(1, sizeof(**auth));

@@ -148,6 +148,35 @@ static void without_an_account_the_caller_hears_403(void **state)
 	world_destroy(w);
 }
 
+/* The account is that of the gateway of the next attempt. */
+static void late_callee_of_another_attempt_gets_no_credentials(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->account = (struct sip_account){"edge", "secret"};
+	w->algorithm = SIP_DIGEST_MD5;
+	w->n_routes = 2;
+	w->is_lost_late = true;
+	w->progress_ms = 2000;
+	a = party_dial(w, &usual);
+	while (world_count(w, CALL_C_NEXT_ROUTE) == 0)
+		world_pass(w, 10);
+	world_pass(w, 20);
+	w->challenge = 401; /* BYE is on its way to him */
+	world_pass(w, 20);
+	assert_int_equal(w->n_challenges, 1);
+	w->challenge = 0;
+	world_pass(w, 3000);
+
+	assert_true(a->is_up);
+	assert_int_equal(world_count(w, CALL_C_FORKS_ENDED), 1);
+	assert_int_equal(world_count(w, CALL_C_CHALLENGES_ANSWERED), 0);
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void cancel_follows_the_request_that_was_sent_again(void **state)
 {
 	struct world *w = asked_by(401, SIP_DIGEST_MD5);
@@ -174,6 +203,7 @@ int main(void)
 		cmocka_unit_test(bye_to_the_caller_is_sent_again_too),
 		cmocka_unit_test(wrong_account_is_refused_after_few_tries),
 		cmocka_unit_test(without_an_account_the_caller_hears_403),
+		cmocka_unit_test(late_callee_of_another_attempt_gets_no_credentials),
 		cmocka_unit_test(cancel_follows_the_request_that_was_sent_again),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
