@@ -63,6 +63,14 @@ static int send_refresh(struct end *e, bool is_update)
 	return err;
 }
 
+/* Sessions begin in early dialogs, too (RFC 3311); another callee may have the call since. */
+static bool is_given_up(const struct end *e)
+{
+	const struct call *c = e->pair->call;
+
+	return c->is_over || e->pair->is_dropped || (c->pair && c->pair != e->pair);
+}
+
 static void on_refresh(struct wheel_timer *t, void *arg)
 {
 	struct end *e = CONTAINER_OF(t, struct end, refresh);
@@ -71,6 +79,8 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	enum sip_session_act act = sip_session_act(&e->session, now_ms(c), &due_ms);
 
 	(void)arg;
+	if (is_given_up(e))
+		return;
 	if (act == SIP_SESSION_END) {
 		call_over(c, CALL_END_EXPIRED, -1);
 		return;

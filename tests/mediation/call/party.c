@@ -184,6 +184,12 @@ static void begin_dialog(struct leg *g, const struct sip_msg *m)
 	assert_int_equal(sip_dialogs_add(&party_of(g)->dialogs, &g->dialog), 0);
 }
 
+static void end_dialog(struct leg *g)
+{
+	sip_dialogs_remove(&party_of(g)->dialogs, &g->dialog);
+	sip_dialog_fini(&g->dialog);
+}
+
 /* RFC 3262 §4: what comes again is not acknowledged again. */
 static void acknowledge(struct leg *g, const struct sip_msg *m)
 {
@@ -212,6 +218,8 @@ static void acknowledge(struct leg *g, const struct sip_msg *m)
 static void on_answered(struct leg *g, const struct sip_msg *m)
 {
 	keep(g->seen, sizeof(g->seen), m->head);
+	if (!g->is_up && !sip_str_equal(g->dialog.remote_tag, m->to_tag))
+		end_dialog(g); /* an early one, of another callee */
 	begin_dialog(g, m);
 	if (!g->is_up)
 		go_up(g);
@@ -418,6 +426,10 @@ static void on_answer(struct wheel_timer *t, void *arg)
 	if (g->plan.status && g->plan.status != 200) {
 		reply(g, g->plan.status, "b0", "no");
 		stop(g);
+		return;
+	}
+	if (g->plan.second_answers) {
+		answer_twice(g, "b1");
 		return;
 	}
 	take_dialog(g);

@@ -238,6 +238,38 @@ static void side_that_does_not_answer_a_refresh_is_lost(void **state)
 	world_destroy(w);
 }
 
+static void timer_of_a_callee_who_did_not_answer_ends_nothing(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100,
+		.answer_ms = 5000,
+		.fields = "Supported: 100rel\r\n",
+		.is_reliable = true,
+		.sends_prack = true,
+		.second_answers = true};
+	struct leg *a, *b;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 1500);
+	b = party_callee(w, a);
+	a->fields = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+	leg_request(a, SIP_UPDATE, "early hold");
+	a->fields = NULL;
+	world_pass(w, 500);
+	assert_non_null(strstr(a->seen, "\r\nSession-Expires: 90;refresher=uac\r\n"));
+	world_pass(w, 100000);
+
+	assert_true(a->is_up);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	leg_hang_up(a);
+	world_pass(w, 1000);
+	assert_int_equal(b->n_late_byes, 1);
+	server_transaction_leave(b->server);
+	b->server = NULL;
+	world_settle(w);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -253,6 +285,7 @@ int main(void)
 		cmocka_unit_test(update_that_only_refreshes_is_answered_here),
 		cmocka_unit_test(reinvite_refreshes_both_sides),
 		cmocka_unit_test(side_that_does_not_answer_a_refresh_is_lost),
+		cmocka_unit_test(timer_of_a_callee_who_did_not_answer_ends_nothing),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

@@ -40,6 +40,7 @@ struct plan {
 	unsigned n_forks;        /* callees that ring, with tags of their own; the first answers */
 	bool is_bare_ringing;    /* without Contact */
 	bool second_answers_too; /* of them, in the same moment */
+	bool second_answers;     /* in place of the first */
 	unsigned n_late;         /* callees that answer then and have not rung */
 	bool no_ack;             /* the caller sends none */
 	bool is_late_offer;      /* the caller's INVITE has no body, its ACK has */
