@@ -38,6 +38,7 @@ enum call_counter {
 	CALL_C_CHALLENGES_ANSWERED,
 	CALL_C_CHALLENGES_UNANSWERED,
 	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
+	CALL_C_DROPPED_PROVISIONAL,
 	CALL_C_COUNT
 };
 extern const struct metrics_group call_counters;

@@ -8,6 +8,8 @@
 
 #include "call_priv.h"
 
+#define WAITING_MAX 16384 /* bytes of an exchange's messages; what comes then may be larger */
+
 /* ---- keeping ---- */
 
 int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content)
@@ -142,6 +144,15 @@ int body_wait(struct exchange *x, const struct call_body *b, int rc, const struc
 	}
 	list_append(&x->waiting, &w->link);
 	return 0;
+}
+
+bool body_is_full(const struct exchange *x)
+{
+	size_t n = 0;
+
+	list_for_each (it, &x->waiting)
+		n += sizeof(struct waiting) + CONTAINER_OF(it, struct waiting, link)->len;
+	return n >= WAITING_MAX;
 }
 
 bool body_is_awaited(const struct call *c)

@@ -344,6 +344,8 @@ void body_again(struct exchange *x, const struct sip_msg *m);
 /* B's message waits, behind those of X that do, with what RC says of it. HOW's GO_ON, and what that
  * wants. -ENOMEM: it does not, and HOW's route is the caller's still. */
 int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how);
+/* So much of X waits that a message that may be lost is not to wait too. */
+bool body_is_full(const struct exchange *x);
 /* Does any message of the call wait? */
 bool body_is_awaited(const struct call *c);
 /* What of X need not wait goes on. X, and the call, may be gone on return. */

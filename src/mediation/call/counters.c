@@ -48,5 +48,8 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 		"result=\"unanswered\"", METRICS_COUNTER, NULL},
 	[CALL_C_FORKS_ENDED] = {"sallyport_call_late_answers_total", NULL, METRICS_COUNTER,
 		"Callees who answered when another had, or nobody wanted to know any more."},
+	[CALL_C_DROPPED_PROVISIONAL] = {"sallyport_call_provisional_dropped_total", NULL,
+		METRICS_COUNTER,
+		"Provisional responses not passed on, because too many came before."},
 };
 const struct metrics_group call_counters = {rows, CALL_C_COUNT};

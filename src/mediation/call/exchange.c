@@ -301,6 +301,10 @@ void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m
 
 	if (status >= 300)
 		body_forget(x);
+	if (status < 200 && body_is_full(x)) {
+		count(x->call->calls, CALL_C_DROPPED_PROVISIONAL);
+		return;
+	}
 	if (m && x->server && !x->is_replied)
 		rc = body_ask(x, side, p, NULL, &b);
 	if (m && (rc == CALL_BODY_LATER || !list_is_empty(&x->waiting) ||

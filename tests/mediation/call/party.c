@@ -341,6 +341,22 @@ static void reply(struct leg *g, unsigned status, const char *tag, const char *b
 		(void)server_transaction_reply(g->server, &r);
 }
 
+void leg_ring(struct leg *g, uint32_t rseq, const char *body)
+{
+	char fields[128] = "", reliable[64] = "";
+	struct transaction_reply r = {.status = 183,
+		.to_tag = sip_str_c("b0"),
+		.content_type = sip_str_c("application/sdp"),
+		.content = sip_str_c(body)};
+
+	if (rseq)
+		(void)snprintf(reliable, sizeof(reliable), "Require: 100rel\r\nRSeq: %u\r\n",
+			(unsigned)rseq);
+	(void)snprintf(fields, sizeof(fields), "%s%s", contact_of(g), reliable);
+	r.fields = sip_str_c(fields);
+	assert_int_equal(server_transaction_reply(g->server, &r), 0);
+}
+
 static void take_dialog(struct leg *g)
 {
 	struct sip_msg m;

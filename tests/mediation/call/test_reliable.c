@@ -167,6 +167,29 @@ static void caller_who_never_acknowledges_is_given_up(void **state)
 	world_destroy(w);
 }
 
+static void callee_who_rings_for_ever_fills_no_memory(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .fields = SUPPORTS, .sends_prack = false};
+	struct leg *a, *b;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 300);
+	b = party_callee(w, a);
+	for (unsigned i = 0; i < 500; i++)
+		leg_ring(b, 0, "still ringing");
+	world_pass(w, 100);
+	a->plan.sends_prack = true; /* from the next copy on */
+	world_pass(w, 20000);
+
+	assert_in_range(a->n_pracks, 2, 100);
+	assert_int_equal(world_count(w, CALL_C_DROPPED_PROVISIONAL), 501 - a->n_pracks);
+	leg_cancel(a);
+	world_settle(w);
+	assert_int_equal(a->status, 487);
+	world_destroy(w);
+}
+
 static void prack_of_nothing_gets_481(void **state)
 {
 	struct world *w = world_create();
@@ -289,6 +312,7 @@ int main(void)
 		cmocka_unit_test(reliable_response_is_repeated_until_prack),
 		cmocka_unit_test(answer_waits_for_prack),
 		cmocka_unit_test(caller_who_never_acknowledges_is_given_up),
+		cmocka_unit_test(callee_who_rings_for_ever_fills_no_memory),
 		cmocka_unit_test(prack_of_nothing_gets_481),
 		cmocka_unit_test(update_passes_in_an_early_dialog),
 		cmocka_unit_test(update_before_an_answer_gets_491),

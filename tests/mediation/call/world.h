@@ -183,5 +183,7 @@ void leg_request(struct leg *g, enum sip_method method, const char *body);
 void leg_cancel(struct leg *g);
 void leg_cancel_within(struct leg *g);
 void leg_hang_up(struct leg *g);
+/* A provisional response of the callee's, reliable with RSEQ. 0: not so. */
+void leg_ring(struct leg *g, uint32_t rseq, const char *body);
 
 #endif
