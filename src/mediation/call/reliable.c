@@ -7,6 +7,8 @@
 
 #include "call_priv.h"
 
+#define PRACKS_MAX 4 /* of ours to a callee, without answer */
+
 /* ---- those of a callee ---- */
 
 static void send_prack(struct end *e, const struct sip_msg *m)
@@ -25,11 +27,29 @@ static void send_prack(struct end *e, const struct sip_msg *m)
 		x->is_answered = true;
 }
 
+/* He may say the next one when he has the PRACK (§3), and that may be lost. */
+static bool has_many_pracks(const struct pair *p)
+{
+	unsigned n = 0;
+
+	list_for_each (it, &p->call->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		n += x->pair == p && x->method == SIP_PRACK && !x->is_answered;
+	}
+	return n >= PRACKS_MAX;
+}
+
 bool reliable_is_taken(struct pair *p, const struct sip_msg *m)
 {
 	struct end *e = &p->ends[CALL_CALLEE];
-	enum sip_prack what = sip_acknowledger_take(&e->acknowledger, m);
+	struct sip_acknowledger next = e->acknowledger;
+	enum sip_prack what = sip_acknowledger_take(&next, m);
 
+	if (what == SIP_PRACK_SEND && has_many_pracks(p)) {
+		count(p->call->calls, CALL_C_DROPPED_PROVISIONAL);
+		return false; /* it comes again */
+	}
+	e->acknowledger = next;
 	if (what == SIP_PRACK_SEND) {
 		e->has_early_answer |= m->body.len > 0;
 		send_prack(e, m);

@@ -167,6 +167,32 @@ static void caller_who_never_acknowledges_is_given_up(void **state)
 	world_destroy(w);
 }
 
+/* RFC 3262 §3: he waits for each PRACK. */
+static void callee_who_does_not_wait_for_prack_gets_few(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .is_reliable = true};
+	struct leg *a, *b;
+
+	a = party_dial(w, &plan);
+	world_pass(w, 500);
+	b = party_callee(w, a);
+	assert_int_equal(b->n_pracks, 1);
+	for (uint32_t i = 8; i < 108; i++)
+		leg_ring(b, i, "early");
+	world_pass(w, 500);
+	assert_in_range(b->n_pracks, 2, 8);
+	assert_int_equal(world_count(w, CALL_C_DROPPED_PROVISIONAL), 1); /* then there is a gap */
+	b->n_pracks = 0;
+	leg_ring(b, 12, "early");
+	world_pass(w, 500);
+	assert_int_equal(b->n_pracks, 1);
+	leg_cancel(a);
+	world_settle(w);
+	assert_int_equal(a->status, 487);
+	world_destroy(w);
+}
+
 static void callee_who_rings_for_ever_fills_no_memory(void **state)
 {
 	struct world *w = world_create();
@@ -312,6 +338,7 @@ int main(void)
 		cmocka_unit_test(reliable_response_is_repeated_until_prack),
 		cmocka_unit_test(answer_waits_for_prack),
 		cmocka_unit_test(caller_who_never_acknowledges_is_given_up),
+		cmocka_unit_test(callee_who_does_not_wait_for_prack_gets_few),
 		cmocka_unit_test(callee_who_rings_for_ever_fills_no_memory),
 		cmocka_unit_test(prack_of_nothing_gets_481),
 		cmocka_unit_test(update_passes_in_an_early_dialog),
