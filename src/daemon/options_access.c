@@ -280,6 +280,7 @@ int options_next_hop(
 static void check_hosts(struct conf_doc *doc, const struct options_access *o)
 {
 	const char *const *domain = o->domains.items;
+	const struct addr *listen = o->inside.listen.items;
 	char host[OPTIONS_HOST_LEN];
 	uint16_t port;
 
@@ -292,6 +293,11 @@ static void check_hosts(struct conf_doc *doc, const struct options_access *o)
 		if (!is_host_name(domain[i]))
 			conf_fail(doc, &domain[i], "\"%s\" is no domain", domain[i]);
 	}
+	/* It would stand in Path, and nobody would be reached. */
+	if (!o->inside.host && o->inside.listen.n > 0 && addr_is_unspecified(listen))
+		conf_fail(doc, listen,
+			"the front end cannot send to all addresses; name one of them in "
+			"\"host\"");
 	if (options_next_hop(&o->inside, host, &port) != 0)
 		conf_fail(doc, &o->inside.next_hop,
 			"\"%s\" is no front end; write NAME, NAME:PORT or an address",

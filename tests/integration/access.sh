@@ -121,6 +121,7 @@ wrong() {
 	check "$1" prints "^error: .*wrong\.yaml:[0-9]+:[0-9]+: .*$3" -- "$SALLYPORTD" -t -c "$WORK/wrong.yaml"
 }
 wrong "a door that nobody can come in by" '/^  tls:/d; /^  wss:/d' 'nobody can come in'
+wrong "a name inside that nobody can send to" "s/$EDGE_IN:5062/0.0.0.0:5062/" 'cannot send to all'
 wrong "a front end with a port that is none" 's/next_hop: fe/next_hop: fe.example.net:0 #/' 'is no front end'
 wrong "a credential service that is no URI" 's/media_relay: .*/media_relay: "mras> x"/' 'is no URI'
 wrong "a domain that is none" 's/domains: .*/domains: ["sip:example.net"]/' 'is no domain'
