@@ -27,7 +27,7 @@ void call_thread_tls(struct call_thread *t, const struct call_tls *tls);
 /* From now on new calls get 503, and OPTIONS too; those that run go on. ERR_FULL: not told. */
 int call_thread_drain(struct call_thread *t, bool is_on);
 void call_thread_log(const struct call_thread *t); /* a line for each listener */
-/* Joins it if it runs; running calls are left to themselves. NULL is fine. */
+/* Joins it if it runs; both sides of each call get BYE, which takes a second. NULL is fine. */
 void call_thread_stop(struct call_thread *t);
 /* The same, and frees it; when no worker runs, for their media speak to it. NULL is fine. */
 void call_thread_destroy(struct call_thread *t);

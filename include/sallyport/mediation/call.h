@@ -22,7 +22,7 @@ enum call_counter {
 	CALL_C_STARTED,
 	CALL_C_ANSWERED,
 	CALL_C_ENDED, /* + enum call_end */
-	CALL_C_REFUSED_FULL = CALL_C_ENDED + 8,
+	CALL_C_REFUSED_FULL = CALL_C_ENDED + 9,
 	CALL_C_REFUSED_MEMORY,
 	CALL_C_REFUSED_HOPS,   /* Max-Forwards */
 	CALL_C_REFUSED_MERGED, /* the same request by another way (RFC 3261 §8.2.2.2) */
@@ -57,6 +57,7 @@ enum call_end {
 	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
 	CALL_END_EXPIRED,   /* the session was not refreshed (RFC 4028) */
 	CALL_END_MEDIA,     /* by call_hang_up */
+	CALL_END_SHUTDOWN,  /* by calls_hang_up */
 	CALL_END_COUNT
 };
 
@@ -212,6 +213,8 @@ void call_body_ready(
  * it. Without effect on one that is over; not from within a hook. The call may be gone on return.
  */
 void call_hang_up(struct call *c, const char *reason);
+/* The same for all that are open; returns how many they were. */
+size_t calls_hang_up(struct calls *l, const char *reason);
 
 /* For bodies and records. The caller's Call-ID: what all of a call is known by in the log. */
 struct sip_str call_id(const struct call *c);

@@ -20,7 +20,8 @@
 #define MAX_CALLS     5000 /* at once; more get 503 */
 #define RETRY_AFTER_S 10
 #define EARLY_MAX     20
-#define STRANGERS_S   100 /* get 403, each second */
+#define STRANGERS_S   100  /* get 403, each second */
+#define LINGER_MS     1000 /* for a BYE to be said again */
 /* Each call has a transaction on each side, another for what goes on within it, and those that only
  * absorb repetitions for half a minute. */
 #define TRANSACTIONS_PER_CALL 16
@@ -355,18 +356,33 @@ int call_thread_drain(struct call_thread *t, bool is_on)
 
 static void on_quiet(void *arg)
 {
-	loop_stop(((struct call_thread *)arg)->loop);
+	struct call_thread *t = arg;
+
+	if (--t->n_stopping == 0)
+		loop_stop(t->loop);
 }
 
-/* Providers that have us registered hear that we go. */
+static void on_lingered(struct wheel_timer *timer, void *arg)
+{
+	(void)arg;
+	on_quiet(CONTAINER_OF(timer, struct call_thread, linger));
+}
+
+/* Both sides of each call hear that it ends, and providers that have us registered that we go. */
 static void on_stop(void *ctx, void *payload)
 {
 	struct call_thread *t = ctx;
+	size_t n;
 
 	(void)payload;
 	t->is_draining = true;
-	if (!trunks_stop(t->running, on_quiet, t))
-		on_quiet(t);
+	n = calls_hang_up(t->calls, "SIP ;cause=503 ;text=\"Shutdown\"");
+	if (n > 0)
+		log_notice(LOG_CALL, "calls ended", "why=shutdown calls=%zu", n);
+	t->n_stopping = trunks_stop(t->running, on_quiet, t) ? 2 : 1;
+	wheel_timer_init(&t->linger, on_lingered);
+	wheel_set(loop_wheel(t->loop), &t->linger,
+		loop_clock(t->loop)->mono_ms + (n > 0 ? LINGER_MS : 0));
 }
 
 static const struct msg_type stop_msg = {"stop", 0, on_stop, NULL};

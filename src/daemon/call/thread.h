@@ -49,6 +49,8 @@ struct call_thread {
 	struct log_limit log_unanswered, log_failed;
 	struct call_media *media; /* media.h */
 	bool is_draining;
+	unsigned n_stopping; /* what the end waits for */
+	struct wheel_timer linger;
 };
 
 /* Lines of calls that come to nothing: no gateway fills the log. */

@@ -367,8 +367,8 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct call_thread *t = arg;
-	static const char *const names[CALL_END_COUNT] = {
-		"caller", "callee", "cancelled", "failed", "timeout", "lost", "expired", "media"};
+	static const char *const names[CALL_END_COUNT] = {"caller", "callee", "cancelled", "failed",
+		"timeout", "lost", "expired", "media", "shutdown"};
 	struct sip_str id = call_id(c);
 	char shown[LOG_NAME_LEN];
 	uint32_t held = 0;

@@ -25,6 +25,7 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 	ENDED(CALL_END_LOST, "lost", NULL),
 	ENDED(CALL_END_EXPIRED, "expired", NULL),
 	ENDED(CALL_END_MEDIA, "media", NULL),
+	ENDED(CALL_END_SHUTDOWN, "shutdown", NULL),
 	REFUSED(CALL_C_REFUSED_FULL, "full", "Requests of callers and within calls refused."),
 	REFUSED(CALL_C_REFUSED_MEMORY, "memory", NULL),
 	REFUSED(CALL_C_REFUSED_HOPS, "max_forwards", NULL),

@@ -106,3 +106,18 @@ void call_over(struct call *c, enum call_end why, int quiet)
 		l->config.user.ended(l->config.user.arg, c, why);
 	call_settle(c);
 }
+
+size_t calls_hang_up(struct calls *l, const char *reason)
+{
+	size_t n = 0;
+
+	list_for_each_safe (it, &l->calls) {
+		struct call *c = CONTAINER_OF(it, struct call, link);
+		if (c->is_over)
+			continue;
+		c->reason = reason;
+		call_over(c, CALL_END_SHUTDOWN, -1);
+		n++;
+	}
+	return n;
+}

@@ -227,6 +227,29 @@ static void side_that_does_not_answer_ends_the_call(void **state)
 	world_destroy(w);
 }
 
+/* ---- the end of all ---- */
+
+/* RFC 3261 §15: also him whom nobody has answered, and him who has not answered. */
+static void both_sides_of_all_calls_hear_that_they_end(void **state)
+{
+	struct world *w = world_create();
+	struct plan ringing = {.ring_ms = 100, .answer_ms = 60000};
+	struct leg *a = call_up(w, &long_call), *b = call_up(w, &long_call);
+	struct leg *c = party_dial(w, &ringing);
+	world_pass(w, 1000);
+
+	assert_int_equal(calls_hang_up(w->calls, "SIP ;cause=503"), 3);
+	assert_int_equal(calls_hang_up(w->calls, "SIP ;cause=503"), 0);
+	world_settle(w);
+
+	assert_true(a->is_over && party_callee(w, a)->is_over);
+	assert_true(b->is_over && party_callee(w, b)->is_over);
+	assert_int_equal(c->status, 487);
+	assert_true(party_callee(w, c)->is_over);
+	assert_int_equal(world_count(w, CALL_C_ENDED + CALL_END_SHUTDOWN), 3);
+	world_destroy(w);
+}
+
 static void calls_that_run_are_freed_at_the_end(void **state)
 {
 	struct world *w = world_create();
@@ -338,6 +361,7 @@ int main(void)
 		cmocka_unit_test(call_whose_ack_never_comes_ends),
 		cmocka_unit_test(side_that_knows_nothing_of_the_call_ends_it),
 		cmocka_unit_test(side_that_does_not_answer_ends_the_call),
+		cmocka_unit_test(both_sides_of_all_calls_hear_that_they_end),
 		cmocka_unit_test(calls_that_run_are_freed_at_the_end),
 	};
 
