@@ -76,6 +76,22 @@ static int write_request(struct access *a, struct sip_writer *w, const struct in
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
+/* A client that does not read is there still: 430 would make the registrar forget him. */
+static void send_request(
+	struct access *a, const struct incoming *in, struct flow *f, struct bytes m)
+{
+	int rc = a->config.carrier.send_outside(a->config.carrier.arg, f->id, m);
+
+	if (rc == ERR_FULL) {
+		access_refuse(a, in, 480, ACCESS_C_REFUSED_UNAVAILABLE);
+	} else if (rc != 0) {
+		access_refuse(a, in, 430, ACCESS_C_REFUSED_FLOW);
+	} else {
+		access_flow_asked(f);
+		access_count(a, ACCESS_C_REQUESTS_OUTWARD);
+	}
+}
+
 static void pass_request(struct access *a, const struct incoming *in)
 {
 	struct routes routes;
@@ -88,13 +104,8 @@ static void pass_request(struct access *a, const struct incoming *in)
 		access_refuse(a, in, status, why);
 	else if (write_request(a, &w, in, flow, &routes) != 0)
 		access_refuse(a, in, 513, ACCESS_C_REFUSED_LARGE);
-	else if (a->config.carrier.send_outside(
-			 a->config.carrier.arg, flow->id, bytes_of(w.buf, w.len)) != 0)
-		access_refuse(a, in, 430, ACCESS_C_REFUSED_FLOW);
-	else {
-		access_flow_asked(flow);
-		access_count(a, ACCESS_C_REQUESTS_OUTWARD);
-	}
+	else
+		send_request(a, in, flow, bytes_of(w.buf, w.len));
 }
 
 /* ---- for the door itself ---- */

@@ -232,6 +232,18 @@ static void a_connection_that_is_gone_is_430(void **state)
 	assert_int_equal(counted(r, ACCESS_C_REFUSED_FLOW), 2);
 }
 
+static void who_does_not_read_is_not_forgotten(void **state)
+{
+	struct rig *r = *state;
+	char text[SIP_MSG_MAX], route[4096];
+
+	register_client(r, CLIENT, OWN_AND_OTHER, route);
+	r->outside_rc = ERR_FULL;
+	from_inside(r, filled(text, REQUEST("INVITE", ""), route, ""));
+	assert_has(r->inside, "SIP/2.0 480 ");
+	assert_int_equal(counted(r, ACCESS_C_REFUSED_UNAVAILABLE), 1);
+}
+
 static void nothing_leaves_but_to_a_client(void **state)
 {
 	struct rig *r = *state;
@@ -390,6 +402,7 @@ int main(void)
 		UNIT(nobody_answers_for_another),
 		UNIT(the_callee_finds_the_caller),
 		UNIT(a_connection_that_is_gone_is_430),
+		UNIT(who_does_not_read_is_not_forgotten),
 		UNIT(nothing_leaves_but_to_a_client),
 		UNIT(who_wants_privacy_is_not_named_outside),
 		UNIT(a_hidden_uri_in_refer_to_is_shown_inside),
