@@ -22,11 +22,13 @@ struct call_media {
 	struct call_faces faces;
 	struct call_media_terms *terms; /* N_TERMS: of the trunks, and of the inside */
 	uint32_t n_terms;
+	struct list leashes;                                         /* owned */
 	void (*ended)(void *arg, struct call *c, enum call_end why); /* the hook behind ours */
 };
 
 /* Of one call; lives until its anchor is gone. */
 struct call_leash {
+	struct list link;
 	struct call *call; /* NULL: over */
 	struct anchor *anchor;
 	char id[LOG_NAME_LEN]; /* of the call, for the log */
@@ -67,6 +69,7 @@ static struct call_leash *leash_of(struct call_media *m, const struct call_body 
 		free(l);
 		return NULL;
 	}
+	list_append(&m->leashes, &l->link);
 	call_media_set(b->call, l);
 	return l;
 }
@@ -207,6 +210,7 @@ static void on_closed(void *arg, void *owner, const struct anchor_leg legs[ANCHO
 		log_leg(l, "caller", &legs[ANCHOR_CALLER]);
 	if (legs[ANCHOR_CALLEE].has_agreed)
 		log_leg(l, "callee", &legs[ANCHOR_CALLEE]);
+	list_remove(&l->link);
 	free(l);
 }
 
@@ -266,6 +270,7 @@ int call_media_create(struct call_thread *t, struct workers *workers, struct met
 		return -ENOMEM;
 	t->media = m;
 	m->thread = t;
+	list_init(&m->leashes);
 	m->workers = workers;
 	m->n_terms = t->n_trunks + 1;
 	m->terms = calloc(m->n_terms, sizeof(*m->terms));
@@ -279,7 +284,9 @@ void call_media_destroy(struct call_media *m)
 {
 	if (!m)
 		return;
-	anchors_destroy(m->anchors);
+	anchors_destroy(m->anchors); /* tells nobody */
+	list_for_each_safe (it, &m->leashes)
+		free(CONTAINER_OF(it, struct call_leash, link));
 	free(m->terms);
 	free(m);
 }
