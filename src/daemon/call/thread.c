@@ -16,7 +16,7 @@
 #include "media.h"
 #include "thread.h"
 
-#define MAILBOX_LEN   256
+#define MAILBOX_LEN   4096 /* a turn takes 256 INVITEs of each socket, and workers answer each */
 #define MAX_CALLS     5000 /* at once; more get 503 */
 #define RETRY_AFTER_S 10
 #define EARLY_MAX     20
