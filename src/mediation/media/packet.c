@@ -45,7 +45,9 @@ static void heard(struct media_leg *l, uint64_t now_ms)
 static bool is_from_peer(struct media_leg *l, struct rtp_latch *latch, const struct addr *from,
 	uint32_t ssrc, uint64_t now_ms)
 {
-	enum rtp_latch_verdict v = rtp_latch_packet(latch, from, ssrc, now_ms);
+	enum rtp_latch_verdict v = latch == &l->latch
+					   ? rtp_latch_packet(latch, from, ssrc, now_ms)
+					   : rtp_latch_report(latch, &l->latch, from, ssrc, now_ms);
 
 	if (v == RTP_LATCH_DROP) {
 		media_count(l->session->media, MEDIA_C_SOURCE, 1);

@@ -52,3 +52,11 @@ enum rtp_latch_verdict rtp_latch_packet(
 	}
 	return is_enough(l, from, ssrc, now_ms) ? move(l, from, now_ms) : RTP_LATCH_DROP;
 }
+
+enum rtp_latch_verdict rtp_latch_report(struct rtp_latch *l, const struct rtp_latch *rtp,
+	const struct addr *from, uint32_t ssrc, uint64_t now_ms)
+{
+	if (!rtp->is_latched)
+		return rtp_latch_packet(l, from, ssrc, now_ms);
+	return addr_equal_ip(&rtp->remote, from) ? move(l, from, now_ms) : RTP_LATCH_DROP;
+}

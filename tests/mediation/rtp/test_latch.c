@@ -119,6 +119,25 @@ static void new_agreement_begins_anew(void **state)
 	assert_int_equal(packet(&l, NAMED, SSRC, 1), RTP_LATCH_MOVED);
 }
 
+/* Reports come every few seconds, which is no silence that a stranger may use; and they go along
+ * when RTP moves. */
+static void reports_come_from_where_rtp_has_latched(void **state)
+{
+	struct rtp_latch rtp = latch(true), l = latch(true);
+	struct addr nat = NAT, other = OTHER;
+	uint64_t now = 0;
+
+	assert_int_equal(rtp_latch_report(&l, &rtp, &nat, SSRC, now), RTP_LATCH_MOVED);
+	assert_int_equal(packet(&rtp, NAT, SSRC, now), RTP_LATCH_MOVED);
+	for (unsigned i = 0; i < 20; i++, now += 2000)
+		assert_int_equal(rtp_latch_report(&l, &rtp, &other, SSRC, now), RTP_LATCH_DROP);
+	nat.port += 5;
+	assert_int_equal(rtp_latch_report(&l, &rtp, &nat, SSRC, now), RTP_LATCH_MOVED);
+	rtp.remote = OTHER;
+	assert_int_equal(rtp_latch_report(&l, &rtp, &other, SSRC, now), RTP_LATCH_MOVED);
+	assert_true(goes_to(&l, OTHER));
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -129,6 +148,7 @@ int main(void)
 		cmocka_unit_test(silence_and_enough_packets_move_the_leg),
 		cmocka_unit_test(packets_of_others_in_between_begin_the_count_anew),
 		cmocka_unit_test(new_agreement_begins_anew),
+		cmocka_unit_test(reports_come_from_where_rtp_has_latched),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

@@ -44,5 +44,9 @@ void rtp_latch_set(struct rtp_latch *l, bool is_latching, const struct addr *nam
 /* A good packet of SSRC from FROM. */
 enum rtp_latch_verdict rtp_latch_packet(
 	struct rtp_latch *l, const struct addr *from, uint32_t ssrc, uint64_t now_ms);
+/* The same of RTCP at a port of its own: its source is silent for seconds all the time, which says
+ * nothing. Once RTP has latched, reports are taken from that host, and from nobody else. */
+enum rtp_latch_verdict rtp_latch_report(struct rtp_latch *l, const struct rtp_latch *rtp,
+	const struct addr *from, uint32_t ssrc, uint64_t now_ms);
 
 #endif
