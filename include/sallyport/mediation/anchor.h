@@ -52,7 +52,8 @@ struct anchor_terms {
 	const struct sdp_abilities *abilities; /* must outlive the anchor */
 	uint8_t face;                          /* of the workers' media */
 	bool is_latching;
-	bool is_supervised, is_supervised_on_hold; /* as in struct media_agreement */
+	/* As in struct media_agreement, from when the call is accepted. */
+	bool is_supervised, is_supervised_on_hold;
 	uint32_t silent_ms;
 };
 

@@ -57,6 +57,7 @@ struct anchor {
 	enum anchor_side from;
 	bool is_asked;  /* and it has not been answered finally */
 	bool is_within; /* the call was there */
+	bool is_up;     /* a callee has accepted it */
 	uint64_t tickets[TICKETS_MAX];
 	unsigned n_tickets;
 };

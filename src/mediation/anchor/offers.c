@@ -372,6 +372,7 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 		a->invite = m->exchange;
 		is_answer = false;
 	}
+	a->is_up = a->is_up || m->is_accepted;
 	*sdp = bytes_of("", 0);
 	if (m->is_again)
 		return take_again(a, m);
@@ -387,6 +388,7 @@ void anchor_begin(struct anchor *a, const struct anchor_terms *callee)
 	if (a->is_asked)
 		drop_offer(a);
 	a->exchange = 0;
+	a->is_up = false;
 	a->n_tickets = 0;
 	anchor_forks_free(a, NULL);
 	anchor_leg_begin(a, ANCHOR_CALLEE, callee);

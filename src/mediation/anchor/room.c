@@ -245,6 +245,9 @@ int anchor_push(struct anchor *a, enum anchor_side side)
 		return -ENOMEM;
 	anchor_agreement_fill(
 		g, s, side == ANCHOR_CALLEE && a->current ? a->current->number : 0, m);
+	/* Nobody has to say anything while it rings, whatever was agreed early. */
+	m->is_supervised = m->is_supervised && a->is_up;
+	m->is_supervised_on_hold = m->is_supervised_on_hold && a->is_up;
 	g->record.has_agreed = true;
 	g->record.has_srtp = m->is_srtp;
 	g->record.suite = m->suite;

@@ -491,6 +491,28 @@ static void answer_that_came_early_is_in_the_final_response_too(void **state)
 	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), 0); /* nothing is open */
 }
 
+/* It may ring for minutes, and nobody says anything meanwhile. */
+static void silence_is_none_until_the_call_is_accepted(void **state)
+{
+	struct rig *r = *state;
+	struct anchor_message reliable = {
+		.from = ANCHOR_CALLEE, .exchange = 1, .fork = 5, .is_final = true};
+
+	r->a->legs[ANCHOR_CALLER].terms.is_supervised = true;
+	r->terms[ANCHOR_CALLEE].is_supervised_on_hold = true;
+	asked(r, offer);
+	assert_int_equal(say(r, reliable, answer), 0);
+	pass(r);
+	assert_true(leg(r, ANCHOR_CALLER)->is_agreed && leg(r, ANCHOR_CALLEE)->is_agreed);
+	assert_false(leg(r, ANCHOR_CALLER)->agreement.is_supervised);
+	assert_false(leg(r, ANCHOR_CALLEE)->agreement.is_supervised_on_hold);
+	assert_int_equal(reply(r, 5, true, ""), 0);
+	pass(r);
+	assert_true(leg(r, ANCHOR_CALLER)->agreement.is_supervised);
+	assert_true(leg(r, ANCHOR_CALLEE)->agreement.is_supervised_on_hold);
+	assert_false(leg(r, ANCHOR_CALLEE)->agreement.is_supervised);
+}
+
 static void answer_that_was_final_early_is_said_again(void **state)
 {
 	struct rig *r = *state;
@@ -1008,6 +1030,7 @@ int main(void)
 		CASE(versions_count_what_changes),
 		CASE(last_callee_who_says_something_has_the_media),
 		CASE(answer_that_came_early_is_in_the_final_response_too),
+		CASE(silence_is_none_until_the_call_is_accepted),
 		CASE(answer_that_was_final_early_is_said_again),
 		CASE(answer_behind_an_update_chooses_the_callee),
 		CASE(callees_have_a_bound),
