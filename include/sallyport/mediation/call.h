@@ -170,6 +170,10 @@ struct call_user {
 	void (*off)(void *arg, struct call *c, uint64_t exchange);
 	/* OPTIONS outside of calls: 200, or 503 for whoever should send none. NULL: 200. */
 	unsigned (*options)(void *arg, const struct transaction_hop *from);
+	/* The caller's INVITE has been answered finally. NULL: nobody asks. */
+	void (*told)(void *arg, struct call *c, unsigned status);
+	/* M, a BYE or CANCEL, ends the call. NULL: nobody asks. */
+	void (*parted)(void *arg, struct call *c, const struct sip_msg *m);
 	/* The call is over. NULL: nobody asks. */
 	void (*ended)(void *arg, struct call *c, enum call_end why);
 	void *arg;
@@ -218,7 +222,8 @@ size_t calls_hang_up(struct calls *l, const char *reason);
 
 /* For bodies and records. The caller's Call-ID: what all of a call is known by in the log. */
 struct sip_str call_id(const struct call *c);
-void *call_own(const struct call *c);   /* what the route hook has set */
+struct sip_str call_callee_id(const struct call *c); /* of the newest attempt; empty: none yet */
+void *call_own(const struct call *c);                /* what the route hook has set */
 void *call_media(const struct call *c); /* whoever has the body hook keeps his own here */
 void call_media_set(struct call *c, void *media);
 

@@ -52,17 +52,17 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 {
 	const struct sip_name_addr to = {.has_brackets = true, .uri = sip_str_c(route->uri)};
 	uint32_t hops = invite->max_forwards < 0 ? 70 : (uint32_t)invite->max_forwards - 1;
-	char tag[TOKEN_LEN], id[TOKEN_LEN];
+	char tag[TOKEN_LEN];
 
 	token_make(c->calls, tag);
-	token_make(c->calls, id);
+	token_make(c->calls, c->callee_id);
 	fields_begin(c->calls, w);
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, hops);
 	write_from(w, invite, route, tag);
 	sip_write_open(w, SIP_HEADER_TO);
 	sip_write_name_addr(w, &to);
 	sip_write_close(w);
-	sip_write_header_c(w, SIP_HEADER_CALL_ID, id);
+	sip_write_header_c(w, SIP_HEADER_CALL_ID, c->callee_id);
 	fields_contact(c->calls, w, &route->hop);
 	fields_allow(w);
 	fields_pass(w, invite, c, CALL_CALLER);

@@ -157,6 +157,7 @@ struct call {
 	bool wants_reliable, takes_reliable; /* he does: provisional responses */
 	bool is_held; /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
+	char callee_id[TOKEN_LEN];           /* Call-ID of the newest attempt */
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	const char *reason;                  /* why we end it; not owned, NULL: not by us */
 	void *media;
@@ -315,6 +316,8 @@ void pair_give_up(struct pair *p, struct exchange *attempt);
 void call_over(struct call *c, enum call_end why, int quiet);
 /* Frees what of the call is done, and the call if it is over and nothing of it is left. */
 void call_settle(struct call *c);
+/* M, which ends it, has come. */
+void call_parted(struct call *c, const struct sip_msg *m);
 void call_free(struct call *c);
 
 /* ---- fields.c ---- */

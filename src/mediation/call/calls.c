@@ -140,6 +140,11 @@ struct sip_str call_id(const struct call *c)
 	return sip_str_of(c->caller, c->call_id_len);
 }
 
+struct sip_str call_callee_id(const struct call *c)
+{
+	return sip_str_c(c->callee_id);
+}
+
 void *call_own(const struct call *c)
 {
 	return c->own;

@@ -105,8 +105,8 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 	struct exchange *x = arg;
 
 	(void)s;
-	(void)cancel;
 	if (is_of_the_call(x)) {
+		call_parted(x->call, cancel);
 		call_over(x->call, CALL_END_CANCELLED, -1);
 		return;
 	}
@@ -200,6 +200,14 @@ static void write_reply(
 		fields_pass(w, m, x->call, other);
 }
 
+static void tell_user(struct call *c, unsigned status)
+{
+	const struct call_user *u = &c->calls->config.user;
+
+	if (u->told)
+		u->told(u->arg, c, status);
+}
+
 /* Nothing but a final response ends an INVITE: what cannot be said is left to the layer, which ends
  * the transaction if it cannot say anything either. */
 static void say(struct exchange *x, const struct transaction_reply *r)
@@ -210,8 +218,10 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 		return;
 	x->is_replied = true;
 	wheel_cancel(x->call->calls->config.wheel, &x->repeat);
-	if (x == x->call->incoming)
+	if (x == x->call->incoming) {
 		reliable_stop_all(x->call, NULL);
+		tell_user(x->call, r->status);
+	}
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
 		(void)body_keep(&x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)

@@ -72,6 +72,14 @@ static void say_bye(struct call *c, enum call_side side)
 		end_bye(e);
 }
 
+void call_parted(struct call *c, const struct sip_msg *m)
+{
+	const struct call_user *u = &c->calls->config.user;
+
+	if (u->parted && !c->is_over)
+		u->parted(u->arg, c, m);
+}
+
 void call_hang_up(struct call *c, const char *reason)
 {
 	c->reason = reason;

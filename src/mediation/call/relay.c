@@ -129,7 +129,7 @@ static void drop(struct pair *p, const struct end *by)
 		body_go_on(p->call->incoming);
 }
 
-static void on_bye(struct end *e, struct server_transaction *s)
+static void on_bye(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	static const struct transaction_reply ok = {.status = 200};
 	struct call *c = e->pair->call;
@@ -143,6 +143,7 @@ static void on_bye(struct end *e, struct server_transaction *s)
 	}
 	if (!c->pair && e->side == CALL_CALLER)
 		why = CALL_END_CANCELLED;
+	call_parted(c, m);
 	call_over(c, why, (int)e->side);
 }
 
@@ -177,7 +178,7 @@ static void take(struct end *e, struct server_transaction *s, const struct sip_m
 	struct call *c = e->pair->call;
 
 	if (m->method == SIP_BYE) {
-		on_bye(e, s);
+		on_bye(e, s, m);
 	} else if (m->method == SIP_PRACK) {
 		reliable_acknowledged(e, s, m);
 	} else if (m->method == SIP_INVITE) {

@@ -20,10 +20,14 @@ static void call_has_two_dialogs_and_ends_on_both_sides(void **state)
 	assert_string_equal(a->body, "answer");
 	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
 	assert_int_equal(world_count(w, CALL_C_ANSWERED), 1);
+	assert_int_equal(w->told, 200);
+	assert_true(sip_str_equal(b->dialog.call_id, sip_str_c(w->callee_id)));
 	world_settle(w);
 	assert_true(a->is_over && b->is_over);
+	assert_int_equal(w->n_told, 1);
 	assert_int_equal(w->n_calls_ended, 1);
 	assert_int_equal(w->end, CALL_END_CALLER);
+	assert_int_equal(w->parted, SIP_BYE);
 	world_destroy(w);
 }
 

@@ -36,6 +36,8 @@ static void cancel_ends_a_ringing_call(void **state)
 	assert_int_equal(a->status, 487);
 	assert_true(party_callee(w, a)->is_over);
 	assert_false(party_callee(w, a)->is_up);
+	assert_int_equal(w->told, 487);
+	assert_int_equal(w->parted, SIP_CANCEL);
 	assert_all_over(w, a, CALL_END_CANCELLED);
 }
 

@@ -206,6 +206,24 @@ static void on_judge(void *arg, void *own, unsigned attempt, const struct call_f
 		*v = *w->verdict;
 }
 
+static void on_told(void *arg, struct call *c, unsigned status)
+{
+	struct world *w = arg;
+	struct sip_str id = call_callee_id(c);
+
+	w->n_told++;
+	w->told = status;
+	(void)snprintf(w->callee_id, sizeof(w->callee_id), "%.*s", (int)id.len, id.at);
+}
+
+static void on_parted(void *arg, struct call *c, const struct sip_msg *m)
+{
+	struct world *w = arg;
+
+	assert_true(call_id(c).len > 0);
+	w->parted = m->method;
+}
+
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct world *w = arg;
@@ -251,6 +269,8 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 			.contact = on_contact,
 			.body = on_body,
 			.off = on_off,
+			.told = on_told,
+			.parted = on_parted,
 			.ended = on_ended,
 			.arg = w},
 		.key = {5, 6},

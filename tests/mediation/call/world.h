@@ -128,10 +128,13 @@ struct world {
 	unsigned n_routes; /* that there are; the last leads to the callee */
 	bool is_lost_late; /* the others answer when they are cancelled, with the callee's tag */
 	unsigned n_calls_ended;
-	enum call_end end;   /* of the last one */
-	unsigned body_error; /* of the hook, for messages of the callee's */
-	bool is_anonymous;   /* the routes hide who calls */
-	bool refuses_offers; /* it does, those of the caller's */
+	unsigned n_told, told;  /* finally, the last caller */
+	char callee_id[64];     /* at that time */
+	enum sip_method parted; /* what has ended the last call */
+	enum call_end end;      /* of the last one */
+	unsigned body_error;    /* of the hook, for messages of the callee's */
+	bool is_anonymous;      /* the routes hide who calls */
+	bool refuses_offers;    /* it does, those of the caller's */
 	unsigned n_bodies;
 	bool is_late; /* it says "later" */
 	struct asked asked[16];
