@@ -60,7 +60,9 @@ struct anchor_terms {
 /* Of one side, when all is over. */
 struct anchor_leg {
 	bool has_agreed, has_srtp;
+	bool has_stats; /* the worker has told them */
 	enum srtp_suite suite;
+	const char *codec;  /* "PCMA"; NULL: none is agreed; of the terms' abilities */
 	struct addr remote; /* as it was agreed */
 	struct media_leg_stats stats;
 };

@@ -243,6 +243,7 @@ int anchor_push(struct anchor *a, enum anchor_side side)
 	struct media_agreement *m = malloc(sizeof(*m));
 	if (!m)
 		return -ENOMEM;
+	const struct sdp_format *audio = sdp_agreed_audio(s->config.abilities, &s->agreed);
 	anchor_agreement_fill(
 		g, s, side == ANCHOR_CALLEE && a->current ? a->current->number : 0, m);
 	/* Nobody has to say anything while it rings, whatever was agreed early. */
@@ -251,6 +252,7 @@ int anchor_push(struct anchor *a, enum anchor_side side)
 	g->record.has_agreed = true;
 	g->record.has_srtp = m->is_srtp;
 	g->record.suite = m->suite;
+	g->record.codec = audio ? s->config.abilities->codecs[audio->codec].name : NULL;
 	g->record.remote = m->rtp;
 	anchor_due_forget(g);
 	g->due = m;
@@ -279,8 +281,10 @@ void anchor_room_close(struct anchor *a)
 
 static void on_closed(struct anchor *a, const struct media_event *e)
 {
-	for (unsigned i = 0; i < ANCHOR_SIDES; i++)
+	for (unsigned i = 0; i < ANCHOR_SIDES; i++) {
+		a->legs[i].record.has_stats = true;
 		a->legs[i].record.stats = e->stats[i];
+	}
 	leave_worker(a);
 	a->state = ANCHOR_IDLE;
 	anchor_gone(a);

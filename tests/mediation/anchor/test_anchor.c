@@ -362,6 +362,8 @@ static void record_says_what_was_agreed(void **state)
 	assert_int_equal(r->n_closed, 1);
 	assert_true(r->legs[0].has_agreed && r->legs[1].has_agreed && !r->legs[0].has_srtp);
 	assert_int_equal(r->legs[1].remote.port, 40002);
+	assert_non_null(r->legs[1].codec);
+	assert_true(r->legs[1].has_stats);
 }
 
 static void packet_times_are_kept_within_bounds(void **state)
