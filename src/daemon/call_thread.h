@@ -21,7 +21,8 @@ struct call_thread; /* main thread */
 int call_thread_create(const char *path, const struct call_tls *tls, struct workers *workers,
 	struct metrics_set *metrics, unsigned block, struct call_thread **out,
 	char why[CALL_THREAD_WHY_LEN]);
-int call_thread_start(struct call_thread *t);
+/* As the user that it shall run as. WHY as above, or untouched. */
+int call_thread_start(struct call_thread *t, char why[CALL_THREAD_WHY_LEN]);
 /* New connections have these from now on; running ones keep theirs. */
 void call_thread_tls(struct call_thread *t, const struct call_tls *tls);
 /* From now on new calls get 503, and OPTIONS too; those that run go on. ERR_FULL: not told. */

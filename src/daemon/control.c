@@ -476,7 +476,7 @@ static int start(struct control *c)
 	if (rc == 0)
 		rc = workers_start(c->workers);
 	if (rc == 0 && c->call_thread)
-		rc = call_thread_start(c->call_thread);
+		rc = call_thread_start(c->call_thread, why);
 	if (rc == 0 && c->access)
 		rc = access_thread_start(c->access);
 	if (rc == 0 && c->takeover) {

@@ -13,6 +13,10 @@ static const struct metrics_row rows[DAEMON_C_COUNT] = {
 	[DAEMON_C_CALL_LOOPS] = {"sallyport_call_loops_total", NULL, METRICS_COUNTER,
 		"Calls from the telephone network that had a route back there, which was not "
 		"taken."},
+	[DAEMON_C_CALL_RECORDS] = {"sallyport_call_records_total", NULL, METRICS_COUNTER,
+		"Call detail records that were written."},
+	[DAEMON_C_CALL_RECORDS_LOST] = {"sallyport_call_records_lost_total", NULL, METRICS_COUNTER,
+		"Call detail records that could not be written."},
 };
 
 const struct metrics_group daemon_counters = {rows, DAEMON_C_COUNT};

@@ -10,6 +10,8 @@ enum daemon_counter {
 	DAEMON_C_FILES_TAKEN,
 	DAEMON_C_FILES_REFUSED,
 	DAEMON_C_CALL_LOOPS,
+	DAEMON_C_CALL_RECORDS,
+	DAEMON_C_CALL_RECORDS_LOST,
 	DAEMON_C_COUNT,
 };
 extern const struct metrics_group daemon_counters;

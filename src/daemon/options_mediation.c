@@ -238,6 +238,18 @@ static const struct conf_option pool_table[] = {
 	{.name = NULL},
 };
 
+static const struct conf_option records_table[] = {
+	{.name = "file",
+		.type = CONF_PATH,
+		AT(options_records, file),
+		.flags = CONF_OUTPUT,
+		.example = "/var/log/sallyport/calls.jsonl",
+		.text = "Where a line of JSON is written for each call that is over. The daemon's "
+			"\"user\" must be able to write there. A file that was moved away is made "
+			"anew, so that it can be rotated without a signal."},
+	{.name = NULL},
+};
+
 const struct conf_option options_mediation_table[] = {
 	{.name = "gateways",
 		.type = CONF_LIST,
@@ -306,6 +318,11 @@ const struct conf_option options_mediation_table[] = {
 		.max = OPTIONS_RULES_MAX,
 		.text = "Rules that make what somebody dials a number as routes have it, such as "
 			"+14255550123. The first that matches counts."},
+	{.name = "records",
+		.type = CONF_SECTION,
+		AT(options_mediation, records),
+		.children = records_table,
+		.text = "Call detail records. Without a file none are written."},
 	{.name = "dns_servers",
 		.type = CONF_LIST,
 		.item = CONF_STRING,

@@ -165,6 +165,10 @@ struct options_route {
 	const char *alternate_caller_id;
 };
 
+struct options_records {
+	const char *file; /* NULL: none are written */
+};
+
 struct options_mediation {
 	struct conf_list gateways;       /* struct options_gateway */
 	struct conf_list pools;          /* struct options_pool */
@@ -173,7 +177,8 @@ struct options_mediation {
 	struct conf_list usages;         /* const char *: in the order they are tried */
 	struct conf_list routes;         /* struct options_route */
 	struct conf_list dial_rules;     /* struct options_rule */
-	struct conf_list dns_servers;    /* const char *; empty: those of the system */
+	struct options_records records;
+	struct conf_list dns_servers; /* const char *; empty: those of the system */
 };
 
 extern const struct conf_option options_mediation_table[];

@@ -35,30 +35,34 @@ static void add_trunk(
 		add(w, to, peer, targets[i]);
 }
 
-static struct ways *make(struct call_thread *t, const struct dial_attempt *all, size_t n)
+static void fill(struct call_thread *t, struct ways *w, const struct dial_attempt *all, size_t n)
 {
-	struct ways *w = calloc(1, sizeof(*w));
-
-	if (!w)
-		return NULL;
-	w->in = w->out = CALL_NOBODY;
 	for (int wants_up = 1; wants_up >= 0; wants_up--) {
 		for (size_t i = 0; i < n; i++)
 			add_trunk(t, w, &all[i], wants_up == 1);
 	}
+}
+
+struct ways *call_attempts_none(void)
+{
+	struct ways *w = calloc(1, sizeof(*w));
+
+	if (w)
+		w->in = w->out = CALL_NOBODY;
 	return w;
 }
 
-struct ways *call_attempts_out(struct call_thread *t, const struct dial_answer *a)
+void call_attempts_out(struct call_thread *t, struct ways *w, const struct dial_answer *a)
 {
-	return make(t, a->attempts, a->n);
+	fill(t, w, a->attempts, a->n);
 }
 
-struct ways *call_attempts_in(struct call_thread *t, const struct policy_number *number)
+void call_attempts_in(struct call_thread *t, struct ways *w, const struct policy_number *number)
 {
 	const struct dial_attempt user = {.numbers.called = *number};
 
-	return number->len > 0 ? make(t, &user, 1) : NULL;
+	if (number->len > 0)
+		fill(t, w, &user, 1);
 }
 
 /* ---- how many ---- */

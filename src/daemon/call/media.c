@@ -31,7 +31,8 @@ struct call_leash {
 	struct list link;
 	struct call *call; /* NULL: over */
 	struct anchor *anchor;
-	char id[LOG_NAME_LEN]; /* of the call, for the log */
+	struct call_record *record; /* not owned; of one that is over; NULL: it waits for nothing */
+	char id[LOG_NAME_LEN];      /* of the call, for the log */
 };
 
 /* ---- what bodies become ---- */
@@ -136,6 +137,16 @@ static void on_off(void *arg, struct call *c, uint64_t exchange)
 		anchor_off(l->anchor, exchange);
 }
 
+static struct call_record *take_record(const struct call *c)
+{
+	struct ways *w = call_own(c);
+	struct call_record *record = w ? w->record : NULL;
+
+	if (w)
+		w->record = NULL;
+	return record;
+}
+
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct call_media *m = ((struct call_thread *)arg)->media;
@@ -143,8 +154,14 @@ static void on_ended(void *arg, struct call *c, enum call_end why)
 
 	if (m->ended)
 		m->ended(arg, c, why);
+	struct call_record *record = take_record(c);
+	if (!l || !call_record_waits(record)) {
+		call_record_write(record, NULL);
+		record = NULL;
+	}
 	if (!l)
 		return;
+	l->record = record;
 	call_media_set(c, NULL);
 	l->call = NULL;
 	anchor_close(l->anchor);
@@ -179,10 +196,13 @@ static void on_lost(void *arg, void *owner, enum anchor_side side, enum anchor_l
 		"Q.850;cause=47;text=\"Media not possible\"",
 		"Q.850;cause=47;text=\"Media key used up\""};
 	struct call_leash *l = owner;
+	struct ways *w = l->call ? call_own(l->call) : NULL;
 
 	(void)arg;
 	if (!l->call)
 		return;
+	if (w)
+		call_record_cause(w->record, why == ANCHOR_SILENT ? 102 : 47);
 	log_info(LOG_CALL, "media lost", "id=%s side=%s why=%s", l->id, sides[side], names[why]);
 	call_hang_up(l->call, reasons[why]);
 }
@@ -206,6 +226,7 @@ static void on_closed(void *arg, void *owner, const struct anchor_leg legs[ANCHO
 	struct call_leash *l = owner;
 
 	(void)arg;
+	call_record_write(l->record, legs);
 	if (legs[ANCHOR_CALLER].has_agreed)
 		log_leg(l, "caller", &legs[ANCHOR_CALLER]);
 	if (legs[ANCHOR_CALLEE].has_agreed)

@@ -209,7 +209,12 @@ static int make_plan(struct call_thread *t, const char *path)
 	if (rc != 0)
 		return rc;
 	t->state = dial_state_create(t->plan);
-	return t->state ? 0 : -ENOMEM;
+	if (!t->state)
+		return -ENOMEM;
+	if (!t->options->records.file)
+		return 0;
+	t->records = call_records_create(t->options->records.file, loop_clock(t->loop), t->cells);
+	return t->records ? 0 : -ENOMEM;
 }
 
 /* ---- making ---- */
@@ -308,9 +313,11 @@ int call_thread_create(const char *path, const struct call_tls *tls, struct work
 	return 0;
 }
 
-int call_thread_start(struct call_thread *t)
+int call_thread_start(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
 {
-	return loop_thread_start(t->loop, &t->thread);
+	int rc = call_records_open(t->records, why, CALL_THREAD_WHY_LEN);
+
+	return rc ? rc : loop_thread_start(t->loop, &t->thread);
 }
 
 static void log_clear(const struct call_thread *t)
@@ -406,6 +413,7 @@ void call_thread_destroy(struct call_thread *t)
 	transactions_destroy(t->transactions);
 	calls_destroy(t->calls);
 	call_media_destroy(t->media);
+	call_records_destroy(t->records);
 	sip_transport_destroy(t->transport);
 	net_destroy(t->net);
 	if (t->loop)

@@ -9,6 +9,7 @@
 
 #include "../call_thread.h"
 #include "../dial_plan.h"
+#include "records.h"
 
 /* In the order of the options, and behind them the front end; PLACE 0: there is none. */
 struct call_trunk {
@@ -47,7 +48,8 @@ struct call_thread {
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
 	struct log_limit log_unanswered, log_failed;
-	struct call_media *media; /* media.h */
+	struct call_media *media;     /* media.h */
+	struct call_records *records; /* owned; NULL: none are written */
 	bool is_draining;
 	unsigned n_stopping; /* what the end waits for */
 	struct wheel_timer linger;
@@ -99,18 +101,19 @@ struct way {
 	struct addr remote;
 };
 struct ways {
-	uint32_t in, out;   /* trunks that the call counts on; CALL_NOBODY: none */
-	bool lacks_address; /* somebody to try has none yet, or none any more */
+	uint32_t in, out;           /* trunks that the call counts on; CALL_NOBODY: none */
+	bool lacks_address;         /* somebody to try has none yet, or none any more */
+	struct call_record *record; /* not owned; NULL: none, or no more */
 	size_t n;
 	struct way at[CALL_WAYS_MAX];
 };
 
 /* ---- attempts.c: at which addresses a call is tried, and how many a trunk may have ---- */
 
-/* NULL: nowhere to go, or no memory. */
-struct ways *call_attempts_out(struct call_thread *t, const struct dial_answer *a);
+struct ways *call_attempts_none(void); /* NULL: no memory */
+void call_attempts_out(struct call_thread *t, struct ways *w, const struct dial_answer *a);
 /* To the user of that number, if there is one; the front end knows. */
-struct ways *call_attempts_in(struct call_thread *t, const struct policy_number *number);
+void call_attempts_in(struct call_thread *t, struct ways *w, const struct policy_number *number);
 /* The call counts on its caller's trunk from now on. False: that has no room. */
 bool call_attempts_admit(struct call_thread *t, struct ways *w, uint32_t from);
 /* The same of the trunk of attempt I; those without room are left out. False: none is left. */
@@ -139,5 +142,7 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 	struct call_verdict *v);
 void call_verdicts_reached(void *arg, void *own, unsigned attempt);
 enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k);
+/* The cause of Q.850 in M's Reason (RFC 3326); below 0: none. */
+int call_verdicts_q850(const struct sip_msg *m);
 
 #endif

@@ -12,11 +12,20 @@ static const char *const kinds[] = {
 	[CALL_FAILED_SILENT] = "silent",
 };
 
+int call_verdicts_q850(const struct sip_msg *m)
+{
+	int cause = -1;
+
+	for (const struct sip_header *h = sip_header_first(m, SIP_HEADER_REASON); h && cause < 0;
+		h = sip_header_next(m, h))
+		cause = policy_q850(sip_str_bytes(h->value));
+	return cause;
+}
+
 static struct policy_failure read_failure(const struct call_failure *f)
 {
 	struct policy_failure out = {.kind = POLICY_UNREACHABLE, .q850 = -1};
 	struct sip_retry_after again;
-	const struct sip_header *h;
 
 	if (f->kind == CALL_FAILED_NO_PROGRESS)
 		out.kind = POLICY_NO_PROGRESS;
@@ -24,9 +33,7 @@ static struct policy_failure read_failure(const struct call_failure *f)
 		return out;
 	out.kind = POLICY_RESPONSE;
 	out.code = f->response->status;
-	for (h = sip_header_first(f->response, SIP_HEADER_REASON); h && out.q850 < 0;
-		h = sip_header_next(f->response, h))
-		out.q850 = policy_q850(sip_str_bytes(h->value));
+	out.q850 = call_verdicts_q850(f->response);
 	if (sip_retry_after_decode(sip_header_value(f->response, SIP_HEADER_RETRY_AFTER), &again) ==
 		0)
 		out.retry_after_s = again.delay_s < AVOID_MAX_S ? again.delay_s : AVOID_MAX_S;
@@ -53,6 +60,7 @@ void call_verdicts_judge(void *arg, void *own, unsigned attempt, const struct ca
 	struct policy_verdict p;
 	uint32_t held;
 
+	call_record_cause(w->record, what.q850);
 	judge(way, &what, &p);
 	if (p.is_miss)
 		trunks_missed(t->running, way->peer, &way->remote, p.avoid_s);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <sallyport/crypto.h>
 
@@ -178,9 +179,34 @@ static struct sip_str called_in(
 	return invite->uri;
 }
 
-/* NULL: nowhere to go, or no memory. */
-static struct ways *find_ways(
-	struct call_thread *t, const struct sip_msg *invite, const struct transaction_hop *hop)
+/* One that is not enabled ends its calls and begins none. */
+static bool may_call(const struct call_thread *t, uint32_t peer)
+{
+	const struct options_trunk *o = t->options->trunks.items;
+
+	return peer != CALL_NOBODY && (peer == call_front(t) || o[peer].enabled);
+}
+
+/* Of a trunk, for records. */
+static const char *peer_name(const struct call_thread *t, uint32_t peer)
+{
+	const struct options_trunk *o = t->options->trunks.items;
+
+	return peer < t->n_trunks ? o[peer].name : "inside";
+}
+
+/* The loop's clock has whole seconds of it. */
+static uint64_t wall_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now); /* there is always one */
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* 0, or the status that refuses the call. */
+static unsigned find_ways(struct call_thread *t, struct ways *w, const struct sip_msg *invite,
+	const struct transaction_hop *hop)
 {
 	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
 	uint32_t peer = call_peer_of(hop);
@@ -195,11 +221,19 @@ static struct ways *find_ways(
 
 	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
 		q.calling = number_in(from.uri, calling, sizeof(calling));
+	w->record = call_records_begin(
+		t->records, wall_ms(), invite->call_id, peer_name(t, peer), q.calling, q.called);
+	if (!may_call(t, peer))
+		return 403;
 	crypto_random(&q.random, sizeof(q.random));
 	dial_plan_ask(t->plan, t->state, &q, &a);
 	if (a.is_loop)
 		say_loop(t, q.from);
-	return a.n == 0 && q.from ? call_attempts_in(t, &a.number) : call_attempts_out(t, &a);
+	if (a.n == 0 && q.from)
+		call_attempts_in(t, w, &a.number);
+	else
+		call_attempts_out(t, w, &a);
+	return 0;
 }
 
 static void write_host(struct sip_writer *w, const struct addr *a)
@@ -281,35 +315,31 @@ static int write_route(struct call_thread *t, const struct way *way, struct call
 	return write_our_host(t, &t->trunks[way->peer], out->host, sizeof(out->host));
 }
 
-/* One that is not enabled ends its calls and begins none. */
-static bool may_call(const struct call_thread *t, const struct transaction_hop *from)
-{
-	const struct options_trunk *o = t->options->trunks.items;
-	uint32_t i = call_peer_of(from);
-
-	return i != CALL_NOBODY && (i == call_front(t) || o[i].enabled);
-}
-
 static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
 {
 	struct call_thread *t = arg;
-	struct ways *w;
+	struct ways *w = *own;
+	unsigned refused = 0;
 
-	if (attempt == 0 && !may_call(t, from))
-		return 403;
+	if (!w) {
+		w = *own = call_attempts_none();
+		refused = w ? find_ways(t, w, invite, from) : 503;
+	}
+	if (refused)
+		return refused;
 	if (attempt == 0 && t->is_draining)
 		return 503;
-	if (!*own)
-		*own = find_ways(t, invite, from);
-	w = *own;
-	if (!w || attempt >= w->n)
-		return w && w->lacks_address ? 503 : 404; /* another node may know better */
+	if (attempt >= w->n)
+		return w->lacks_address ? 503 : 404; /* another node may know better */
 	if (attempt == 0 && !call_attempts_admit(t, w, call_peer_of(from)))
 		return 503;
 	if (!call_attempts_take(t, w, attempt))
 		return 503;
-	return write_route(t, &w->at[attempt], out) == 0 ? 0 : 500;
+	if (write_route(t, &w->at[attempt], out) != 0)
+		return 500;
+	call_record_tried(w->record, peer_name(t, w->at[attempt].peer), &w->at[attempt].to.numbers);
+	return 0;
 }
 
 static void on_forget(void *arg, void *own)
@@ -364,23 +394,42 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 		aim_at_peer(t, hop);
 }
 
+static void on_told(void *arg, struct call *c, unsigned status)
+{
+	const struct ways *w = call_own(c);
+
+	(void)arg;
+	if (w)
+		call_record_told(w->record, status, call_callee_id(c));
+}
+
+static void on_parted(void *arg, struct call *c, const struct sip_msg *m)
+{
+	const struct ways *w = call_own(c);
+
+	(void)arg;
+	if (w)
+		call_record_cause(w->record, call_verdicts_q850(m));
+}
+
 static void on_ended(void *arg, struct call *c, enum call_end why)
 {
 	struct call_thread *t = arg;
-	static const char *const names[CALL_END_COUNT] = {"caller", "callee", "cancelled", "failed",
-		"timeout", "lost", "expired", "media", "shutdown"};
 	struct sip_str id = call_id(c);
+	struct ways *w = call_own(c);
 	char shown[LOG_NAME_LEN];
 	uint32_t held = 0;
 
-	if (call_own(c))
-		call_attempts_over(t, call_own(c));
+	if (w) {
+		call_attempts_over(t, w);
+		call_record_over(w->record, why);
+	}
 	if ((why == CALL_END_CANCELLED || why == CALL_END_FAILED) &&
 		!log_limit_ok(
 			&t->log_unanswered, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
 		return;
 	log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", log_name(id.at, id.len, shown),
-		names[why], held);
+		call_end_name(why), held);
 }
 
 static unsigned on_options(void *arg, const struct transaction_hop *from)
@@ -404,6 +453,8 @@ struct call_user call_ways_calls(struct call_thread *t)
 		.contact = on_contact,
 		.next_hop = on_next_hop,
 		.options = on_options,
+		.told = on_told,
+		.parted = on_parted,
 		.ended = on_ended,
 		.arg = t};
 }

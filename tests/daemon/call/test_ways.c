@@ -484,7 +484,11 @@ static unsigned call_to_user(struct fixture *f)
 	const struct sip_msg invite = {.is_request = true};
 	struct call_user u = call_ways_calls(&f->thread);
 	static struct call_route route;
-	void *ways = call_attempts_in(&f->thread, &number);
+	struct ways *w = call_attempts_none();
+	void *ways = w;
+
+	assert_non_null(w);
+	call_attempts_in(&f->thread, w, &number);
 	unsigned status = u.route(u.arg, &ways, &invite, &from, 0, &route);
 
 	call_attempts_over(&f->thread, ways);
