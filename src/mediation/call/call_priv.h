@@ -151,7 +151,7 @@ struct call {
 	struct share *share; /* of the open ones; NULL when it is over */
 	struct wheel_timer timer;
 	unsigned progress_ms; /* for the newest attempt */
-	unsigned n_attempts, n_early, n_late;
+	unsigned n_attempts, n_early, n_late, n_exchanges;
 	bool is_ringing, is_over;
 	bool has_offer;                      /* the caller's INVITE */
 	bool wants_reliable, takes_reliable; /* he does: provisional responses */

@@ -71,6 +71,7 @@ struct exchange *exchange_open(struct call *c, enum sip_method method, enum call
 	wheel_timer_init(&x->repeat, on_repeat);
 	list_init(&x->waiting);
 	list_append(&c->exchanges, &x->link);
+	c->n_exchanges++;
 	return x;
 }
 
@@ -80,6 +81,7 @@ void exchange_free(struct exchange *x)
 
 	wheel_cancel(c->calls->config.wheel, &x->repeat);
 	list_remove(&x->link);
+	c->n_exchanges--;
 	if (x->peer && x->peer != x)
 		x->peer->peer = NULL;
 	if (c->incoming == x)

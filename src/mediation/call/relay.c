@@ -5,6 +5,10 @@
 
 #include "call_priv.h"
 
+/* Of a call: those that only absorb repetitions, for half a minute, too. Sixteen digits a second by
+ * INFO are fewer; and whatever happens in a call may look at all of them. */
+#define EXCHANGES_MAX 512
+
 /* ---- from one side to the other ---- */
 
 static int send_with(struct exchange *x, const struct call_body *b)
@@ -57,9 +61,14 @@ static int send_on(struct exchange *x, const struct sip_msg *m)
 static void relay(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
-	struct exchange *x = exchange_open(c, m->method, e->side);
+	struct exchange *x;
 	int err;
 
+	if (c->n_exchanges >= EXCHANGES_MAX) {
+		refuse(c->calls, s, 503, CALL_C_REFUSED_FULL);
+		return;
+	}
+	x = exchange_open(c, m->method, e->side);
 	if (!x) {
 		refuse(c->calls, s, 503, CALL_C_REFUSED_MEMORY);
 		return;

@@ -310,6 +310,29 @@ static void reinvite_that_only_rings_is_given_up(void **state)
 	end(&t);
 }
 
+static void flood_within_a_call_is_bounded(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 1000};
+	struct leg *a = party_dial(w, &plan), *b;
+
+	world_pass(w, 3000);
+	b = party_callee(w, a);
+	for (unsigned i = 0; i < 600; i++)
+		leg_request(a, SIP_INFO, "x");
+	world_pass(w, 1000);
+	assert_int_equal(world_count(w, CALL_C_REFUSED_FULL), 600 - b->n_requests);
+	assert_in_range(b->n_requests, 500, 512);
+	world_pass(w, 40000);
+	leg_request(a, SIP_INFO, "x");
+	world_pass(w, 1000);
+	assert_int_equal(a->within_status, 200);
+	leg_hang_up(a);
+	world_settle(w);
+	assert_true(b->is_over);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -329,6 +352,7 @@ int main(void)
 		cmocka_unit_test(refused_reinvite_leaves_the_call_as_it_was),
 		cmocka_unit_test(hanging_up_ends_a_reinvite_on_its_way),
 		cmocka_unit_test(requests_outside_of_calls_are_answered),
+		cmocka_unit_test(flood_within_a_call_is_bounded),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
