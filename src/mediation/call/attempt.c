@@ -5,6 +5,9 @@
 
 #include "call_priv.h"
 
+/* The caller's fault, which says nothing about a trunk (RFC 3261 §21.5.7). */
+#define TOO_LARGE 513
+
 static void write_display(struct sip_writer *w, const struct sip_name_addr *a)
 {
 	if (!a->display.len)
@@ -113,12 +116,15 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 
 	if (!invite_waits_for(c, x))
 		return;
-	if (w->rc == 0 && send_with(x, b, w->route) == 0) {
+	int err = w->rc == 0 ? send_with(x, b, w->route) : 0;
+	if (w->rc == 0 && err == 0) {
 		await_progress(c);
 		return;
 	}
 	c->attempt = NULL;
-	if (w->rc == 0)
+	if (err == ERR_TOO_LARGE)
+		status = TOO_LARGE;
+	else if (w->rc == 0)
 		status = attempt_next(c, b->msg, failure_judge(c, &unsent).status);
 	if (status)
 		invite_fail(c, status, NULL);
@@ -177,6 +183,8 @@ unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned sta
 			return 0;
 		}
 		exchange_free(x);
+		if (err == ERR_TOO_LARGE)
+			return TOO_LARGE;
 		if (err == ERR_DENIED || err == ERR_FULL)
 			return err == ERR_FULL ? 503 : 488; /* on any route */
 		status = failure_judge(c, &unsent).status;

@@ -33,6 +33,43 @@ static void attempt_that_is_answered_at_once_is_reached_too(void **state)
 	world_destroy(w);
 }
 
+/* An INVITE with as many bytes of fields as may be: with ours there is no room for them. */
+static void put_long_invite(struct world *w)
+{
+	static const char head[] =
+		"INVITE sip:0@b2bua.example SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKl\r\nFrom: <sip:a@b>;tag=a\r\n"
+		"To: <sip:0@b>\r\nCall-ID: l\r\nCSeq: 1 INVITE\r\nContact: <sip:a@192.0.2.1>\r\n"
+		"Max-Forwards: 70\r\nContent-Type: application/sdp\r\nContent-Length: 1\r\n";
+	char text[SIP_HEAD_MAX + 1];
+	size_t len = (size_t)snprintf(text, sizeof(text), "%s", head);
+
+	while (len < SIP_HEAD_MAX - 512)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "Subject: %0480d\r\n", 0);
+	len += (size_t)snprintf(text + len, sizeof(text) - len, "\r\nv");
+	world_put(w, NODE_CALLER, NODE_B2BUA, text, len);
+}
+
+static void request_that_grows_too_long_says_nothing_about_its_trunk(void **state)
+{
+	for (int is_late = 0; is_late < 2; is_late++) {
+		struct world *w = world_create();
+
+		w->n_routes = 3;
+		w->is_late = is_late;
+		put_long_invite(w);
+		world_pass(w, 1000);
+		if (is_late)
+			world_ready(w, 0, 0, "v");
+		world_settle(w);
+
+		assert_int_equal(world_count(w, CALL_C_STARTED), 1);
+		assert_int_equal(world_count(w, CALL_C_ENDED + CALL_END_FAILED), 1);
+		assert_int_equal(w->n_failed, 0);
+		world_destroy(w);
+	}
+}
+
 static void user_may_try_elsewhere_after_any_response(void **state)
 {
 	static const struct call_verdict again = {.tries_next = true, .status = 480};
@@ -158,6 +195,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(attempt_that_rings_is_reached_once),
 		cmocka_unit_test(attempt_that_is_answered_at_once_is_reached_too),
+		cmocka_unit_test(request_that_grows_too_long_says_nothing_about_its_trunk),
 		cmocka_unit_test(user_may_try_elsewhere_after_any_response),
 		cmocka_unit_test(user_may_end_it_after_503),
 		cmocka_unit_test(reason_of_the_callee_passes_with_another_code),
