@@ -309,11 +309,11 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	enum sdp_refusal r;
 	int rc;
 
-	if (!s)
-		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 	/* It could be taken back with the offer: what is agreed within a call waits for the end. */
 	if (a->is_within && !m->is_final)
 		return ERR_DENIED;
+	if (!s)
+		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 	if (m->sdp.len > 0 && s->state == SDP_OFFERED)
 		r = read_answer(a, s, m);
 	else
