@@ -124,8 +124,9 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 	c->attempt = NULL;
 	if (err == ERR_TOO_LARGE)
 		status = TOO_LARGE;
-	else if (w->rc == 0)
-		status = attempt_next(c, b->msg, failure_judge(c, &unsent).status);
+	else if (w->rc == 0) /* no room of ours says nothing about the trunk either */
+		status = attempt_next(
+			c, b->msg, err == ERR_FULL ? 503 : failure_judge(c, &unsent).status);
 	if (status)
 		invite_fail(c, status, NULL);
 }

@@ -190,6 +190,27 @@ static void gateway_that_cannot_be_sent_to_is_unreachable(void **state)
 	world_destroy(w);
 }
 
+/* Nor is it final: the next one has room of its own. */
+static void node_that_is_full_says_nothing_about_a_trunk(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->is_late = w->is_full = true;
+	w->n_routes = 2;
+	a = party_dial(w, &usual);
+	world_pass(w, 100);
+	world_ready(w, 0, 0, "v");
+	world_pass(w, 100);
+	assert_int_equal(w->n_asked, 2);
+	world_ready(w, 1, 0, "v");
+	world_settle(w);
+
+	assert_int_equal(w->n_failed, 0);
+	assert_int_equal(a->status, 503);
+	world_destroy(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -203,6 +224,7 @@ int main(void)
 		cmocka_unit_test(without_a_time_for_progress_ringing_time_counts),
 		cmocka_unit_test(gateway_that_says_nothing_is_silent),
 		cmocka_unit_test(gateway_that_cannot_be_sent_to_is_unreachable),
+		cmocka_unit_test(node_that_is_full_says_nothing_about_a_trunk),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

@@ -41,6 +41,8 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	assert_true(n < NODE_COUNT);
 	if (n == NODE_CALLEE && w->is_callee_gone)
 		return -ECONNREFUSED;
+	if (n == NODE_CALLEE && w->is_full)
+		return ERR_FULL;
 	if (n == NODE_CALLEE && w->is_callee_deaf)
 		return 0;
 	if (world_draw(w, 100) >= w->loss_percent)

@@ -145,6 +145,7 @@ struct world {
 	uint64_t off;         /* the last exchange that came to nothing */
 	bool is_callee_deaf;  /* what goes to it is lost */
 	bool is_callee_gone;  /* nothing can be sent to it */
+	bool is_full;         /* there is no room for messages to the callee */
 	unsigned progress_ms; /* of routes */
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
