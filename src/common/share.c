@@ -52,6 +52,17 @@ bool share_is_free(const struct share_table *t, const struct addr *who, uint64_t
 	return !s || s->n / TIMES_THE_FREE < max - t->n;
 }
 
+bool share_has_bytes(const struct share_table *t, const struct addr *who, uint64_t place,
+	size_t used, size_t max)
+{
+	const struct share *s;
+
+	if (used >= max)
+		return false;
+	s = find(t, who, place, hash_of(t, who, place));
+	return !s || s->bytes / TIMES_THE_FREE < max - used;
+}
+
 struct share *share_take(struct share_table *t, const struct addr *who, uint64_t place)
 {
 	uint64_t hash = hash_of(t, who, place);

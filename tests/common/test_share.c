@@ -96,6 +96,23 @@ static void a_room_for_few_is_used(void **state)
 	assert_false(share_is_free(&table, &who, 1, 0));
 }
 
+static void bytes_are_divided_as_places_are(void **state)
+{
+	struct addr who = addr_ipv4(1, 0), other = addr_ipv4(2, 0);
+	size_t used = 0;
+
+	(void)state;
+	taken[n_taken++] = share_take(&table, &who, 1);
+	while (share_has_bytes(&table, &who, 1, used, 4000)) {
+		used += 10;
+		taken[0]->bytes += 10;
+	}
+	assert_in_range(used, 2980, 3020);
+	assert_true(share_has_bytes(&table, &other, 1, used, 4000));
+	assert_true(share_has_bytes(&table, &who, 2, used, 4000));
+	assert_false(share_has_bytes(&table, &other, 1, 4000, 4000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -105,6 +122,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ports_are_of_one_and_places_are_not, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_given_back_is_free_again, begin, end),
 		cmocka_unit_test_setup_teardown(a_room_for_few_is_used, begin, end),
+		cmocka_unit_test_setup_teardown(bytes_are_divided_as_places_are, begin, end),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;

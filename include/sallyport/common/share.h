@@ -19,6 +19,7 @@ struct share {
 	struct addr who; /* port 0 */
 	uint64_t place;
 	size_t n;
+	size_t bytes; /* for the user to count */
 };
 
 struct share_table {
@@ -33,6 +34,9 @@ void share_table_fini(struct share_table *t);
 
 /* May WHO, whatever his port, at PLACE, a number of the user's, have one more of MAX? */
 bool share_is_free(const struct share_table *t, const struct addr *who, uint64_t place, size_t max);
+/* May he have more bytes, when all together have USED of MAX? */
+bool share_has_bytes(const struct share_table *t, const struct addr *who, uint64_t place,
+	size_t used, size_t max);
 /* He has one more. NULL when out of memory: then he has not. */
 struct share *share_take(struct share_table *t, const struct addr *who, uint64_t place);
 /* One less; S may be gone. NULL is fine. */

@@ -10,9 +10,9 @@ void client_free(struct client_transaction *c)
 	struct transactions *l = c->t.layer;
 
 	flow_users_leave(c);
-	kept_drop(l, &c->t.sent);
-	kept_drop(l, &c->cancel_fields);
-	kept_drop(l, &c->ack);
+	kept_drop(&c->t, &c->t.sent);
+	kept_drop(&c->t, &c->cancel_fields);
+	kept_drop(&c->t, &c->ack);
 	share_give(&l->asked, c->t.share);
 	free(c);
 }
@@ -113,7 +113,7 @@ static struct client_transaction *make(
 /* C has its branch. MESSAGE is what it sends. */
 static int start(struct client_transaction *c, struct sip_str method_name, struct sip_str message)
 {
-	int err = kept_set(c->t.layer, &c->t.sent, message);
+	int err = kept_set(&c->t, &c->t.sent, message);
 
 	key_of_branch(c->t.layer, sip_str_c(c->branch), method_name, &c->t.key);
 	if (err == 0)
@@ -136,11 +136,13 @@ static bool has_room(
 	const struct transactions *l, const struct transaction_hop *to, enum sip_method method)
 {
 	bool may_all = method != SIP_INVITE;
-	size_t room = transaction_room(l->config.max_client, may_all);
-	bool is_free = may_all ? l->clients.count < room
-			       : share_is_free(&l->asked, &to->remote, to->place, room);
+	size_t n = transaction_room(l->config.max_client, may_all);
+	size_t bytes = transaction_room(l->config.max_bytes, may_all);
 
-	return is_free && l->bytes < transaction_room(l->config.max_bytes, may_all);
+	if (may_all)
+		return l->clients.count < n && l->bytes < bytes;
+	return share_is_free(&l->asked, &to->remote, to->place, n) &&
+	       share_has_bytes(&l->asked, &to->remote, to->place, l->bytes, bytes);
 }
 
 int client_transaction_start(struct transactions *l, const struct transaction_request *r,
@@ -202,7 +204,7 @@ int client_transaction_cancel(struct client_transaction *c, struct sip_str field
 
 	if (!c->t.is_invite || !is_open || c->is_cancelled)
 		return 0;
-	err = kept_set(c->t.layer, &c->cancel_fields, fields);
+	err = kept_set(&c->t, &c->cancel_fields, fields);
 	c->is_cancelled = true;
 	if (c->t.state == STATE_PROCEEDING)
 		return send_cancel(c);
@@ -239,7 +241,7 @@ static void acknowledge(struct client_transaction *c, const struct sip_msg *m)
 	struct sip_str message;
 
 	if (!c->ack.data && compose_ack(c, m, &message) == 0)
-		(void)kept_set(l, &c->ack, message);
+		(void)kept_set(&c->t, &c->ack, message);
 	if (c->ack.data)
 		(void)transaction_carry_request(l, &c->t.hop, kept_str(&c->ack));
 }
@@ -256,7 +258,7 @@ static void on_invite_final(struct client_transaction *c, const struct sip_msg *
 		acknowledge(c, m);
 		transaction_absorb(&c->t, STATE_COMPLETED, l->config.timers.d_ms);
 	}
-	kept_drop(l, &c->cancel_fields);
+	kept_drop(&c->t, &c->cancel_fields);
 	deliver(c, m);
 }
 

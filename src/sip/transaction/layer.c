@@ -60,24 +60,30 @@ void transactions_destroy(struct transactions *l)
 
 /* ---- bytes ---- */
 
-void kept_drop(struct transactions *l, struct kept *k)
+void kept_drop(struct transaction *t, struct kept *k)
 {
+	struct transactions *l = t->layer;
+
+	if (t->share)
+		t->share->bytes -= k->len;
 	l->bytes -= k->len;
 	metrics_sub(l->config.cells, TRANSACTION_C_BYTES, k->len);
 	free(k->data);
 	*k = (struct kept){NULL, 0};
 }
 
-int kept_set(struct transactions *l, struct kept *k, struct sip_str data)
+int kept_set(struct transaction *t, struct kept *k, struct sip_str data)
 {
+	struct transactions *l = t->layer;
 	char *copy = malloc(data.len ? data.len : 1);
 
 	if (!copy)
 		return -ENOMEM;
 	if (data.len)
 		memcpy(copy, data.at, data.len);
-	kept_drop(l, k);
+	kept_drop(t, k);
 	*k = (struct kept){copy, data.len};
+	t->share->bytes += data.len;
 	l->bytes += data.len;
 	metrics_add(l->config.cells, TRANSACTION_C_BYTES, data.len);
 	return 0;

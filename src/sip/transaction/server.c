@@ -14,8 +14,8 @@ void server_free(struct server_transaction *s)
 {
 	struct transactions *l = s->t.layer;
 
-	kept_drop(l, &s->t.sent);
-	kept_drop(l, &s->head);
+	kept_drop(&s->t, &s->t.sent);
+	kept_drop(&s->t, &s->head);
 	share_give(&l->askers, s->t.share);
 	free(s);
 }
@@ -113,7 +113,8 @@ static bool has_room(
 {
 	return share_is_free(&l->askers, &from->remote, from->place,
 		       transaction_room(l->config.max_server, is_within)) &&
-	       l->bytes < transaction_room(l->config.max_bytes, is_within);
+	       share_has_bytes(&l->askers, &from->remote, from->place, l->bytes,
+		       transaction_room(l->config.max_bytes, is_within));
 }
 
 static struct server_transaction *make(struct transactions *l, const struct transaction_key *key,
@@ -130,7 +131,7 @@ static struct server_transaction *make(struct transactions *l, const struct tran
 	reply_hop(m, from, &s->t.hop, &s->fallback_port);
 	s->t.share = share_take(&l->askers, &from->remote, from->place);
 	if (!s->t.share || compose_head(l, m, from, &head) != 0 ||
-		kept_set(l, &s->head, head) != 0 ||
+		kept_set(&s->t, &s->head, head) != 0 ||
 		hash_table_insert(&l->servers, &s->t.node, key->a) != 0) {
 		server_free(s);
 		return NULL;
@@ -220,7 +221,7 @@ static void enter_final(struct server_transaction *s, unsigned status)
 		if (s->t.state == STATE_COMPLETED)
 			transaction_repeat_start(&s->t, t1_ms);
 	}
-	kept_drop(l, &s->head);
+	kept_drop(&s->t, &s->head);
 }
 
 int server_transaction_reply(struct server_transaction *s, const struct transaction_reply *r)
@@ -233,7 +234,7 @@ int server_transaction_reply(struct server_transaction *s, const struct transact
 		return -EALREADY;
 	err = compose_reply(s, r, &message);
 	if (err == 0)
-		err = kept_set(l, &s->t.sent, message);
+		err = kept_set(&s->t, &s->t.sent, message);
 	if (err)
 		return err;
 	if (r->status >= 200) {

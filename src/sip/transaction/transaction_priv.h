@@ -63,7 +63,7 @@ struct transaction {
 	enum transaction_state state;
 	bool is_invite;
 	struct kept sent;    /* the last message we sent, to be sent again */
-	struct share *share; /* of ASKERS or ASKED */
+	struct share *share; /* of ASKERS or ASKED; with what is kept */
 };
 
 /* Owned by the layer's table. */
@@ -106,9 +106,9 @@ static inline size_t transaction_room(size_t max, bool may_all)
 	return may_all ? max : max - max / 8;
 }
 
-/* Copies DATA, replacing what K held; on failure K is as it was. */
-int kept_set(struct transactions *l, struct kept *k, struct sip_str data);
-void kept_drop(struct transactions *l, struct kept *k);
+/* K of T's: copies DATA, replacing what K held; on failure K is as it was. */
+int kept_set(struct transaction *t, struct kept *k, struct sip_str data);
+void kept_drop(struct transaction *t, struct kept *k);
 static inline struct sip_str kept_str(const struct kept *k)
 {
 	return sip_str_of(k->data, k->len);

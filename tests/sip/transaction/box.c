@@ -95,7 +95,7 @@ static void on_client_ended(void *arg, struct client_transaction *c, enum transa
 
 const struct client_events box_events = {on_response, on_client_ended};
 
-struct box *box_create_small(bool is_reliable, size_t max)
+struct box *box_create_bounded(bool is_reliable, size_t max, size_t max_bytes)
 {
 	struct box *b = calloc(1, sizeof(*b));
 	struct transactions_config c = {
@@ -108,7 +108,7 @@ struct box *box_create_small(bool is_reliable, size_t max)
 		.timers = transaction_timers_default,
 		.max_server = max,
 		.max_client = max,
-		.max_bytes = max * 65536,
+		.max_bytes = max_bytes,
 		.retry_after_s = 7,
 		.strangers_per_s = BOX_STRANGERS,
 	};
@@ -120,6 +120,11 @@ struct box *box_create_small(bool is_reliable, size_t max)
 	b->l = transactions_create(&c);
 	assert_non_null(b->l);
 	return b;
+}
+
+struct box *box_create_small(bool is_reliable, size_t max)
+{
+	return box_create_bounded(is_reliable, max, max * 65536);
 }
 
 struct box *box_create(bool is_reliable)

@@ -50,6 +50,7 @@ struct box {
 struct box *box_create(bool is_reliable);
 /* With room for MAX transactions of each kind. */
 struct box *box_create_small(bool is_reliable, size_t max);
+struct box *box_create_bounded(bool is_reliable, size_t max, size_t max_bytes);
 void box_destroy(struct box *b);
 
 /* Moves the clock in steps of 20 ms. */

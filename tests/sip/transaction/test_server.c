@@ -527,6 +527,24 @@ static void requests_of_one_leave_room_for_others(void **state)
 	box_destroy(b);
 }
 
+static void bytes_of_one_leave_room_for_others(void **state)
+{
+	struct box *b = box_create_bounded(false, 1000, 16384);
+
+	for (unsigned i = 0; i < 200; i++)
+		put_from(b, 1, "OPTIONS", i);
+	unsigned of_one = b->n_requests;
+	put_from(b, 2, "OPTIONS", 200);
+
+	assert_in_range(of_one, 20, 199);
+	assert_int_equal(b->n_requests, of_one + 1);
+	b->n_sent = 0;
+	box_pass(b, 40000);
+	put_from(b, 1, "OPTIONS", 201); /* what was kept is free again */
+	assert_int_equal(b->n_requests, of_one + 2);
+	box_destroy(b);
+}
+
 static void malformed_request_is_answered_if_it_can_be(void **state)
 {
 	struct box *b = box_create(false);
@@ -652,6 +670,7 @@ int main(void)
 		cmocka_unit_test(request_over_the_limit_gets_503_and_nothing_is_kept),
 		cmocka_unit_test(requests_within_dialogs_have_the_last_eighth),
 		cmocka_unit_test(requests_of_one_leave_room_for_others),
+		cmocka_unit_test(bytes_of_one_leave_room_for_others),
 		cmocka_unit_test(malformed_request_is_answered_if_it_can_be),
 		cmocka_unit_test(request_as_long_as_any_is_answered),
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
