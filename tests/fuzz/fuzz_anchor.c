@@ -24,7 +24,7 @@ enum step { /* bits of the first byte */
 	WORKER_ANSWERS = 16,
 	IS_WITHDRAWN = 32,
 	WORKER_REFUSES = 64,
-	NOT_SAID = 128,
+	NOT_SAID = 128, /* of a new attempt: without a description; else an answer once more */
 };
 
 struct world {
@@ -129,6 +129,7 @@ static void step(struct world *w, struct anchor *a, const struct anchor_terms *c
 		.ticket = 1 + head[1],
 		.is_final = head[0] & IS_FINAL,
 		.is_accepted = head[0] & IS_ACCEPTED,
+		.is_again = (head[0] & NOT_SAID) && !(head[0] & IS_NEW_ATTEMPT),
 		.callee = head[0] & IS_NEW_ATTEMPT ? callee : NULL,
 		.sdp = text};
 	struct bytes out = bytes_of("", 0);
@@ -139,7 +140,7 @@ static void step(struct world *w, struct anchor *a, const struct anchor_terms *c
 		anchor_off(a, m.exchange);
 	if ((head[0] & NOT_SAID) && m.callee)
 		anchor_begin(a, callee);
-	else if (!(head[0] & NOT_SAID) && anchor_take(a, &m, &out) == 0)
+	else if (anchor_take(a, &m, &out) == 0)
 		check(out);
 }
 
