@@ -84,8 +84,8 @@ check "100 calls from inside to outside, UDP" \
 	calls hq -sn uac -i 10.200.2.2 -p 5064 -s 3000 -m 100 -r 40 -d 300 $IN
 check "all were answered" same "$(metric edge sallyport_calls_answered_total)" 500
 check "all were ended by their callers" \
-	same "$(metric edge sallyport_calls_ended_total 'reason="caller"')" 500
-check "none is open" open_calls_are 0
+	within 10 metric_is edge sallyport_calls_ended_total 'reason="caller"' 500
+check "none is open" within 10 open_calls_are 0
 
 check "a reload leaves calls as they are" calls_over_reload
 
@@ -191,8 +191,8 @@ kept_no_more() {
 
 # What comes back to a request of one datagram.
 ask() {
-	printf '%s\r\n' "$@" '' | in_space ext timeout 5 socat -t 2 - \
-		"UDP4:$OUT:5060,bind=$FROM"
+	printf '%s\r\n' "$@" '' | in_space ext timeout 30 python3 -B "$HERE/sipstorm.py" ask $OUT:5060 \
+		--local "${FROM%:*}" --port "${FROM#*:}"
 }
 request() {
 	ask "$1 sip:${NUMBER:-1000}@$OUT SIP/2.0" "Via: SIP/2.0/UDP $FROM;branch=z9hG4bK$1${3:-};rport" \

@@ -201,7 +201,7 @@ ask() {
 		"Via: SIP/2.0/UDP 10.200.1.2:5066;branch=z9hG4bK$2;rport" "From: <sip:x@example.com>;tag=$2" \
 		"To: <sip:$1@$OUT>" "Call-ID: $2" 'CSeq: 1 INVITE' 'Contact: <sip:x@10.200.1.2:5066>' \
 		'Max-Forwards: 70' 'Content-Length: 0' '' |
-		in_space ext timeout 5 socat -t 2 - UDP4:$OUT:5060,bind=10.200.1.2:5066
+		in_space ext timeout 30 python3 -B "$HERE/sipstorm.py" ask $OUT:5060 --local 10.200.1.2 --port 5066
 }
 
 check "busy with a cause that is mapped: 20 calls go to the next trunk" \
@@ -215,6 +215,10 @@ check "and the first is left alone from then on" calls -sn uac -p 5068 -s 3000 -
 check "only one call had gone there" counted sallyport_call_next_routes_total 26
 stop mapped USR1
 callee busy -sf "$WORK/busy.xml" -p 5061
+busy_listens() {
+	in_space hq ss -Hlun 'sport = :5061' | grep -q .
+}
+within 20 busy_listens || note "the gateway is late"
 check "busy alone is the caller's to know" prints '^SIP/2.0 486 ' -- ask 1000 busy
 check "no other trunk was tried" counted sallyport_call_next_routes_total 26
 

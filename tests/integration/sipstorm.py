@@ -177,6 +177,21 @@ def accept(invite, me):
     return b"\r\n".join([b"SIP/2.0 200 OK"] + kept + to + [contact, b"Content-Length: 0", b"", b""])
 
 
+def ask(o):
+    """A request with rport from standard input, and what comes to it until a final response."""
+    s = udp((o.local[0], o.port or 0))
+    s.settimeout(20)
+    data = sys.stdin.buffer.read()
+    s.sendto(data, o.server)
+    branch = b"branch=" + data.split(b"branch=", 1)[1].split(b";")[0] + b";"
+    code = 100
+    while code < 200:
+        data = s.recv(65536)
+        if branch in data:  # and no copy of an older response
+            print(data.decode(errors="replace"))
+            code = status(data)
+
+
 def again(o):
     """One INVITE, so many times; and one OPTIONS."""
     s = udp((o.local[0], 0))
@@ -379,7 +394,7 @@ def stranger(o):
     tell(sent=o.count, seconds=int(seconds), forbidden=heard[403], connections=o.count // 10, refused=refused)
 
 
-ACTIONS = {f.__name__: f for f in (torture, flood, again, spoof, wrong, large, crawl, deaf, half,
+ACTIONS = {f.__name__: f for f in (torture, flood, ask, again, spoof, wrong, large, crawl, deaf, half,
                                    stranger)}
 
 
