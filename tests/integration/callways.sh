@@ -5,6 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
 begin sipp haproxy socat
+
+CTL=${SALLYPORTCTL:-$SALLYPORT_BUILD/sallyportctl}
 export TERM=${TERM:-dumb}
 
 sip_site
@@ -57,13 +59,13 @@ check "one listener for the inside, those of trunks at the other address" \
 ended() {
 	metric med sallyport_sip_connections_ended_total "reason=\"$1\""
 }
-# knocks REASON ARGUMENTS: a client of TLS is turned away, and counted.
+# knocks REASON ARGUMENTS: a client of TLS is turned away, and counted. It hears out who does so.
 knocks() {
 	local before after=$1
 	before=$(ended "$1")
 	shift
-	(sleep 1) | in_space "${FROM:-core}" timeout 20 openssl s_client -connect "${AT:-$MED:5070}" \
-		-CAfile "$WORK/sips.pem" "$@" >"$WORK/knock.out" 2>&1
+	in_space "${FROM:-core}" timeout 20 openssl s_client -ign_eof -connect "${AT:-$MED:5070}" \
+		-CAfile "$WORK/sips.pem" "$@" </dev/null >"$WORK/knock.out" 2>&1
 	within 20 is_ended "$after" $((before + 1))
 }
 is_ended() {
@@ -150,5 +152,25 @@ cp "$WORK/ms1.pem" "$WORK/old.pem"
 check "the inside is shown its certificate" serial_is_of old
 certificate ms1 sips serverAuth,clientAuth DNS:ms1.example.net
 check "a new one is taken when its file changes" within 30 serial_is_of ms1
+certificates_are_shown() {
+	"$CTL" -s "$WORK/med.sock" status >"$WORK/status.out" &&
+		has "$WORK/status.out" 'inside of pool med .*ms1.pem' &&
+		has "$WORK/status.out" 'trunks of pool med .*trunk.pem'
+}
+check "the status has how long both are good" certificates_are_shown
 check "calls go on with it" calls core -i 127.0.0.1 -s 1000 127.0.0.1:5082
+
+# ---- the end ----
+
+start last core timeout 120 sipp -nostdin -sn uac -t t1 -m 1 -d 100000 -mi $FE -i 127.0.0.1 -s 1000 127.0.0.1:5082
+check "a call runs" within 20 metric_is med sallyport_calls_open '' 1
+check "the node drains" "$CTL" -s "$WORK/med.sock" drain --exit
+is_refused() {
+	in_space core timeout 20 sipp -nostdin -sn uac -t t1 -m 1 -timeout 15 -timeout_error -mi $FE -i 127.0.0.1 \
+		-s 1000 -trace_err -error_file "$WORK/refused.err" 127.0.0.1:5082 >"$WORK/refused.out" 2>&1 && return 1
+	has "$WORK/refused.err" 'SIP/2.0 503'
+}
+check "a new call gets 503" is_refused
+check "the one that runs goes on, and the daemon with it" metric_is med sallyport_calls_open '' 1
+stop last
 finish

