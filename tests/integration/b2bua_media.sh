@@ -30,6 +30,7 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: to-in, match: '^1', usages: [all], trunks: [in]}
 	    - {name: to-out, match: '^3', usages: [all], trunks: [out]}
 YAML
+echo "  records: {file: $WORK/calls.jsonl}" >>"$WORK/edge.yaml"
 edge_start edge
 export TERM=${TERM:-dumb} VIA=UDP
 
@@ -97,6 +98,15 @@ check "a call without media is ended on both sides" \
 check "it counts as that" same "$(metric edge sallyport_calls_ended_total 'reason="media"')" 1
 check "the gateway is told why" prints 'Reason: Q.850;cause=102' -- cat "$WORK/in-answers.msg"
 check "nothing is left of it" within 10 nothing_is_open
+check "each call has its record" within 10 recorded 3 '
+	(map([.caller.trunk, .callee.trunk, .status, .attempts]) ==
+		[["out", "in", 200, 1], ["in", "out", 200, 1], ["out", "in", 200, 1]])
+	and (.[:2] | all(.duration_ms > 1000 and (.cause | IN("caller", "callee")) and
+		([.caller, .callee] | all(.media.rx_packets > 100 and .media.tx_packets > 100))))
+	and (map(.caller.media.codec) == ["PCMU", "PCMA", "PCMU"]) and .[0].callee.media.codec == "PCMA"
+	and (.[0].callee.media | .srtp == null and (.remote | startswith("10.200.2.2:")))
+	and .[0].caller.asked == "100" and .[0].callee.sent == "1000"
+	and .[2].cause == "media" and .[2].q850 == 102 and .[2].callee.media.rx_packets == 0'
 stop outer
 stop inner
 finish

@@ -61,11 +61,20 @@ mediation_conf() {
 	  trunk_settings:
 	    - {scope: global${SETTINGS:-}}
 	${TRUNK_SETTINGS:-}
+	  records: {file: $WORK/calls.jsonl}
 	  usages: [all]
 	  routes:
 	    - {name: gw1, match: '^\+1', usages: [all], trunks: [gw1]}
 	${ROUTES:-}
 	YAML
+}
+
+# recorded N FILTER: N calls have their records, each a line; FILTER says of the list of all whether they are
+# right.
+recorded() {
+	same "$(wc -l <"$WORK/calls.jsonl")" "$1" && jq -es "$2" "$WORK/calls.jsonl" >/dev/null && return
+	cat "$WORK/calls.jsonl"
+	return 1
 }
 
 # names SPACE ADDRESS NODE: a name server there, for which the node has that address.

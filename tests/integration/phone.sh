@@ -99,4 +99,12 @@ both "another one" 4 CALL_ESTABLISHED
 tell gw hangup
 both "the gateway hangs up" 4 CALL_CLOSED
 check "four calls were answered and none is open, nor media" within 10 call_counts 0 4
+check "each has its record" within 10 recorded 4 '
+	(map([.caller.trunk, .callee.trunk, .cause, .status]) ==
+		[["inside", "gw1", "caller", 200], ["inside", "gw1", "callee", 200],
+		["gw1", "inside", "callee", 200], ["gw1", "inside", "caller", 200]])
+	and all(.start <= .answer and .answer <= .end and .duration_ms >= 0 and .tried == [.callee.trunk])
+	and (.[0] | .callee.sent == "+14255550123" and .callee.media.codec == "PCMU" and .callee.media.srtp == null
+		and .caller.media.codec == "PCMA" and (.caller.media.srtp | type == "string")
+		and ([.caller, .callee] | all(.media.rx_packets > 0 and .media.tx_octets > 0)))'
 sip_finish
