@@ -3,7 +3,7 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            all phases; about 25 minutes on two cores
+#   tests/run.sh            all phases; about 50 minutes on two cores
 #   tests/run.sh --quick    one build and "make check"
 #   tests/run.sh --long     also fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases
