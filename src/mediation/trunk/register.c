@@ -235,6 +235,16 @@ static void take_service_route(struct registration *r, const struct sip_msg *m)
 	w.buf[w.failed ? 0 : w.len] = '\0';
 }
 
+/* RFC 3261 §10.3: a binding that has no time left is none. */
+static void on_refused_time(struct trunk *k, const struct sip_msg *m)
+{
+	struct registration *r = &k->registration;
+
+	wheel_cancel(k->all->config.wheel, &r->lapse);
+	r->is_registered = false;
+	failed(k, m->status, 0);
+}
+
 static void on_accepted(struct trunk *k, const struct sip_msg *m)
 {
 	struct registration *r = &k->registration;
@@ -242,6 +252,10 @@ static void on_accepted(struct trunk *k, const struct sip_msg *m)
 
 	if (r->is_leaving) {
 		left(k);
+		return;
+	}
+	if (s == 0) {
+		on_refused_time(k, m);
 		return;
 	}
 	s = s < LEAST_S ? LEAST_S : s > EXPIRES_MAX ? EXPIRES_MAX : s;

@@ -95,6 +95,36 @@ static void refresh_comes_at_half_time_with_credentials(void **state)
 	yard_destroy(y);
 }
 
+/* RFC 3261 §10.3: what has no time left is no binding, whatever the status. */
+static void binding_of_no_time_is_a_failure(void **state)
+{
+	struct yard *y = started();
+	unsigned n = yard_await(y, 3000);
+
+	yard_answer(y, n, 200, "Contact: <sip:4711@192.0.2.1:5060>;expires=0\n");
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 0);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_UNREGISTERED);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTRATIONS_FAILED), 1);
+	yard_pass(y, 14000);
+
+	assert_int_equal(y->n_sent, n + 1);
+	yard_destroy(y);
+}
+
+static void binding_that_is_taken_away_is_none(void **state)
+{
+	struct yard *y = registered();
+	unsigned n = yard_await(y, 600000);
+
+	yard_answer(y, n, 200, "Expires: 0\n");
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 0);
+	assert_int_equal(trunks_state(y->trunks, 0), POLICY_TRUNK_DEMOTED);
+	yard_pass(y, 14000);
+	assert_int_equal(y->n_sent, n + 1);
+	yard_destroy(y);
+}
+
 static void stale_nonce_is_no_failure(void **state)
 {
 	struct yard *y = registered();
@@ -323,6 +353,8 @@ int main(void)
 		cmocka_unit_test(register_has_its_fields),
 		cmocka_unit_test(challenge_is_answered_with_the_next_number),
 		cmocka_unit_test(refresh_comes_at_half_time_with_credentials),
+		cmocka_unit_test(binding_of_no_time_is_a_failure),
+		cmocka_unit_test(binding_that_is_taken_away_is_none),
 		cmocka_unit_test(stale_nonce_is_no_failure),
 		cmocka_unit_test(wrong_password_waits),
 		cmocka_unit_test(challenges_without_end_are_a_failure),
