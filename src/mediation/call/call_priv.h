@@ -58,8 +58,9 @@ struct end {
 	struct transaction_hop hop; /* where its last request went */
 	bool wants_bye;             /* once it has sent the ACK we wait for */
 	struct sip_session_timer session;
-	struct wheel_timer refresh;           /* when something is to be done about that */
-	bool takes_update;                    /* by its Allow */
+	struct wheel_timer refresh; /* when something is to be done about that */
+	bool takes_update;          /* by its Allow */
+	bool is_astray; /* it has accepted what the other side has not: refresh_restore */
 	struct sip_acknowledger acknowledger; /* of the callee's reliable responses */
 	struct sip_reliable reliable;         /* of those to the caller */
 	struct kept_reply provisional;        /* the one that he is to acknowledge */
@@ -230,7 +231,7 @@ bool exchange_is_done(const struct exchange *x);
  * STATUS is what he is told, P (may be NULL) which callee says so to the call's INVITE. Behind a
  * final one X may be done and, where M is a 2xx that cannot be said, the call gone. */
 void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
-/* The server half is an INVITE within a call, which waits for an answer as long as one may ring. */
+/* X, if it is an INVITE within a call, waits for an answer as long as one may ring. */
 void exchange_await(struct exchange *x);
 /* The server half's 2xx is out: it is repeated until ACK. */
 void exchange_accepted(struct exchange *x);
@@ -262,8 +263,8 @@ void refresh_accepted(struct exchange *x, const struct sip_msg *m);
 /* M is a 422, and the same request may be sent with a longer interval. */
 bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m);
 /* A refresh of ours was refused: it is tried again, as long as the session lasts. */
-void refresh_refused(struct exchange *x);
-/* An INVITE was accepted on one side when the other had withdrawn it: what held before is said
+void refresh_refused(struct exchange *x, unsigned status);
+/* An INVITE was accepted on one side and has come to nothing on the other: what held before is said
  * again, so that both have the same session. */
 void refresh_restore(struct exchange *x);
 /* An UPDATE that does nothing else has come. */
@@ -299,8 +300,8 @@ int request_send(struct exchange *x, struct transaction_request *r);
 /* M, a final response, is one that the same request may overcome, and that is on its way: with
  * credentials, or a longer interval. */
 bool request_is_repeated(struct exchange *x, const struct sip_msg *m);
-/* It was accepted: what it has said of the session holds. */
-void request_accepted(struct exchange *x);
+/* It was accepted, and whoever has asked for it knows: what it has said of the session holds. */
+void request_holds(struct exchange *x);
 /* For a request that nobody asks us for. NULL: out of memory. */
 struct exchange *request_of_ours(struct end *e, enum sip_method method);
 void end_bye(struct end *e);

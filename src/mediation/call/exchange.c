@@ -40,6 +40,8 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 	(void)arg;
 	if (x->server && !x->is_replied)
 		give_up_waiting(x);
+	if (x->is_ours && x->client && !x->is_answered)
+		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
 	if (!x->server || !x->wants_ack)
 		return;
 	server_transaction_repeat(x->server);
@@ -100,6 +102,13 @@ bool exchange_is_done(const struct exchange *x)
 	return !x->server && !x->client && !x->owes_ack && list_is_empty(&x->waiting);
 }
 
+/* One side has accepted what the other will not have. */
+static void come_to_nothing(struct exchange *x)
+{
+	exchange_send_ack(x);
+	refresh_restore(x);
+}
+
 /* ---- the server half ---- */
 
 static void on_cancelled(void *arg, struct server_transaction *s, const struct sip_msg *cancel)
@@ -116,7 +125,7 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
 	exchange_reply(x, 487, NULL, NULL);
 	if (x->owes_ack)
-		exchange_send_ack(x); /* his answer was on its way */
+		come_to_nothing(x); /* his answer was on its way */
 }
 
 /* The ACK has not come: there is nobody. */
@@ -224,6 +233,8 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 		reliable_stop_all(x->call, NULL);
 		tell_user(x->call, r->status);
 	}
+	if (err == 0 && r->status < 300 && x->pair && x->peer)
+		request_holds(x->peer);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
 		(void)body_keep(&x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
@@ -284,8 +295,10 @@ static void after_accepting(struct exchange *x)
 		return;
 	if (is_of_the_call(x))
 		call_over(x->call, CALL_END_FAILED, CALL_CALLER);
-	else
+	else if (x->is_ours)
 		exchange_send_ack(x);
+	else
+		come_to_nothing(x);
 }
 
 static void reply_now(

@@ -7,6 +7,8 @@
 
 #include "call_priv.h"
 
+#define AGAIN_MS 2000 /* after a refresh that was refused or could not be sent, at least */
+
 static uint64_t now_ms(const struct call *c)
 {
 	return c->calls->config.clock->mono_ms;
@@ -30,6 +32,8 @@ static void arm(struct end *e)
 	uint64_t due_ms;
 
 	(void)sip_session_act(&e->session, now_ms(c), &due_ms);
+	if (e->is_astray)
+		return; /* something is to be done before that */
 	if (due_ms == UINT64_MAX || c->is_over)
 		wheel_cancel(c->calls->config.wheel, &e->refresh);
 	else
@@ -55,6 +59,7 @@ static int send_refresh(struct end *e, bool is_update)
 		r.content_type = body_type(&e->said);
 		r.content = body_content(&e->said);
 	}
+	exchange_await(x);
 	err = w.failed ? ERR_TOO_LARGE : request_send(x, &r);
 	if (err)
 		x->is_answered = true;
@@ -77,6 +82,7 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	struct call *c = e->pair->call;
 	uint64_t due_ms;
 	enum sip_session_act act = sip_session_act(&e->session, now_ms(c), &due_ms);
+	bool is_update = !e->is_astray && (e->takes_update || !e->said.at);
 
 	(void)arg;
 	if (is_given_up(e))
@@ -85,22 +91,21 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 		call_over(c, CALL_END_EXPIRED, -1);
 		return;
 	}
-	if (act == SIP_SESSION_WAIT) {
+	if (act == SIP_SESSION_WAIT && !e->is_astray)
 		arm(e);
-	} else if (relay_open_invite(c) || send_refresh(e, e->takes_update || !e->said.at) != 0) {
-		wait_ms(e, 2000);
-	} else {
+	else if (relay_open_invite(c) || send_refresh(e, is_update) != 0)
+		wait_ms(e, AGAIN_MS);
+	else if (due_ms != UINT64_MAX)
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
-	}
 }
 
 void refresh_restore(struct exchange *x)
 {
 	struct end *e = end_across(x->pair, x->from);
-	struct call *c = x->call;
 
-	if (!c->is_over && e->said.at && !relay_open_invite(c))
-		(void)send_refresh(e, false);
+	e->is_astray = !is_given_up(e) && e->said.at;
+	if (e->is_astray)
+		wait_ms(e, 0);
 }
 
 void refresh_init(struct end *e)
@@ -187,7 +192,10 @@ void refresh_accepted(struct exchange *x, const struct sip_msg *m)
 	struct end *e = end_across(x->pair, x->from);
 
 	refresh_look(e, m);
-	request_accepted(x);
+	if (x->method == SIP_INVITE)
+		e->is_astray = false;
+	if (x->is_ours)
+		request_holds(x);
 	sip_session_confirmed(&e->session, m, now_ms(x->call));
 	arm(e);
 }
@@ -197,13 +205,33 @@ bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m)
 	return m->status == 422 && sip_session_too_small(timer_of(x), m);
 }
 
-void refresh_refused(struct exchange *x)
+/* RFC 3261 §14.1 after 491. Whatever else it was is not mended at once: half of the time that is
+ * left is waited, so that all of them are few. */
+static uint64_t wait_after(const struct end *e, unsigned status)
 {
-	struct end *e = end_across(x->pair, x->from);
+	uint64_t now = now_ms(e->pair->call), end_ms;
 	uint32_t random;
 
-	if (x->server || x->call->is_over || e->session.interval_s == 0)
-		return;
 	crypto_random(&random, sizeof(random));
-	wait_ms(e, sip_glare_wait_ms(e->side == CALL_CALLEE, random));
+	if (status == 491)
+		return sip_glare_wait_ms(e->side == CALL_CALLEE, random);
+	(void)sip_session_act(&e->session, now, &end_ms);
+	if (end_ms == UINT64_MAX || end_ms - now < 2 * AGAIN_MS)
+		return AGAIN_MS;
+	return (end_ms - now) / 2;
+}
+
+void refresh_refused(struct exchange *x, unsigned status)
+{
+	struct end *e = end_across(x->pair, x->from);
+	bool is_unknown = x->method == SIP_UPDATE && (status == 405 || status == 501);
+
+	if (!x->is_ours || x->call->is_over)
+		return;
+	if (is_unknown)
+		e->takes_update = false; /* whatever it has said */
+	if (x->method == SIP_INVITE && status != 491)
+		e->is_astray = false; /* he will not have it back */
+	if (e->is_astray || e->session.interval_s != 0)
+		wait_ms(e, is_unknown ? AGAIN_MS : wait_after(e, status));
 }

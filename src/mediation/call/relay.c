@@ -111,7 +111,8 @@ static void on_invite(struct end *e, struct server_transaction *s, const struct 
 		(void)sip_dialog_refresh(&e->dialog, m); /* the old target does as well */
 		relay(e, s, m);
 	} else {
-		refuse(c->calls, s, other && other->from == e->side ? 500 : 491, CALL_C_GLARE);
+		bool is_his = other && other->from == e->side && !other->is_ours;
+		refuse(c->calls, s, is_his ? 500 : 491, CALL_C_GLARE);
 	}
 }
 
@@ -235,7 +236,6 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 	if (x->is_replied && !x->is_ours) {
 		exchange_reply(x, m->status, m, NULL); /* ACK */
-		refresh_restore(x);
 		return;
 	}
 	refresh_accepted(x, m);
@@ -270,7 +270,7 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 		refresh_accepted(x, m);
 	} else {
-		refresh_refused(x);
+		refresh_refused(x, m->status);
 	}
 	exchange_reply(x, status_pass(m->status), m, NULL);
 	if (m->status == 481 || m->status == 408)

@@ -219,7 +219,7 @@ bool request_is_repeated(struct exchange *x, const struct sip_msg *m)
 	return true;
 }
 
-void request_accepted(struct exchange *x)
+void request_holds(struct exchange *x)
 {
 	const struct kept_request *k = x->kept;
 

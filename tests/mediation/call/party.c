@@ -581,7 +581,12 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 	}
 	if (m->method == SIP_BYE)
 		stop(g);
-	(void)server_transaction_reply(s, &ok);
+	if (m->method == SIP_UPDATE && g->update_status) {
+		const struct transaction_reply no = {.status = g->update_status};
+		(void)server_transaction_reply(s, &no);
+	} else {
+		(void)server_transaction_reply(s, &ok);
+	}
 }
 
 static struct leg *find(struct party *p, const struct sip_msg *m)

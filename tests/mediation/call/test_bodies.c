@@ -253,6 +253,52 @@ static void refusal_overtakes_ringing_that_waits(void **state)
 	end(w);
 }
 
+/* ---- within the call ---- */
+
+/* The callee has accepted a session that the caller does not have. */
+static void answer_that_waits_when_it_is_cancelled_is_undone(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_up(&a, &b);
+
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 200); /* 100 Trying, so that he may cancel */
+	world_ready(w, 0, 0, "hold");
+	world_pass(w, 100);
+	assert_int_equal(w->n_asked, 2); /* his answer */
+	w->is_late = false;
+	leg_cancel_within(a);
+	world_pass(w, 1000);
+
+	assert_int_equal(a->within_status, 487);
+	assert_int_equal(b->n_requests, 2);
+	assert_string_equal(b->within_body, "offer 0");
+	assert_true(b->is_acked);
+	leg_hang_up(a);
+	end(w);
+}
+
+static void answer_that_is_refused_within_the_call_is_undone(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_up(&a, &b);
+
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 100);
+	world_ready(w, 0, 0, "hold");
+	world_pass(w, 100);
+	w->is_late = false;
+	world_ready(w, 1, ERR_DENIED, "");
+	world_pass(w, 1000);
+
+	assert_int_equal(a->within_status, 488);
+	assert_int_equal(b->n_requests, 2);
+	assert_string_equal(b->within_body, "offer 0");
+	assert_true(b->is_acked);
+	leg_hang_up(a);
+	end(w);
+}
+
 /* ---- ACK ---- */
 
 static void late_answer_goes_on_when_it_is_ready(void **state)
@@ -613,6 +659,8 @@ int main(void)
 		cmocka_unit_test(caller_who_cancels_an_answer_that_waits_gets_487_alone),
 		cmocka_unit_test(callee_who_hangs_up_while_his_answer_waits_ends_the_call),
 		cmocka_unit_test(refusal_overtakes_ringing_that_waits),
+		cmocka_unit_test(answer_that_waits_when_it_is_cancelled_is_undone),
+		cmocka_unit_test(answer_that_is_refused_within_the_call_is_undone),
 		cmocka_unit_test(late_answer_goes_on_when_it_is_ready),
 		cmocka_unit_test(late_answer_that_is_refused_ends_the_call),
 		cmocka_unit_test(caller_may_hang_up_while_his_answer_waits),

@@ -154,6 +154,72 @@ static void without_update_the_session_is_said_again(void **state)
 	end(w, a);
 }
 
+#define LONG "Session-Expires: 1800;refresher=uac\r\nRequire: timer\r\n"
+
+/* Of an interval of half an hour; what has refused once is not asked every other second. */
+static struct world *begin_long(const char *allow, struct leg **a, struct leg **b)
+{
+	struct world *w = world_create();
+	struct plan plan = long_call;
+
+	plan.within_fields = LONG;
+	plan.answer_fields = allow;
+	*a = party_dial(w, &plan);
+	world_pass(w, 3000);
+	*b = party_callee(w, *a);
+	return w;
+}
+
+static void refused_refresh_is_tried_again_a_few_times(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_long(LONG "Allow: INVITE, UPDATE\r\n", &a, &b);
+
+	b->update_status = 403;
+	world_pass(w, 1760000);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	assert_in_range(b->n_updates, 5, 16);
+	world_pass(w, 20000);
+
+	assert_int_equal(w->end, CALL_END_EXPIRED);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void refresh_without_update_after_all_is_by_invite(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_long(LONG "Allow: INVITE, UPDATE\r\n", &a, &b);
+
+	b->update_status = 405;
+	world_pass(w, 910000);
+
+	assert_int_equal(b->n_updates, 1);
+	assert_int_equal(b->n_requests, 2);
+	assert_string_equal(b->within_body, "offer 0");
+	end(w, a);
+}
+
+static void refresh_that_only_rings_is_given_up(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_long(LONG "Allow: INVITE, ACK, BYE\r\n", &a, &b);
+
+	b->is_thinking = true;
+	world_pass(w, 905000);
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 500);
+	assert_int_equal(a->within_status, 491);
+	b->is_thinking = false;
+	world_pass(w, 180000);
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 500);
+
+	assert_int_equal(a->within_status, 200);
+	assert_int_equal(b->n_requests, 2);
+	end(w, a);
+}
+
 static void session_that_is_not_refreshed_ends_on_both_sides(void **state)
 {
 	struct world *w = world_create();
@@ -281,6 +347,9 @@ int main(void)
 		cmocka_unit_test(interval_that_is_never_long_enough_is_given_up),
 		cmocka_unit_test(refresher_refreshes_by_update_for_ever),
 		cmocka_unit_test(without_update_the_session_is_said_again),
+		cmocka_unit_test(refused_refresh_is_tried_again_a_few_times),
+		cmocka_unit_test(refresh_without_update_after_all_is_by_invite),
+		cmocka_unit_test(refresh_that_only_rings_is_given_up),
 		cmocka_unit_test(session_that_is_not_refreshed_ends_on_both_sides),
 		cmocka_unit_test(update_that_only_refreshes_is_answered_here),
 		cmocka_unit_test(reinvite_refreshes_both_sides),

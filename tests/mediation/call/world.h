@@ -65,6 +65,7 @@ struct leg {
 	struct client_transaction *within; /* of its last request within the call */
 	bool answers_late;                 /* and answers when that is cancelled */
 	bool is_thinking;                  /* rings at an INVITE within the call */
+	unsigned update_status;            /* refuses UPDATE with it; 0: it does not */
 	const char *fields;                /* of its requests within the call, further ones */
 	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
 	unsigned interval_ms;
