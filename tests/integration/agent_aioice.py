@@ -41,7 +41,7 @@ async def main():
     for line in offer["candidates"]:
         await connection.add_remote_candidate(aioice.Candidate.from_sdp(line))
     await connection.add_remote_candidate(None)
-    await asyncio.wait_for(connection.connect(), 30)
+    await asyncio.wait_for(connection.connect(), 60)
 
     async def listen():
         try:

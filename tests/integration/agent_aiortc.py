@@ -53,7 +53,7 @@ async def main():
         await connection.setRemoteDescription(RTCSessionDescription(offer["sdp"], "offer"))
         await connection.setLocalDescription(await connection.createAnswer())
         agent.leave("B.offer", {"sdp": connection.localDescription.sdp})
-    await asyncio.wait_for(opened.wait(), 30)
+    await asyncio.wait_for(opened.wait(), 60)
 
     async def send(data):
         channel.send(data)

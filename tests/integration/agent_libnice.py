@@ -98,11 +98,11 @@ class Connection:
         )
 
     async def until(self, holds, what):
-        for _ in range(30 * 200):
+        for _ in range(60 * 200):
             if holds():
                 return
             await asyncio.sleep(0.005)
-        raise SystemExit(f"{self.agent.name}: not {what} within 30 s")
+        raise SystemExit(f"{self.agent.name}: not {what} within 60 s")
 
     def state(self):
         state = component_state(self.nice, self.stream, COMPONENT)

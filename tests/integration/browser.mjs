@@ -36,7 +36,7 @@ const options = { ...OPTIONS, ...Object.fromEntries(words.map((word) => {
 })) };
 const servers = [document, options.credential || document].map((name) =>
 	JSON.parse(readFileSync(name, 'utf8')).credentials[0].iceServers);
-const limit_s = 60 + Number(options.seconds);
+const limit_s = 150 + Number(options.seconds); // a host may be busy with anything
 let stage = 'starting Chromium';
 
 // Playwright kills its browsers, whose processes it knows, when this process exits.
@@ -66,7 +66,8 @@ async function open({ name, iceServers, policy, messages }) {
 	};
 	connection.onicecandidate = ({ candidate }) => {
 		if (candidate?.candidate) {
-			side.candidates.push({ type: candidate.type, address: candidate.address });
+			side.candidates.push({
+				type: candidate.type, address: candidate.address, mid: candidate.sdpMid });
 			signal({ candidate: candidate.toJSON() });
 		}
 	};
@@ -117,11 +118,18 @@ async function open({ name, iceServers, policy, messages }) {
 	};
 }
 
-/** Offers. Without a bundle, every kind of media has its own transport. */
-async function offer({ bundle }) {
-	const { connection } = window.side;
+/**
+ * Offers. Without a bundle, every kind of media has its own transport. With the relay alone the offer
+ * waits for a candidate of each: what an answer drops while its Allocate request is under way Chromium
+ * forgets, and nobody deletes the allocation.
+ */
+async function offer({ bundle, policy }) {
+	const { connection, candidates } = window.side;
 	window.side.began = performance.now();
 	await connection.setLocalDescription();
+	const sections = connection.localDescription.sdp.match(/^m=/gm).length;
+	while (policy === 'relay' && new Set(candidates.map(({ mid }) => mid)).size < sections)
+		await new Promise((resolve) => setTimeout(resolve, 10));
 	const { type, sdp } = connection.localDescription;
 	signal({ description: { type, sdp: bundle === 'yes' ? sdp : sdp.replace(/a=group:BUNDLE.*\r\n/, '') } });
 }
@@ -235,7 +243,7 @@ function metrics() {
 
 /** A browser that ends has no time for that. Some are not deleted when a firewall is in the way. */
 async function allocations_gone() {
-	for (let i = 0; i < 50; i++) {
+	for (let i = 0; i < 300; i++) {
 		await sleep(100);
 		if (options.admin && /^sallyport_turn_allocations 0$/m.test(await metrics()))
 			break;
@@ -252,7 +260,7 @@ async function call() {
 	await Promise.all(pages.map((page, i) => page.evaluate(open,
 		{ ...setting, name: 'AB'[i], iceServers: servers[i] })));
 	stage = 'offer and answer';
-	await a.evaluate(offer, { bundle: options.bundle });
+	await a.evaluate(offer, { bundle: options.bundle, policy: options.policy });
 	stage = 'waiting for the peer connections';
 	const found = await Promise.all(pages.map((page) => page.evaluate(finish, {
 		audioPackets: AUDIO_PACKETS, videoFrames: VIDEO_FRAMES, seconds: Number(options.seconds),

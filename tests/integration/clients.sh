@@ -29,7 +29,7 @@ pion() {
 		cat "$WORK/go.log"
 		return 1
 	}
-	start "pion-$example" out timeout 30 "$program" -host $EDGE -realm $REALM \
+	start "pion-$example" out timeout 120 "$program" -host $EDGE -realm $REALM \
 		-user "$CRED_USER=$CRED_PASSWORD" -ping
 }
 PION=
@@ -109,13 +109,13 @@ else
 fi
 
 for example in $PION; do
-	check "Pion: the client for $example ends by itself" await "pion-$example" 30
+	check "Pion: the client for $example ends by itself" await "pion-$example" 90
 	check "Pion: ... with an address of the relay" has "$WORK/pion-$example.log" \
 		"relayed-address=$EDGE:5[0-9]{4}"
 	check "Pion: ... and 10 answers through it" same \
 		"$(grep -cE "bytes from from $EDGE:[0-9]+ time=" "$WORK/pion-$example.log")" 10
 done
-check "all gave their allocations back" within 10 metric_is edge sallyport_turn_allocations "" 0
+check "all gave their allocations back" within 30 metric_is edge sallyport_turn_allocations "" 0
 
 # ---- over the other data paths ----
 

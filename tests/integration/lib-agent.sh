@@ -22,14 +22,14 @@ meet() {
 	mkdir "$folder"
 	echo '[]' >"$WORK/agents.json"
 	for name in A B; do
-		start $name ext$name env SSL_CERT_FILE="$WORK/ca.pem" timeout 60 "$AGENT_PYTHON" \
+		start $name ext$name env SSL_CERT_FILE="$WORK/ca.pem" timeout 180 "$AGENT_PYTHON" \
 			"$HERE/agent_$library.py" $name "$folder" "$WORK/credential.json" "$@"
 	done
-	within 40 agents_connected "$folder" || status=1
+	within 90 agents_connected "$folder" || status=1
 	before=$(packets_relayed)
 	echo null >"$folder/go.new" && mv "$folder/go.new" "$folder/go"
 	for name in A B; do
-		await $name 30
+		await $name 90
 		[ "$STATUS" = 0 ] || status=1
 	done
 	RELAYED=$(($(packets_relayed) - before))

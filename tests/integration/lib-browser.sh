@@ -51,9 +51,9 @@ browse() {
 	env HOME="$WORK" TMPDIR="$WORK" CHROMIUM="$a" CHROMIUM_B="$b" node "$WORK/browser.mjs" "$1" \
 		"$WORK/credential.json" "$WORK/browser.json" admin="$WORK/edge.sock" "${@:2}" >"$WORK/browser.log" 2>&1 &
 	PIDS[browser]=$!
-	await browser "${BROWSE_SECONDS:-75}"
+	await browser "${BROWSE_SECONDS:-200}"
 	# Chromium's own children end a moment after it, all of them when it was killed.
-	within 5 browsers_gone "$spaces" || kill -KILL $(browsers_of "$spaces")
+	within 30 browsers_gone "$spaces" || kill -KILL $(browsers_of "$spaces")
 	same "$STATUS" 0 && return
 	cat "$WORK/browser.log"
 	return 1
