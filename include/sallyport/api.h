@@ -104,7 +104,7 @@ struct api_drain_order {
 };
 struct api_drain {
 	bool is_on, exits;
-	uint64_t n_allocations;
+	uint64_t n_allocations, n_calls;
 	uint64_t above; /* redirects by load from here on; 0: none */
 	const struct turn_alternate *alternates;
 	size_t n_alternates;

@@ -50,6 +50,7 @@ enum conf_flags {
 	 * over. For a program that reads a part of another one's file. */
 	CONF_OPEN = 16,
 	CONF_OUTPUT = 32, /* a path that the program makes, and does not read */
+	CONF_SAMPLE = 64, /* on an optional section: the sample file has it all the same */
 };
 
 struct conf_doc;

@@ -117,6 +117,14 @@ static int entry_parse(
 
 /* ---- POST /mras/v1/revocations ---- */
 
+/* False when this node has no keys; the request has been answered then. */
+static bool require_auth(struct api_call *c)
+{
+	if (c->auth == NULL)
+		api_reply_result(c, MRAS_NOT_SUPPORTED, "this node has no keys");
+	return c->auth != NULL;
+}
+
 static void revoke(struct api_call *c, const struct auth_revocation *list, size_t n)
 {
 	int code = c->api->config.revoke(c->api->config.arg, c->tenant, list, n);
@@ -159,7 +167,7 @@ void api_on_revoke(struct http_request *r, void *arg)
 {
 	struct api_call c;
 	api_call_init(&c, arg, r);
-	if (!api_require(&c, MRAS_ADMIN))
+	if (!api_require(&c, MRAS_ADMIN) || !require_auth(&c))
 		return;
 	json_t *root = api_body_json(&c);
 	if (root == NULL)
@@ -180,14 +188,6 @@ static json_t *revocation_json(const struct auth_revocation *r)
 	bool is_jti = r->kind == AUTH_REVOKE_JTI;
 	hex_encode(r->id, is_jti ? AUTH_JTI_LEN : AUTH_SUBJECT_LEN, hex);
 	return json_pack("{s:s, s:I}", is_jti ? "jti" : "subject", hex, "until", until);
-}
-
-/* False when this node has no keys; the request has been answered then. */
-static bool require_auth(struct api_call *c)
-{
-	if (c->auth == NULL)
-		api_reply_result(c, MRAS_NOT_SUPPORTED, "this node has no keys");
-	return c->auth != NULL;
 }
 
 void api_on_revocations(struct http_request *r, void *arg)

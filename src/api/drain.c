@@ -31,9 +31,9 @@ json_t *api_drain_json(const struct api *a)
 {
 	struct api_drain d = {0};
 	a->config.admin->drain_show(a->config.arg, &d);
-	return json_pack("{s:b, s:b, s:I, s:I, s:o}", "draining", d.is_on, "exit", d.exits,
-		"allocations", (json_int_t)d.n_allocations, "redirectAbove", (json_int_t)d.above,
-		"alternates", alternates_json(&d));
+	return json_pack("{s:b, s:b, s:I, s:I, s:I, s:o}", "draining", d.is_on, "exit", d.exits,
+		"allocations", (json_int_t)d.n_allocations, "calls", (json_int_t)d.n_calls,
+		"redirectAbove", (json_int_t)d.above, "alternates", alternates_json(&d));
 }
 
 void api_on_drain_show(struct http_request *r, void *arg)

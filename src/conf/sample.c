@@ -83,7 +83,7 @@ static bool has_required(const struct conf_option *rows)
  */
 static bool is_set(const struct conf_option *row)
 {
-	if (row->flags & CONF_REQUIRED)
+	if (row->flags & (CONF_REQUIRED | CONF_SAMPLE))
 		return true;
 	return row->type == CONF_SECTION && !(row->flags & CONF_OPTIONAL_SECTION) &&
 	       !has_required(row->children);

@@ -97,6 +97,8 @@ void ctl_print_drain(const json_t *d)
 			(long long)ctl_number(d, "redirectAbove"));
 	else
 		puts("not draining");
+	if (ctl_is_true(d, "draining") && ctl_number(d, "calls") > 0)
+		printf("%lld calls left, new ones get 503\n", (long long)ctl_number(d, "calls"));
 	ctl_table_end(&t, "alternates");
 }
 

@@ -179,15 +179,19 @@ static void print_summary(const json_t *s, int64_t now)
 	char up[CTL_CELL_LEN];
 	bool is_ready = ctl_is_true(s, "ready");
 
-	printf("sallyportd %s, up %s, %lld workers, realm %s\n", ctl_text(s, "version"),
+	const char *realm = ctl_text(s, "realm");
+
+	printf("sallyportd %s, up %s, %lld workers%s%s\n", ctl_text(s, "version"),
 		ctl_duration(now - ctl_number(s, "started"), up),
-		(long long)ctl_number(s, "workers"), ctl_text(s, "realm"));
+		(long long)ctl_number(s, "workers"), realm[0] ? ", realm " : "", realm);
 	printf("%s%s%s\n", is_ready ? "ready" : "NOT READY: ", ctl_text(s, "notReady"), "");
 	printf("allocations  %lld\n", (long long)sum(s, "sallyport_turn_allocations", NULL));
 	printf("connections  %lld\n", (long long)sum(s, "sallyport_net_connections", NULL));
 	printf("relayed      %lld packets to peers, %lld to clients\n",
 		(long long)sum(s, "sallyport_relay_packets_total", "to_peer"),
 		(long long)sum(s, "sallyport_relay_packets_total", "to_client"));
+	if (json_array_size(json_object_get(s, "trunks")) > 0)
+		printf("calls        %lld\n", (long long)sum(s, "sallyport_calls_open", NULL));
 	printf("packets      %lld in, %lld out\n",
 		(long long)sum(s, "sallyport_net_packets_total", "\"in\""),
 		(long long)sum(s, "sallyport_net_packets_total", "\"out\""));

@@ -68,7 +68,7 @@ static bool is_ready(void *arg, const char **why)
 		*why = "draining";
 		return false;
 	}
-	for (unsigned t = 0; t <= c->settings->n_tenants; t++) {
+	for (unsigned t = 0; c->settings->auth && t <= c->settings->n_tenants; t++) {
 		if (has_signing_key(settings_auth(c->settings, t), loop_clock(c->loop)->wall_s))
 			continue;
 		*why = "a tenant has no key that signs at this time";
@@ -358,6 +358,15 @@ static int make_access(struct control *c, char why[256])
 	return access_thread_create(&a, &c->access, why);
 }
 
+/* Calls and SIP connections cannot be handed over. */
+static int refuse_takeover(char why[256])
+{
+	snprintf(why, 256,
+		"without \"edge\" there is nothing to take over; end the daemon that runs, and "
+		"start without --take-over");
+	return ERR_CONFIG;
+}
+
 static int make_all(struct control *c, bool takes_over, char why[256])
 {
 	const char *user = c->settings->options->user;
@@ -372,7 +381,9 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	c->status = status_create();
 	if (!c->loop || !c->metrics || !c->status)
 		return -ENOMEM;
-	if (takes_over)
+	if (takes_over && !c->settings->options->has_edge)
+		rc = refuse_takeover(why);
+	else if (takes_over)
 		rc = takeover_begin(c->settings, c->n_workers, &c->takeover, why);
 	if (rc == 0)
 		rc = datapath_create(c->loop, c->settings,
@@ -465,7 +476,7 @@ static void log_start(const struct control *c)
 	if (c->access)
 		access_thread_log(c->access);
 	log_notice(LOG_DAEMON, "ready", "version=%s workers=%u realm=%s", PACKAGE_VERSION,
-		c->n_workers, s->options->edge.realm);
+		c->n_workers, s->options->has_edge ? s->options->edge.realm : "-");
 }
 
 static int start(struct control *c)

@@ -19,9 +19,9 @@
 #define FLOWS_MAX     1048576
 
 struct datapath {
-	struct loop *loop; /* not owned */
-	enum datapath_kind kind;
-	struct addr *locals; /* of listeners and relaying */
+	struct loop *loop;       /* not owned */
+	enum datapath_kind kind; /* "auto": there is none, as nothing is relayed */
+	struct addr *locals;     /* of listeners and relaying */
 	size_t n_locals;
 	struct net_steering *steering; /* NULL: relay ports are sockets */
 	struct flow_kernel *kernel;    /* NULL: every packet comes to user space */
@@ -213,6 +213,10 @@ int datapath_create(struct loop *main, const struct settings *s, const struct in
 		return -ENOMEM;
 	d->loop = main;
 	wheel_timer_init(&d->look, on_look);
+	if (!s->options->has_edge) { /* nothing is relayed */
+		*out = d;
+		return 0;
+	}
 	int rc = take_locals(d, s);
 	if (rc == 0)
 		rc = choose(d, s, inherited, n_workers, why);
@@ -280,6 +284,8 @@ static void show_one(const struct datapath *d, const struct interface *i, struct
 
 void datapath_show(struct datapath *d, struct api_status *out)
 {
+	if (d->kind == DATAPATH_AUTO)
+		return;
 	(void)find_interfaces(d);
 	for (size_t i = 0; i < d->now.n; i++)
 		show_one(d, &d->now.all[i], &d->shown[i]);

@@ -84,7 +84,7 @@ static void tell_all(void *arg)
 	struct drain *d = arg;
 
 	for (unsigned w = 0; w < workers_count(d->config.workers); w++)
-		d->is_behind[w] = true;
+		d->is_behind[w] = workers_relay(d->config.workers);
 	if (!tell(d) || d->is_on)
 		wheel_set(loop_wheel(d->config.loop), &d->tick,
 			loop_clock(d->config.loop)->mono_ms + TICK_MS);
@@ -115,7 +115,7 @@ static void on_tick(struct wheel_timer *t, void *arg)
 	(void)arg;
 	if (is_drained(d, all_told)) {
 		d->exits = false; /* once */
-		log_notice(LOG_DAEMON, "drained", "allocations=0");
+		log_notice(LOG_DAEMON, "drained", "allocations=0 calls=0");
 		d->config.ended(d->config.arg);
 		return;
 	}
@@ -188,6 +188,7 @@ void drain_show(const struct drain *d, struct api_drain *out)
 	*out = (struct api_drain){.is_on = d->is_on,
 		.exits = d->exits,
 		.n_allocations = n_allocations(d),
+		.n_calls = metrics_set_sum(d->config.metrics, &call_counters, CALL_C_OPEN),
 		.above = d->above};
 	out->alternates = alternates(d, &out->n_alternates);
 	for (size_t i = 0; i < out->n_alternates; i++)

@@ -167,6 +167,10 @@ int inspect_ask(
 {
 	unsigned n = workers_count(i->workers);
 
+	if (!workers_relay(i->workers)) {
+		fn(fn_arg, &(struct api_allocations){0});
+		return 0;
+	}
 	if (i->n_waiting == WAITING_MAX)
 		return ERR_FULL;
 	struct asked *a = calloc(1, sizeof(*a) + n * sizeof(struct turn_page *));

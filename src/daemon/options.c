@@ -135,6 +135,26 @@ static void check_audio_ports(struct conf_doc *doc, const struct options *o)
 	}
 }
 
+/* Each of these belongs to an edge; the others may be alone. */
+static void check_sections(struct conf_doc *doc, const struct options *o)
+{
+	if (!o->has_edge && !o->has_access && !o->has_mediation)
+		conf_fail(doc, NULL,
+			"the file asks for nothing; write \"edge\", \"access\" or \"mediation\"");
+	if (o->has_edge && !o->has_mras)
+		conf_fail(doc, &o->edge,
+			"\"edge\" needs \"mras\", whose keys its clients' credentials are made "
+			"from");
+	if (o->has_mras && !o->has_edge)
+		conf_fail(doc, &o->mras,
+			"credentials are for a relay, and the file has no \"edge\"; write it, or "
+			"leave \"mras\" out");
+	if (o->tenants.n > 0 && !o->has_edge)
+		conf_fail(doc, &o->tenants,
+			"tenants are of an \"edge\", which the file has not; write it, or leave "
+			"them out");
+}
+
 static void check_top(struct conf_doc *doc, void *section)
 {
 	const struct options *o = section;
@@ -144,9 +164,11 @@ static void check_top(struct conf_doc *doc, void *section)
 		conf_fail(doc, &o->workers,
 			"\"%s\" is not a number of workers; write auto, or 1 to %d", o->workers,
 			OPTIONS_WORKERS_MAX);
+	check_sections(doc, o);
 	check_admin_listen(doc, o);
 	options_check_tenants(doc, o);
-	check_audio_ports(doc, o);
+	if (o->has_edge)
+		check_audio_ports(doc, o);
 }
 
 const struct conf_option options_table[] = {
@@ -172,13 +194,16 @@ const struct conf_option options_table[] = {
 		.type = CONF_SECTION,
 		AT(options, edge),
 		.children = options_edge_table,
-		.flags = CONF_REQUIRED,
-		.text = "The STUN and TURN relay."},
+		.flags = CONF_OPTIONAL_SECTION | CONF_SAMPLE,
+		.present_offset = offsetof(struct options, has_edge),
+		.text = "The STUN and TURN relay. It needs \"mras\". A node without it has "
+			"\"mediation\" or \"access\" alone."},
 	{.name = "mras",
 		.type = CONF_SECTION,
 		AT(options, mras),
 		.children = options_mras_table,
-		.flags = CONF_REQUIRED,
+		.flags = CONF_OPTIONAL_SECTION | CONF_SAMPLE,
+		.present_offset = offsetof(struct options, has_mras),
 		.text = "Credentials: the keys they are made from, and the API that gives them "
 			"out."},
 	{.name = "tenants",

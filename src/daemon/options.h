@@ -187,7 +187,9 @@ struct options {
 	const char *workers; /* "auto" or a number */
 	const char *user;
 	struct options_log log;
+	bool has_edge; /* and "mras": neither is without the other */
 	struct options_edge edge;
+	bool has_mras;
 	struct options_mras mras;
 	struct conf_list tenants; /* struct options_tenant */
 	bool has_access;

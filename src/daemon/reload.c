@@ -69,14 +69,15 @@ int control_give_to_api(struct control *c)
 		auth[i] = settings_auth(c->settings, i);
 	int rc = api_auth_set(c->api, auth, n);
 	/* Callers and keys belong together: with the old keys there are no new callers. */
-	api_mras_set(c->api, rc == 0 ? &c->settings->mras : NULL);
+	api_mras_set(c->api, rc == 0 && c->settings->auth ? &c->settings->mras : NULL);
 	return rc;
 }
 
 static void hand_out(struct control *c)
 {
 	tenant_metrics_show(c->settings);
-	workers_snapshot(c->workers, c->settings->turn);
+	if (c->settings->turn)
+		workers_snapshot(c->workers, c->settings->turn);
 	if (control_give_to_api(c) != 0)
 		log_error(LOG_API, "no credentials are issued",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
@@ -177,6 +178,8 @@ static void swap_tls(struct control *c)
 
 static void set_alternates(struct control *c)
 {
+	if (!c->settings->options->has_edge)
+		return;
 	if (drain_options(c->drain, &c->settings->options->edge) != 0)
 		log_error(LOG_DAEMON, "alternates not taken",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
@@ -196,7 +199,8 @@ static void put_in_force(struct control *c, struct settings *s)
 {
 	c->settings = s;
 	hand_out(c);
-	workers_tls(c->workers, &s->faces_tls);
+	if (s->turn)
+		workers_tls(c->workers, &s->faces_tls);
 	if (c->access && access_thread_update(c->access, s) != 0)
 		log_error(LOG_DAEMON, "SIP door not told",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
@@ -234,7 +238,7 @@ static int keep_revocations(struct control *c, struct settings *s)
 	struct auth_revocation *list = calloc(REVOCATIONS_MAX, sizeof(*list));
 	int rc = list ? 0 : -ENOMEM;
 
-	for (unsigned t = 0; t <= s->n_tenants && rc == 0; t++) {
+	for (unsigned t = 0; s->auth && t <= s->n_tenants && rc == 0; t++) {
 		if (settings_revocation_file(s, t))
 			continue;
 		size_t n = list_revocations(
@@ -279,7 +283,7 @@ void control_files_changed(void *arg)
 	say_expiry(c);
 	settings_destroy(old);
 	metrics_add(cells, DAEMON_C_FILES_TAKEN, 1);
-	log_notice(LOG_CONF, "changed files taken", "realm=%s", s->options->edge.realm);
+	log_notice(LOG_CONF, "changed files taken", "file=%s", c->path);
 }
 
 int control_reload(struct control *c, api_say_fn say, void *say_arg)

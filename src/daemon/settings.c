@@ -447,22 +447,28 @@ static int make_call_tls(struct settings *s)
 	return call_tls_make(s->doc, &s->options->mediation, &s->call_tls);
 }
 
-/* Goes on after a failure where it can, so that one run shows every error. */
-static int build(struct settings *s, const struct settings *old)
+/* Of the sections "edge", "mras" and "tenants". */
+static int build_edge(struct settings *s, const struct settings *old)
 {
-	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
-	int access_rc = settings_access_make(s), call_rc = make_call_tls(s);
 	int rc = make_auth(s);
 
-	tls_rc = tls_rc ? tls_rc : faces_rc ? faces_rc : access_rc ? access_rc : call_rc;
 	if (rc == 0)
 		rc = settings_tenants_make(s, old);
 	if (rc == 0)
 		rc = make_listeners(s);
 	if (rc == 0)
 		rc = make_mras(s);
-	if (rc == 0)
-		rc = make_turn(s, &s->turn);
+	return rc == 0 ? make_turn(s, &s->turn) : rc;
+}
+
+/* Goes on after a failure where it can, so that one run shows every error. */
+static int build(struct settings *s, const struct settings *old)
+{
+	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
+	int access_rc = settings_access_make(s), call_rc = make_call_tls(s);
+	int rc = s->options->has_edge ? build_edge(s, old) : 0;
+
+	tls_rc = tls_rc ? tls_rc : faces_rc ? faces_rc : access_rc ? access_rc : call_rc;
 	if (rc == 0 && s->options->has_mediation)
 		rc = dial_plan_create(&s->options->mediation, &s->dial_plan);
 	return rc != 0 ? rc : tls_rc;

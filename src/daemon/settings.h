@@ -41,12 +41,12 @@ struct settings_listener {
 struct settings {
 	struct conf_doc *doc;
 	const struct options *options; /* in DOC */
-	struct auth_snapshot *auth;    /* of the default tenant; counted */
+	struct auth_snapshot *auth;    /* of the default tenant; counted; NULL without "edge" */
 	struct settings_tenant *tenants;
 	size_t n_tenants;
 	const char **tenant_names; /* all that this process has seen; the place says the id */
 	size_t n_tenant_names;
-	struct turn_snapshot *turn; /* counted */
+	struct turn_snapshot *turn; /* counted; NULL without "edge" */
 	struct mras_config mras;    /* pointers into ARENA and DOC */
 	struct ssl_ctx_st *tls;     /* of the API; NULL without one. Taken by whoever serves it */
 	struct settings_listener *listeners;
@@ -79,7 +79,8 @@ int settings_load(const char *path, const struct settings *old, settings_say_fn 
 int settings_reread(struct settings *old, settings_say_fn say, void *arg, struct settings **out);
 void settings_destroy(struct settings *s);
 
-/* The keys of the tenant with this number, 0 the default one; and its option. */
+/* The keys of the tenant with this number, 0 the default one; and its option. NULL without "edge".
+ */
 struct auth_snapshot *settings_auth(const struct settings *s, unsigned tenant);
 const char *settings_revocation_file(const struct settings *s, unsigned tenant);
 

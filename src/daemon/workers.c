@@ -174,10 +174,12 @@ static int make_worker(
 	w->clerk = lease_clerk_create(ws->leases, w->loop);
 	if (!w->clerk)
 		return -ENOMEM;
+	ws->loops[i] = w->loop;
+	if (!s->turn)
+		return 0;
 	int rc = make_relay(ws, i, s, m, fds + (size_t)i * s->n_listeners);
 	if (rc != 0)
 		return rc;
-	ws->loops[i] = w->loop;
 	ws->relays[i] = w->relay;
 	ws->servers[i] = relay_turn(w->relay);
 	return 0;
@@ -227,7 +229,7 @@ static int make_all(struct workers *ws, const struct settings *s, struct metrics
 			"holds one; ss -lunp shows which");
 	else if (rc != 0)
 		snprintf(why, WORKERS_WHY_LEN, "cannot make the workers: %s", err_text(rc));
-	for (unsigned i = 0; i < ws->n && rc == 0; i++)
+	for (unsigned i = 0; i < ws->n && rc == 0 && s->turn; i++)
 		turn_server_join(ws->servers[i], ws->servers, ws->loops);
 	return rc;
 }
@@ -237,7 +239,7 @@ int workers_create(struct loop *main, const struct settings *s, const struct dat
 	struct workers **out, char why[WORKERS_WHY_LEN])
 {
 	size_t n_fds = s->n_listeners * n;
-	int *fds = malloc(n_fds * sizeof(*fds));
+	int *fds = malloc((n_fds + 1) * sizeof(*fds));
 	struct workers *ws = alloc_workers(main, datapath, n);
 	int rc = -ENOMEM;
 
@@ -248,7 +250,7 @@ int workers_create(struct loop *main, const struct settings *s, const struct dat
 		rc = bind_all(s, inherited, n, fds, why);
 	if (rc == 0 && inherited)
 		memcpy(ws->ticket_key, inherited->ticket_key, sizeof(ws->ticket_key));
-	if (rc == 0)
+	if (rc == 0 && s->turn)
 		ledger_snapshot(leases_ledger(ws->leases), s->turn);
 	if (rc == 0)
 		rc = make_all(ws, s, metrics, fds, why);
@@ -360,6 +362,11 @@ void workers_tls(struct workers *ws, const struct relay_tls *tls)
 	tell_all(ws);
 }
 
+bool workers_relay(const struct workers *ws)
+{
+	return ws->relays[0] != NULL;
+}
+
 unsigned workers_count(const struct workers *ws)
 {
 	return ws->n;
@@ -372,10 +379,24 @@ int workers_post(struct workers *ws, unsigned i, const struct msg_type *type, co
 
 /* ---- end ---- */
 
+static void on_stop(void *ctx, void *payload)
+{
+	(void)payload;
+	loop_stop(ctx);
+}
+
+static const struct msg_type stop_msg = {"worker_stop", 0, on_stop, NULL};
+
+static int post_stop(struct worker *w)
+{
+	return w->relay ? loop_post(w->loop, &relay_stop_msg, w->relay, NULL)
+			: loop_post(w->loop, &stop_msg, w->loop, NULL);
+}
+
 /* A mailbox that is full empties as long as its thread runs. */
 static void ask_to_stop(struct worker *w)
 {
-	while (loop_post(w->loop, &relay_stop_msg, w->relay, NULL) != 0)
+	while (post_stop(w) != 0)
 		usleep(1000);
 }
 

@@ -43,6 +43,9 @@ void workers_snapshot(struct workers *w, struct turn_snapshot *s);
 /* The same with contexts for the faces' TLS; counts are taken. */
 void workers_tls(struct workers *w, const struct relay_tls *tls);
 unsigned workers_count(const struct workers *w);
+/* Do they relay? Without "edge" they carry the media of calls alone, and there are no snapshots or
+ * contexts for them, and no messages. */
+bool workers_relay(const struct workers *w);
 /* To worker I, with its struct relay as the handler's context; as loop_post. */
 int workers_post(struct workers *w, unsigned i, const struct msg_type *type, const void *payload);
 /* Stops and joins the threads that run, each at the end of its turn. NULL is fine. */

@@ -10,7 +10,7 @@
 
 struct worker {
 	struct loop *loop;
-	struct relay *relay;
+	struct relay *relay; /* NULL without "edge" */
 	struct lease_clerk *clerk;
 	struct worker_media *media; /* NULL: it has none */
 	struct loop_thread *thread; /* NULL: not started */

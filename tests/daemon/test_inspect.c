@@ -18,6 +18,7 @@
 /* ---- made-up workers ---- */
 
 struct workers {
+	bool relay_nothing;
 	bool is_full[N_WORKERS]; /* their mailbox */
 	struct {
 		const struct msg_type *type;
@@ -30,6 +31,11 @@ struct workers {
 unsigned workers_count(const struct workers *w)
 {
 	return N_WORKERS;
+}
+
+bool workers_relay(const struct workers *w)
+{
+	return !w->relay_nothing;
 }
 
 int workers_post(struct workers *w, unsigned i, const struct msg_type *type, const void *payload)
@@ -254,6 +260,19 @@ static void questions_are_answered_when_the_daemon_ends(void **state)
 	assert_int_equal(b->n_silent, N_WORKERS);
 }
 
+static void workers_that_relay_nothing_have_none(void **state)
+{
+	struct box *b = *state;
+
+	b->workers.relay_nothing = true;
+	ask(b, 1);
+
+	assert_int_equal(b->n_answers, 1);
+	assert_int_equal(b->n_infos, 0);
+	assert_int_equal(b->n_silent, 0);
+	assert_int_equal(b->workers.n_held, 0);
+}
+
 #define WITH_BOX(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -265,6 +284,7 @@ int main(void)
 		WITH_BOX(two_questions_get_their_own_answers),
 		WITH_BOX(too_many_questions_are_refused),
 		WITH_BOX(questions_are_answered_when_the_daemon_ends),
+		WITH_BOX(workers_that_relay_nothing_have_none),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
