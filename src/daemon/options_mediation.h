@@ -134,6 +134,7 @@ struct options_trunk_media {
 	bool rtcp_active, rtcp_hold;
 	uint64_t rtcp_timeout_s;
 	bool rtp_latching;
+	bool sdp_attributes;
 	struct conf_list codecs; /* int: enum options_codec; best first */
 	uint64_t dtmf_pt;
 	bool cn;

@@ -207,6 +207,14 @@ const struct conf_option options_trunk_settings_table[] = {
 		.fallback = "false",
 		.text = "Media go to where the gateway's first packet comes from, not to the "
 			"address it names: for one behind a NAT."},
+	{.name = "sdp_attributes",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, media.sdp_attributes),
+		.fallback = "true",
+		.text = "Bandwidth and attributes of session descriptions that are not known pass "
+			"between the other side of a call and the gateway; what speaks of one "
+			"side's transport, keys or sources never does. Off for gateways that "
+			"refuse what they do not know."},
 	{.name = "rtcp_active",
 		.type = CONF_BOOL,
 		AT(options_trunk_settings, media.rtcp_active),

@@ -121,6 +121,19 @@ static void write_again(const uint8_t *data, size_t size, const struct sdp *s)
 	free(buf);
 }
 
+/* What passes is a part of what there is, and passes again as it is. */
+static void pass_on(struct bytes lines, struct sdp_writer *w, struct bytes *out)
+{
+	struct sdp_writer again;
+	char text[4096];
+	size_t from = w->len;
+	(void)sdp_pass(w, lines);
+	must(!w->has_failed && w->len <= w->cap);
+	*out = bytes_of(w->buf + from, w->len - from);
+	sdp_write_begin(&again, text, sizeof(text));
+	must(sdp_pass(&again, *out) && bytes_equal(bytes_of(text, again.len), *out));
+}
+
 static void session_init(struct sdp_session *s, struct sdp_abilities *abilities, unsigned variant)
 {
 	struct sdp_session_config c = {.abilities = abilities, .id = 7};
@@ -162,20 +175,24 @@ static void check_written(struct sdp_writer *w, unsigned n_slots)
 
 static void exchange(const struct sdp *remote, unsigned variant)
 {
-	char text[8192];
+	char text[16384], passed[4096];
+	struct sdp_passing passing;
 	struct sdp_abilities abilities;
 	struct sdp_session s;
 	struct sdp_writer w;
 	session_init(&s, &abilities, variant);
+	sdp_write_begin(&w, passed, sizeof(passed));
+	pass_on(remote->lines, &w, &passing.session);
+	pass_on(remote->n_media > 0 ? remote->media[0].lines : bytes_of("", 0), &w, &passing.media);
 	for (unsigned turn = 0; turn < 2; turn++) {
 		sdp_write_begin(&w, text, sizeof(text));
 		if (sdp_offer_take(&s, remote) == SDP_OK) {
-			must(sdp_answer_write(&s, &w) == SDP_OK);
+			must(sdp_answer_write(&s, &w, &passing) == SDP_OK);
 			check_written(&w, (unsigned)remote->n_media);
 			check_agreed(&s);
 		}
 		sdp_write_begin(&w, text, sizeof(text));
-		must(sdp_offer_write(&s, &w) == SDP_OK);
+		must(sdp_offer_write(&s, &w, &passing) == SDP_OK);
 		check_written(&w, s.n_pending_slots);
 		if (sdp_answer_take(&s, remote, turn) == SDP_OK)
 			check_agreed(&s);

@@ -33,13 +33,15 @@ enum anchor_counter {
 	ANCHOR_C_REFUSED_SESSION, /* no worker has one */
 	ANCHOR_C_REFUSED_MEMORY,
 	ANCHOR_C_TIMEOUT, /* a worker has not answered */
+	ANCHOR_C_PASSED_CUT,
 	ANCHOR_C_COUNT
 };
 extern const struct metrics_group anchor_counters;
 
-#define ANCHOR_SDP_MAX   16384 /* of a description; longer ones are refused */
-#define ANCHOR_FORKS_MAX 32    /* callees of one call that have said something of media */
-#define ANCHOR_LATER     1
+#define ANCHOR_SDP_MAX    16384 /* of a description; longer ones are refused */
+#define ANCHOR_FORKS_MAX  32    /* callees of one call that have said something of media */
+#define ANCHOR_PASSED_MAX 4096  /* bytes of a description's lines that pass; more fall away */
+#define ANCHOR_LATER      1
 
 enum anchor_side {
 	ANCHOR_CALLER,
@@ -52,6 +54,8 @@ struct anchor_terms {
 	const struct sdp_abilities *abilities; /* must outlive the anchor */
 	uint8_t face;                          /* of the workers' media */
 	bool is_latching;
+	/* Lines that may pass (sdp/pass.h) do so between sides that both have this. */
+	bool is_passing;
 	/* As in struct media_agreement, from when the call is accepted. */
 	bool is_supervised, is_supervised_on_hold;
 	uint32_t silent_ms;

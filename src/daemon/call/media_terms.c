@@ -24,6 +24,7 @@ static const struct options_trunk_media usual = {
 	.rtcp_timeout_s = SILENT_MS / 1000,
 	.dtmf_pt = EVENT_TYPE,
 	.cn = true,
+	.sdp_attributes = true,
 };
 
 static void add_codec(struct sdp_abilities *a, struct sdp_codec c)
@@ -67,6 +68,7 @@ static void fill(struct call_media_terms *out, const struct options_trunk_media 
 	a->has_rtcp_mux = is_inside;
 	out->terms.abilities = a;
 	out->terms.is_latching = o->rtp_latching;
+	out->terms.is_passing = o->sdp_attributes;
 	out->terms.is_supervised = o->rtcp_active;
 	out->terms.is_supervised_on_hold = o->rtcp_hold;
 	out->terms.silent_ms = (uint32_t)o->rtcp_timeout_s * 1000;

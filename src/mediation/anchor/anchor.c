@@ -28,6 +28,8 @@ static const struct metrics_row rows[ANCHOR_C_COUNT] = {
 	[ANCHOR_C_REFUSED_MEMORY] = {REFUSED("memory"), NULL},
 	[ANCHOR_C_TIMEOUT] = {"sallyport_anchor_timeouts_total", NULL, METRICS_COUNTER,
 		"Times that a worker has not answered."},
+	[ANCHOR_C_PASSED_CUT] = {"sallyport_anchor_lines_cut_total", NULL, METRICS_COUNTER,
+		"Descriptions with more bandwidth lines and attributes than can pass."},
 };
 const struct metrics_group anchor_counters = {rows, ANCHOR_C_COUNT};
 
@@ -56,7 +58,9 @@ static void destroy(struct anchor *a)
 
 	wheel_cancel(l->config.wheel, &a->timer);
 	anchor_forks_free(a, NULL);
+	anchor_passed_forget(&a->offered);
 	for (unsigned i = 0; i < ANCHOR_SIDES; i++) {
+		anchor_passed_forget(&a->legs[i].answered);
 		anchor_due_forget(&a->legs[i]);
 		sdp_session_fini(&a->legs[i].sdp);
 	}

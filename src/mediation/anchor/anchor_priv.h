@@ -16,11 +16,18 @@ enum anchor_state {
 	ANCHOR_CLOSING, /* the worker has been told */
 };
 
+/* What passes of a description. */
+struct anchor_passed {
+	size_t session_len, media_len;
+	char lines[]; /* the session's, then the stream's */
+};
+
 /* A callee who has said something. Owned by the anchor. */
 struct fork {
 	struct list link;
 	uint64_t number;
 	struct sdp_session sdp;
+	struct anchor_passed *answered; /* owned; of the last answer; NULL: nothing passes */
 };
 
 struct leg {
@@ -28,6 +35,7 @@ struct leg {
 	/* Of our keys. What is agreed with the caller; with the callee, what the offer to all forks
 	 * begins with. */
 	struct sdp_session sdp;
+	struct anchor_passed *answered; /* as in struct fork */
 	struct media_agreement *due; /* owned; not posted yet, for the worker's mailbox is full */
 	struct anchor_leg record;
 };
@@ -55,9 +63,10 @@ struct anchor {
 	uint64_t exchange, fork;
 	uint64_t invite; /* the exchange of the newest attempt to reach a callee */
 	enum anchor_side from;
-	bool is_asked;  /* and it has not been answered finally */
-	bool is_within; /* the call was there */
-	bool is_up;     /* a callee has accepted it */
+	struct anchor_passed *offered; /* owned; what passes of it */
+	bool is_asked;                 /* and it has not been answered finally */
+	bool is_within;                /* the call was there */
+	bool is_up;                    /* a callee has accepted it */
 	uint64_t tickets[TICKETS_MAX];
 	unsigned n_tickets;
 };
@@ -69,6 +78,7 @@ struct anchors {
 	uint64_t last_number;
 	unsigned *load; /* owned; sessions of each worker */
 	char written[WRITTEN_MAX];
+	char passing[ANCHOR_PASSED_MAX]; /* while a description is read */
 };
 
 static inline void anchor_count(struct anchors *l, unsigned row)
@@ -105,6 +115,15 @@ bool anchor_may_send_to(
 	const struct anchors *l, const struct addr *own, const struct sdp_agreed *g);
 void anchor_agreement_fill(const struct leg *g, const struct sdp_session *s, uint64_t peer,
 	struct media_agreement *out);
+
+/* ---- passed.c ---- */
+
+/* What passes of REMOTE, whose stream is at SLOT, takes the place of *P. */
+void anchor_passed_take(
+	struct anchors *l, struct anchor_passed **p, const struct sdp *remote, unsigned slot);
+void anchor_passed_forget(struct anchor_passed **p);
+/* P for whom A's other side gives it to; nothing where either side is not for that. */
+struct sdp_passing anchor_passing(const struct anchor *a, const struct anchor_passed *p);
 
 /* ---- offers.c ---- */
 

@@ -19,6 +19,7 @@ void anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anch
 	};
 
 	g->terms = *terms;
+	anchor_passed_forget(&g->answered);
 	crypto_random(&c.id, sizeof(c.id));
 	c.id >>= 2;
 	crypto_random(c.keys, sizeof(c.keys));
@@ -48,6 +49,7 @@ void anchor_forks_free(struct anchor *a, const struct fork *but)
 		if (a->current == f)
 			a->current = NULL;
 		list_remove(&f->link);
+		anchor_passed_forget(&f->answered);
 		sdp_session_fini(&f->sdp);
 		free(f);
 		a->n_forks--;
@@ -90,6 +92,14 @@ static struct sdp_session *session_of(struct anchor *a, enum anchor_side side, u
 		return &a->legs[side].sdp;
 	f = fork_of(a, fork);
 	return f ? &f->sdp : NULL;
+}
+
+/* What passes of the answer of whom session_of has found. */
+static struct anchor_passed **answered_of(struct anchor *a, enum anchor_side side, uint64_t fork)
+{
+	struct fork *f = side == ANCHOR_CALLEE ? fork_find(a, fork) : NULL;
+
+	return f ? &f->answered : &a->legs[side].answered;
 }
 
 const struct sdp_session *anchor_session(const struct anchor *a, enum anchor_side side)
@@ -168,6 +178,7 @@ static void drop_offer(struct anchor *a)
 		sdp_exchange_cancel(theirs);
 	if (ours)
 		sdp_exchange_cancel(ours);
+	anchor_passed_forget(&a->offered);
 	a->is_asked = false;
 }
 
@@ -175,6 +186,7 @@ int anchor_offer_write(struct anchor *a, struct bytes *sdp)
 {
 	const struct sdp_session *from = session_of(a, a->from, a->fork);
 	struct sdp_session *to = session_of(a, anchor_other(a->from), a->fork);
+	struct sdp_passing passing = anchor_passing(a, a->offered);
 	struct sdp_writer w;
 	enum sdp_refusal r;
 	int rc;
@@ -188,7 +200,7 @@ int anchor_offer_write(struct anchor *a, struct bytes *sdp)
 	sdp_exchange_cancel(to); /* an offer that this one replaces */
 	to->direction = sdp_direction_reverse(sdp_session_asked(from)->direction);
 	begin_writing(a, &w);
-	r = sdp_offer_write(to, &w);
+	r = sdp_offer_write(to, &w, &passing);
 	rc = r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
 	if (rc != 0)
 		drop_offer(a);
@@ -207,6 +219,8 @@ static enum sdp_refusal read_offer(struct anchor *a, struct sdp_session *s, stru
 		sdp_exchange_cancel(s);
 		r = SDP_NO_ADDRESS;
 	}
+	if (r == SDP_OK)
+		anchor_passed_take(a->all, &a->offered, &remote, sdp_session_asked(s)->slot);
 	return r;
 }
 
@@ -260,6 +274,9 @@ static enum sdp_refusal read_answer(
 		r = SDP_NO_ADDRESS;
 	if (r != SDP_OK)
 		*s = before;
+	else if (!m->is_again)
+		anchor_passed_take(
+			a->all, answered_of(a, m->from, m->fork), &remote, s->agreed.slot);
 	sdp_session_fini(&before);
 	return r;
 }
@@ -272,8 +289,10 @@ static enum sdp_refusal read_last(struct sdp_session *s)
 	return s->has_agreed && s->state == SDP_STABLE ? SDP_OK : SDP_WRONG_STATE;
 }
 
-static int make_answer(struct anchor *a, const struct sdp_session *from, struct bytes *sdp)
+static int make_answer(struct anchor *a, const struct sdp_session *from,
+	const struct anchor_passed *passed, struct bytes *sdp)
 {
+	struct sdp_passing passing = anchor_passing(a, passed);
 	struct sdp_session *to = session_of(a, a->from, a->fork);
 	struct sdp_writer w;
 	enum sdp_refusal r;
@@ -282,7 +301,7 @@ static int make_answer(struct anchor *a, const struct sdp_session *from, struct 
 		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 	to->direction = sdp_direction_reverse(from->agreed.direction);
 	begin_writing(a, &w);
-	r = sdp_answer_write(to, &w);
+	r = sdp_answer_write(to, &w, &passing);
 	return r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
 }
 
@@ -296,8 +315,10 @@ static int agree(struct anchor *a, const struct anchor_message *m)
 		rc = anchor_push(a, ANCHOR_CALLEE);
 	if (rc != 0)
 		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
-	if (m->is_final)
+	if (m->is_final) {
 		a->is_asked = false;
+		anchor_passed_forget(&a->offered);
+	}
 	if (m->is_accepted)
 		anchor_forks_free(a, a->current);
 	return 0;
@@ -323,7 +344,7 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	anchor_count(a->all, ANCHOR_C_ANSWERS);
 	/* Who has heard it already does not listen (RFC 3261 §13.2.1); he may not have heard it
 	 * reliably, whatever the other side has. */
-	rc = make_answer(a, s, sdp);
+	rc = make_answer(a, s, *answered_of(a, m->from, m->fork), sdp);
 	return rc ? rc : agree(a, m);
 }
 

@@ -90,7 +90,8 @@ const struct sdp_agreed *sdp_session_asked(const struct sdp_session *s)
 	return &s->pending;
 }
 
-enum sdp_refusal sdp_answer_write(struct sdp_session *s, struct sdp_writer *w)
+enum sdp_refusal sdp_answer_write(
+	struct sdp_session *s, struct sdp_writer *w, const struct sdp_passing *passing)
 {
 	if (s->state != SDP_ASKED && !(s->state == SDP_STABLE && s->was_answered_here))
 		return SDP_WRONG_STATE;
@@ -101,6 +102,8 @@ enum sdp_refusal sdp_answer_write(struct sdp_session *s, struct sdp_writer *w)
 		.direction = agreed.direction,
 		.has_rtcp_mux = agreed.has_rtcp_mux,
 		.answer = &agreed};
+	if (passing)
+		said.passing = *passing;
 	enum sdp_refusal r = sdp_describe(s, w, s->pending_slots, s->n_pending_slots, &said);
 	if (r == SDP_OK) {
 		sdp_session_commit(s, &agreed);

@@ -47,6 +47,17 @@ static void write_keys(
 	}
 }
 
+/* What passes from the other side. */
+static void write_passing(struct sdp_writer *w, struct bytes lines, char type)
+{
+	struct sdp_line l;
+	size_t offset = 0;
+	while (sdp_line_next(lines, &offset, &l)) {
+		if (l.type == type)
+			sdp_write_copy(w, &l);
+	}
+}
+
 static void write_live(const struct sdp_session *s, struct sdp_writer *w,
 	const struct sdp_slot *slot, const struct sdp_said *said)
 {
@@ -55,6 +66,7 @@ static void write_live(const struct sdp_session *s, struct sdp_writer *w,
 	list_payloads(said, payloads, sizeof(payloads));
 	sdp_write_line(
 		w, 'm', "%s %u %s%s", slot->kind, (unsigned)c->rtp.port, slot->proto, payloads);
+	write_passing(w, said->passing.media, 'b');
 	write_formats(s, w, said);
 	if (sdp_profile_has_sdes(sdp_profile_parse(bytes_str(slot->proto))))
 		write_keys(s, w, said);
@@ -69,6 +81,7 @@ static void write_live(const struct sdp_session *s, struct sdp_writer *w,
 		c->rtcp_port != c->rtp.port + 1u)
 		sdp_write_line(w, 'a', "rtcp:%u", (unsigned)c->rtcp_port);
 	sdp_write_line(w, 'a', "%s", sdp_direction_name(said->direction));
+	write_passing(w, said->passing.media, 'a');
 }
 
 static void write_all(const struct sdp_session *s, struct sdp_writer *w,
@@ -76,7 +89,9 @@ static void write_all(const struct sdp_session *s, struct sdp_writer *w,
 {
 	sdp_write_line(w, 's', "-");
 	sdp_write_connection(w, &s->config.rtp);
+	write_passing(w, said->passing.session, 'b');
 	sdp_write_line(w, 't', "0 0");
+	write_passing(w, said->passing.session, 'a');
 	for (unsigned i = 0; i < n_slots; i++) {
 		if (slots[i].is_live)
 			write_live(s, w, &slots[i], said);

@@ -10,6 +10,7 @@ struct sdp_said {
 	unsigned n_formats;
 	enum sdp_direction direction;
 	bool has_rtcp_mux;
+	struct sdp_passing passing;
 	const struct sdp_agreed *answer; /* NULL in an offer */
 };
 

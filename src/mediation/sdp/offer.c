@@ -59,7 +59,8 @@ static unsigned offered_formats(struct sdp_session *s, struct sdp_format out[SDP
 	return n;
 }
 
-enum sdp_refusal sdp_offer_write(struct sdp_session *s, struct sdp_writer *w)
+enum sdp_refusal sdp_offer_write(
+	struct sdp_session *s, struct sdp_writer *w, const struct sdp_passing *passing)
 {
 	struct sdp_format formats[SDP_CODECS_MAX];
 	if (s->state != SDP_STABLE)
@@ -74,6 +75,8 @@ enum sdp_refusal sdp_offer_write(struct sdp_session *s, struct sdp_writer *w)
 		.n_formats = offered_formats(s, formats),
 		.direction = s->direction,
 		.has_rtcp_mux = s->config.abilities->has_rtcp_mux};
+	if (passing)
+		said.passing = *passing;
 	enum sdp_refusal r = sdp_describe(s, w, s->pending_slots, s->n_pending_slots, &said);
 	if (r != SDP_OK)
 		return r;

@@ -167,8 +167,8 @@ static int setup(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		r->faces[i] = (struct media_face){.local = addr_ipv4(LOOPBACK + i, 0)};
 		r->abilities[i] = plain;
-		r->terms[i] =
-			(struct anchor_terms){.abilities = &r->abilities[i], .face = (uint8_t)i};
+		r->terms[i] = (struct anchor_terms){
+			.abilities = &r->abilities[i], .face = (uint8_t)i, .is_passing = true};
 	}
 	for (unsigned i = 0; i < WORKERS; i++)
 		open_worker(r, i);
@@ -398,6 +398,149 @@ static void lines_but_the_audio_are_refused_in_their_place(void **state)
 	assert_int_equal(reply(r, 5, true, answer), 0);
 	assert_true(has(r, "m=video 0 RTP/AVP 100\r\n") && has(r, "m=application 0 TCP/X *\r\n"));
 }
+
+/* ---- what passes ---- */
+
+static const char rich_offer[] = BEGIN
+	"c=IN IP4 127.0.0.9\r\nb=CT:1000\r\nt=0 0\r\na=group:BUNDLE v a\r\na=x-of-call:1\r\n"
+	"a=ice-lite\r\n"
+	"m=video 40004 RTP/AVP 100\r\na=x-of-video\r\na=mid:v\r\n"
+	"m=audio 40000 RTP/AVP 96 0\r\nb=AS:80\r\nb=RR:0\r\na=rtpmap:96 opus/48000/2\r\n"
+	"a=fmtp:96 useinbandfec=1\r\na=x-one:2\r\na=rtcp-fb:96 nack\r\na=mid:a\r\na=x-one:1\r\n"
+	"a=ice-ufrag:abcd\r\na=ssrc:1 cname:x\r\na=x-relay:127.0.0.9\r\n";
+static const char rich_answer[] =
+	BEGIN CALLEE_AT "a=x-back:s\r\nm=audio 40002 RTP/AVP 0\r\nb=TIAS:64000\r\na=x-back:m\r\n"
+			"a=setup:active\r\n";
+
+/* From FROM on, R says TEXT. */
+static void assert_tail(const struct rig *r, const char *from, const char *text)
+{
+	const char *at = strstr(r->out, from);
+
+	assert_non_null(at);
+	assert_string_equal(at, text);
+}
+
+static void what_is_not_known_passes_both_ways(void **state)
+{
+	struct rig *r = *state;
+
+	asked(r, rich_offer);
+	assert_true(has(r, "\r\nb=CT:1000\r\nt=0 0\r\na=x-of-call:1\r\nm=audio "));
+	assert_true(has(r, " RTP/AVP 8 0 101 13\r\nb=AS:80\r\na=rtpmap:8 PCMA/8000\r\n"));
+	assert_tail(r, "\r\na=sendrecv", "\r\na=sendrecv\r\na=x-one:2\r\na=x-one:1\r\n");
+	assert_false(has(r, "opus") || has(r, "96") || has(r, "abcd") || has(r, "x-of-video") ||
+		     has(r, "ssrc") || has(r, "RR") || has(r, "mid") || has(r, "group"));
+
+	assert_int_equal(reply(r, 5, true, rich_answer), 0);
+	assert_true(has(r, "\r\nt=0 0\r\na=x-back:s\r\nm=video 0 RTP/AVP 100\r\nm=audio "));
+	assert_true(has(r, " RTP/AVP 0\r\nb=TIAS:64000\r\na=rtpmap:0 PCMU/8000\r\n"));
+	assert_tail(r, "\r\na=sendrecv", "\r\na=sendrecv\r\na=x-back:m\r\n");
+	assert_false(has(r, "setup"));
+}
+
+static void each_line_of_an_offer_has_what_passes(void **state)
+{
+	struct rig *r = *state;
+
+	r->abilities[ANCHOR_CALLEE].security = SDP_SRTP_OPTIONAL;
+	r->abilities[ANCHOR_CALLEE].suites[0] = SDP_AES_CM_128_HMAC_SHA1_80;
+	r->abilities[ANCHOR_CALLEE].n_suites = 1;
+	asked(r, rich_offer);
+	const char *secret = strstr(r->out, "RTP/SAVP"), *clear = strstr(r->out, "RTP/AVP");
+	assert_true(secret && clear && secret < clear);
+	const char *first = strstr(r->out, "a=x-one:2\r\na=x-one:1\r\n");
+	assert_true(secret < first && first < clear);
+	assert_non_null(strstr(clear, "a=x-one:2\r\na=x-one:1\r\n"));
+}
+
+static void nothing_passes_to_or_from_who_is_not_for_it(void **state)
+{
+	struct rig *r = *state;
+
+	r->terms[ANCHOR_CALLEE].is_passing = false;
+	asked(r, rich_offer);
+	assert_false(has(r, "x-one") || has(r, "x-of-call") || has(r, "b="));
+	assert_int_equal(reply(r, 5, true, rich_answer), 0);
+	assert_false(has(r, "x-back") || has(r, "b="));
+}
+
+static void what_passed_early_is_in_the_final_response_too(void **state)
+{
+	struct rig *r = *state;
+
+	asked(r, rich_offer);
+	assert_int_equal(reply(r, 5, false, rich_answer), 0);
+	assert_true(has(r, "a=x-back:m"));
+	assert_int_equal(reply(r, 6, false, answer), 0);
+	assert_false(has(r, "x-back"));
+	assert_int_equal(reply(r, 5, true, ""), 0);
+	assert_true(has(r, "a=x-back:s\r\n") && has(r, "a=x-back:m\r\n"));
+}
+
+static void refused_offer_leaves_what_has_passed(void **state)
+{
+	struct rig *r = *state;
+
+	asked(r, rich_offer);
+	assert_int_equal(reply(r, 5, false, rich_answer), 0);
+	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), ERR_DENIED); /* one is open */
+	assert_int_equal(reply(r, 5, true, ""), 0);
+	assert_true(has(r, "a=x-back:m\r\n"));
+}
+
+static void each_description_has_its_own(void **state)
+{
+	struct rig *r = *state;
+
+	asked(r, rich_offer);
+	assert_int_equal(reply(r, 5, true, rich_answer), 0);
+	assert_int_equal(within(r, ANCHOR_CALLER, 2, held), 0);
+	assert_false(has(r, "x-one") || has(r, "x-of-call"));
+	assert_int_equal(within(r, ANCHOR_CALLEE, 2, answer), 0);
+	assert_false(has(r, "x-back"));
+	assert_int_equal(within(r, ANCHOR_CALLEE, 3, rich_answer), 0);
+	assert_true(has(r, "a=x-back:s\r\n") && has(r, "a=x-back:m\r\n"));
+}
+
+static void late_offer_passes_too(void **state)
+{
+	struct rig *r = *state;
+
+	anchor_begin(r->a, &r->terms[ANCHOR_CALLEE]);
+	assert_int_equal(say(r,
+				 (struct anchor_message){.from = ANCHOR_CALLEE,
+					 .exchange = 1,
+					 .fork = 5,
+					 .ticket = 77,
+					 .is_final = true,
+					 .is_accepted = true},
+				 rich_answer),
+		ANCHOR_LATER);
+	pass(r);
+	assert_true(has(r, "a=x-back:s\r\n") && has(r, "a=x-back:m\r\n"));
+	assert_int_equal(within(r, ANCHOR_CALLER, 1, rich_answer), 0);
+	assert_true(has(r, "a=x-back:s\r\n") && has(r, "a=x-back:m\r\n"));
+}
+
+static void what_passes_has_a_bound(void **state)
+{
+	static char text[8192];
+	struct rig *r = *state;
+	size_t len = (size_t)snprintf(text, sizeof(text), "%sa=x-first\r\n", offer);
+
+	for (unsigned i = 0; i < 200; i++)
+		len += (size_t)snprintf(
+			text + len, sizeof(text) - len, "a=x-more-and-more-of-it:%u\r\n", i);
+	(void)snprintf(text + len, sizeof(text) - len, "a=x-last\r\n");
+	asked(r, text);
+	assert_true(has(r, "a=x-first\r\n") && has(r, "a=x-more-and-more-of-it:0\r\n"));
+	assert_false(has(r, "x-last"));
+	assert_true(strlen(r->out) < ANCHOR_PASSED_MAX + 512);
+	assert_int_equal(metrics_get(r->cells, ANCHOR_C_PASSED_CUT), 1);
+}
+
+/* ---- hold ---- */
 
 static void hold_passes_both_ways_and_ends(void **state)
 {
@@ -1027,6 +1170,14 @@ int main(void)
 		CASE(record_says_what_was_agreed),
 		CASE(packet_times_are_kept_within_bounds),
 		CASE(lines_but_the_audio_are_refused_in_their_place),
+		CASE(what_is_not_known_passes_both_ways),
+		CASE(each_line_of_an_offer_has_what_passes),
+		CASE(nothing_passes_to_or_from_who_is_not_for_it),
+		CASE(what_passed_early_is_in_the_final_response_too),
+		CASE(refused_offer_leaves_what_has_passed),
+		CASE(each_description_has_its_own),
+		CASE(late_offer_passes_too),
+		CASE(what_passes_has_a_bound),
 		CASE(hold_passes_both_ways_and_ends),
 		CASE(hold_by_no_address_is_said_as_a_direction),
 		CASE(versions_count_what_changes),

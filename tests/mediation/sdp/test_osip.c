@@ -161,10 +161,10 @@ static void both_read_the_same_from_what_we_write(void **state)
 		assert_int_equal(sdp_decode(text, len, &offer), SDP_OK);
 		sdp_write_begin(&w, out, sizeof(out) - 1);
 		if (sdp_offer_take(&s, &offer) == SDP_OK) {
-			assert_int_equal(sdp_answer_write(&s, &w), SDP_OK);
+			assert_int_equal(sdp_answer_write(&s, &w, NULL), SDP_OK);
 			n_answers++;
 		} else {
-			assert_int_equal(sdp_offer_write(&s, &w), SDP_OK);
+			assert_int_equal(sdp_offer_write(&s, &w, NULL), SDP_OK);
 		}
 		out[w.len] = '\0';
 		compare(out, w.len);

@@ -77,7 +77,7 @@ static void write_offer(struct leg *l)
 {
 	struct sdp_writer w;
 	sdp_write_begin(&w, l->text, sizeof(l->text) - 1);
-	assert_int_equal(sdp_offer_write(&l->s, &w), SDP_OK);
+	assert_int_equal(sdp_offer_write(&l->s, &w, NULL), SDP_OK);
 	keep(l, &w);
 }
 
@@ -85,7 +85,7 @@ static void write_answer(struct leg *l)
 {
 	struct sdp_writer w;
 	sdp_write_begin(&w, l->text, sizeof(l->text) - 1);
-	assert_int_equal(sdp_answer_write(&l->s, &w), SDP_OK);
+	assert_int_equal(sdp_answer_write(&l->s, &w, NULL), SDP_OK);
 	keep(l, &w);
 }
 
@@ -590,15 +590,15 @@ static void exchanges_do_not_overlap(void **state)
 	struct sdp_writer w;
 	leg_init(&l, SDP_SRTP_NONE);
 	sdp_write_begin(&w, l.text, sizeof(l.text));
-	assert_int_equal(sdp_answer_write(&l.s, &w), SDP_WRONG_STATE);
+	assert_int_equal(sdp_answer_write(&l.s, &w, NULL), SDP_WRONG_STATE);
 	assert_int_equal(take_answer(&l, PEER "m=audio 5000 RTP/AVP 8\r\n", true), SDP_WRONG_STATE);
 	write_offer(&l);
-	assert_int_equal(sdp_offer_write(&l.s, &w), SDP_WRONG_STATE);
-	assert_int_equal(sdp_answer_write(&l.s, &w), SDP_WRONG_STATE);
+	assert_int_equal(sdp_offer_write(&l.s, &w, NULL), SDP_WRONG_STATE);
+	assert_int_equal(sdp_answer_write(&l.s, &w, NULL), SDP_WRONG_STATE);
 	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/AVP 8\r\n"), SDP_WRONG_STATE);
 	sdp_exchange_cancel(&l.s);
 	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/AVP 8\r\n"), SDP_OK);
-	assert_int_equal(sdp_offer_write(&l.s, &w), SDP_WRONG_STATE);
+	assert_int_equal(sdp_offer_write(&l.s, &w, NULL), SDP_WRONG_STATE);
 }
 
 static void a_buffer_too_small_changes_nothing(void **state)
@@ -611,7 +611,7 @@ static void a_buffer_too_small_changes_nothing(void **state)
 		char *text = malloc(cap ? cap : 1);
 		assert_non_null(text);
 		sdp_write_begin(&w, text, cap);
-		enum sdp_refusal r = sdp_answer_write(&l.s, &w);
+		enum sdp_refusal r = sdp_answer_write(&l.s, &w, NULL);
 		free(text);
 		if (r == SDP_OK)
 			break;

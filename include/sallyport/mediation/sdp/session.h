@@ -13,6 +13,7 @@
 #define SALLYPORT_MEDIATION_SDP_SESSION_H
 
 #include <sallyport/mediation/sdp/attr.h>
+#include <sallyport/mediation/sdp/pass.h>
 
 #define SDP_CODECS_MAX 16
 #define SDP_SLOTS_MAX  16 /* m= lines of an exchange */
@@ -123,9 +124,11 @@ void sdp_session_move(struct sdp_session *s, const struct addr *rtp, uint16_t rt
 
 /*
  * Our offer: the first one, or a later one, which keeps the m= lines, the payload types and the
- * profile of what was agreed. SDP_WRONG_STATE while any exchange is under way.
+ * profile of what was agreed. PASSING, which may be NULL, is what the other side's has for it; its
+ * lines of media stand at each m= line of ours. SDP_WRONG_STATE while any exchange is under way.
  */
-enum sdp_refusal sdp_offer_write(struct sdp_session *s, struct sdp_writer *w);
+enum sdp_refusal sdp_offer_write(
+	struct sdp_session *s, struct sdp_writer *w, const struct sdp_passing *passing);
 /*
  * The answer to it. Not final (a provisional response that was not sent reliably): counts until the
  * next one. On a refusal the exchange is still under way: sdp_exchange_cancel.
@@ -146,9 +149,11 @@ enum sdp_refusal sdp_offer_take(struct sdp_session *s, const struct sdp *remote)
 const struct sdp_agreed *sdp_session_asked(const struct sdp_session *s);
 /*
  * Our answer; from here on S->agreed has what it says. Again for the same offer, as an early answer
- * is repeated in the 200, it writes the same bytes, unless direction or address were changed.
+ * is repeated in the 200, it writes the same bytes, unless direction, address or PASSING were
+ * changed.
  */
-enum sdp_refusal sdp_answer_write(struct sdp_session *s, struct sdp_writer *w);
+enum sdp_refusal sdp_answer_write(
+	struct sdp_session *s, struct sdp_writer *w, const struct sdp_passing *passing);
 
 /* What the exchange under way wanted will not be: back to what was agreed before. */
 void sdp_exchange_cancel(struct sdp_session *s);
