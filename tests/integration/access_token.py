@@ -6,7 +6,8 @@
 
 Asks for a challenge, then goes through the steps: allocate and refresh bring a new token each, keep is
 a refresh without one, wait=S sleeps, break spoils the next token. Prints a line for each: the step, the
-code (0: success), the lifetime granted; first the name that the challenge gives the server."""
+code (0: success), the lifetime granted, and whether that is the rest of the token's; first the name that
+the challenge gives the server."""
 import base64
 import hashlib
 import hmac
@@ -33,7 +34,7 @@ def without_nul(length):
 class Client:
     def __init__(self, server, kid, key, algorithm, options):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.settimeout(2)
+        self.socket.settimeout(20)
         self.socket.connect((server, 3478))
         self.kid, self.key, self.algorithm, self.options = kid, key, algorithm, options
         self.is_broken = False
@@ -61,6 +62,7 @@ class Client:
     def new_token(self):
         self.session = without_nul(20)
         made = (int(time.time()) - int(self.options.get("ago", 0))) << 16
+        self.ends = (made >> 16) + int(self.options.get("lifetime", 600))
         command = [
             "turnutils_oauth", "-e", "-i", self.options.get("name", self.name), "-j", self.kid,
             "-k", self.key, "-l", str(made >> 16), "-m", "864000", "-n", self.algorithm,
@@ -81,9 +83,13 @@ class Client:
         who += attribute(0x15, self.nonce)
         if step != "keep":
             who += attribute(0x1B, self.new_token())
+        before = int(time.time())
         code, found = self.ask(step, who, self.session)
+        after = int(time.time())
         lifetime = struct.unpack("!I", found[0xD])[0] if 0xD in found else 0
-        print(f"{step} code={code} lifetime={lifetime}", flush=True)
+        # The server's second is one of those, or the one that has just passed.
+        is_rest = before - 1 <= self.ends - lifetime <= after
+        print(f"{step} code={code} lifetime={lifetime} is_rest={is_rest}", flush=True)
 
 
 def main(server, kid, key, algorithm, *rest):

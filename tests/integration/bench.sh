@@ -70,7 +70,7 @@ check "a search ends with a rate that holds" a_rate_is_found
 matrix() {
 	timeout 200 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
 		--repeats 1 --seconds 1 --trial 0.1 --search-from 2000 --rate 2000 --stream-rate 2000 \
-		--setup-clients 100 "$@" >"$WORK/matrix.out" 2>&1
+		--setup-clients 100 --calm 0 "$@" >"$WORK/matrix.out" 2>&1
 	local status=$?
 	cat "$WORK/matrix.out"
 	return $status

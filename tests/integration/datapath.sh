@@ -56,13 +56,20 @@ forge() {
 forged() {
 	local before after
 	before=$(csum_errors)
-	(sleep 0.5 && forge) &
-	tool ext hq $OUT $PEER "sizes to=10" "wait ms=1500" wire >"$WORK/forged.out" 2>&1
-	wait $!
+	session forged ext hq $OUT $PEER || return
+	talk forged "sizes to=10" >"$WORK/forged.out"
+	forge
+	within 5 csum_errors_are $((before + 1))
+	talk forged "wait ms=500" >/dev/null
+	talk forged wire >>"$WORK/forged.out"
+	talk_close forged
 	after=$(csum_errors)
 	cat "$WORK/forged.out"
 	has "$WORK/forged.out" 'at=clients .* bad=2 bad_ip=0 bad_udp=1 .*bad_length=1' &&
 		! good "$WORK/forged.out" >/dev/null && same "$after" $((before + 1))
+}
+csum_errors_are() {
+	same "$(csum_errors)" "$1"
 }
 check "a wrong checksum and a wrong length on the wire are told, and by the kernel too" forged
 CSUM_BEFORE=$(csum_errors)

@@ -29,18 +29,18 @@ check "and its port" prints '"dtlsPort": *5349' -- cat "$WORK/credential.json"
 for way in "own port:-S -p 5349" "port of UDP:-S -p 3478"; do
 	name=${way%%:*}
 	read -ra flags <<<"${way#*:}"
-	check "$name: channels to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -n 50 -m 2
-	check "$name: Send indications to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -s \
-		-n 50 -m 2
-	check "$name: channels between two clients" lossless uclient ext $OUT "${flags[@]}" -y -n 50 -m 2
-	check "$name: a payload of 11 bytes" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -l 11 -n 50
-	check "$name: a payload of 1400 bytes" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c \
-		-l 1400 -n 50
-	check "$name: an IPv6 client" lossless uclient ext $OUT6 "${flags[@]}" -e $PEER -c -X -n 50
+	relaying "$name: channels to a peer" ext $OUT "${flags[@]}" -e $PEER -c -n 50 -m 2
+	relaying "$name: Send indications to a peer" ext $OUT "${flags[@]}" -e $PEER -c -s -n 50 -m 2
+	relaying "$name: channels between two clients" ext $OUT "${flags[@]}" -y -n 50 -m 2
+	relaying "$name: a payload of 11 bytes" ext $OUT "${flags[@]}" -e $PEER -c -l 11 -n 50
+	relaying "$name: a payload of 1400 bytes" ext $OUT "${flags[@]}" -e $PEER -c -l 1400 -n 50
+	relaying "$name: an IPv6 client" ext $OUT6 "${flags[@]}" -e $PEER -c -X -n 50
+	all_relayed
 done
-check "50 clients at once" lossless uclient ext $OUT -S -p 3478 -e $PEER -c -n 50 -m 50
+relaying "UDP is served on the same socket" ext $OUT -e $PEER -c -n 50 -m 2
+relaying "50 clients at once" ext $OUT -S -p 3478 -e $PEER -c -n 50 -m 50
+all_relayed
 check "50 clients at once to each other" lossless uclient ext $OUT -S -p 3478 -y -n 50 -m 50
-check "UDP is served on the same socket" lossless uclient ext $OUT -e $PEER -c -n 50 -m 2
 check "sessions were counted" at_least "$(metric edge sallyport_net_connections_total 'transport="dtls"')" 100
 check "sessions end with close_notify" at_least \
 	"$(metric edge sallyport_net_connections_ended_total 'reason="client"')" 50

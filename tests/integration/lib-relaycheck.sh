@@ -38,7 +38,7 @@ tool_arguments() {
 # tool CLIENTS_SPACE PEERS_SPACE ARGUMENTS...
 tool() {
 	tool_arguments "$1" "$2"
-	timeout 60 "${TOOL[@]}" "${@:3}"
+	timeout 120 "${TOOL[@]}" "${@:3}"
 }
 
 # good FILE: something was relayed; nothing was lost, wrong, out of order or too much; the frames on

@@ -60,10 +60,11 @@ check "the old socket closed first: UDP" break_before_make -M 10.200.1.3 -M 10.2
 
 # ---- a real client ----
 
-check "turnutils_uclient -M, UDP" lossless uclient ext $OUT -M -e $PEER -c -n 50 -m 4
-check "turnutils_uclient -M, Send indications" lossless uclient ext $OUT -M -e $PEER -c -s -n 50 -m 4
-check "turnutils_uclient -M, TCP" lossless uclient ext $OUT -t -M -e $PEER -c -n 50 -m 4
-check "turnutils_uclient -M, between clients" lossless uclient ext $OUT -M -y -n 50 -m 4
+relaying "turnutils_uclient -M, UDP" ext $OUT -M -e $PEER -c -n 50 -m 4
+relaying "turnutils_uclient -M, Send indications" ext $OUT -M -e $PEER -c -s -n 50 -m 4
+relaying "turnutils_uclient -M, TCP" ext $OUT -t -M -e $PEER -c -n 50 -m 4
+relaying "turnutils_uclient -M, between clients" ext $OUT -M -y -n 50 -m 4
+all_relayed
 
 # ---- a NAT gets another address; its clients keep their sockets and do not know ----
 

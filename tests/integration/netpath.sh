@@ -12,19 +12,23 @@ MAC1=02:00:00:00:01:02
 MAC2=02:00:00:00:02:02
 wire1() {
 	join edge 10.201.1.1/24,fd00:201:1::1/64 peer1 10.201.1.2/24,fd00:201:1::2/64
-	in_space peer1 ip link set to-edge address $MAC1
+}
+joined() { # peers have their addresses before anybody can ask for them
+	case $1 in
+	peer1) in_space peer1 ip link set "$2" address $MAC1 ;;
+	peer2) in_space peer2 ip link set "$2" address $MAC2 ;;
+	esac
 }
 space edge peer1 peer2
 wire1
 join edge 10.201.2.1/24 peer2 10.201.2.2/24
-in_space peer2 ip link set to-edge address $MAC2
 route edge 198.51.100.0/24 via 10.201.1.2
 in_space edge ip route add 203.0.113.0/24 via inet6 fd00:201:1::2 dev to-peer1
 in_space edge ip tuntap add tun9 mode tun
 in_space edge ip link set tun9 up
 route edge 192.0.2.0/24 dev tun9
 
-# last REMOTE: what was said of it last. is REMOTE PATTERN: within five seconds that is it.
+# last REMOTE: what was said of it last. is REMOTE PATTERN: that is it in time.
 last() {
 	grep -F "$1: " "$WORK/probe.log" | tail -n 1
 }

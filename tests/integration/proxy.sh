@@ -106,11 +106,10 @@ relayed_for() {
 }
 for way in "1, TCP:-t -p 3478" "2, TCP:-t -p 3479" "1, TLS:-t -S -p 5349" "2, TLS:-t -S -p 5350"; do
 	read -ra flags <<<"${way#*:}"
-	check "version ${way%%:*}: channels to a peer" lossless uclient ext $VIP "${flags[@]}" -e $PEER \
-		-c -n 50 -m 4
-	check "version ${way%%:*}: channels between two clients" lossless uclient ext $VIP \
-		"${flags[@]}" -y -n 50 -m 2
+	relaying "version ${way%%:*}: channels to a peer" ext $VIP "${flags[@]}" -e $PEER -c -n 50 -m 4
+	relaying "version ${way%%:*}: channels between two clients" ext $VIP "${flags[@]}" -y -n 50 -m 2
 done
+all_relayed
 # A data connection comes by the balancer too, and lands on any worker (RFC 6062).
 tcp_client() {
 	in_space ext timeout 60 env "$1" python3 "$HERE/tcprelay.py" client $VIP "$CRED_USER" \
@@ -178,12 +177,13 @@ nobodys() {
 }
 check "DTLS of a balancer is nobody's" nobodys
 for way in "each:3490" "the first:3491"; do
-	check "UDP, a header on ${way%%:*}: channels to a peer" lossless uclient ext $VIP \
-		-p "${way#*:}" -e $PEER -c -n 50 -m 4
-	check "UDP, a header on ${way%%:*}: Send indications between two clients" lossless uclient ext \
-		$VIP -p "${way#*:}" -y -s -n 50 -m 2
+	relaying "UDP, a header on ${way%%:*}: channels to a peer" ext $VIP -p "${way#*:}" -e $PEER -c \
+		-n 50 -m 4
+	relaying "UDP, a header on ${way%%:*}: Send indications between two clients" ext $VIP \
+		-p "${way#*:}" -y -s -n 50 -m 2
 done
-check "UDP, an IPv6 client: channels to a peer" lossless uclient ext $VIP6 -p 3490 -X -e $PEER -c -n 50
+relaying "UDP, an IPv6 client: channels to a peer" ext $VIP6 -p 3490 -X -e $PEER -c -n 50
+all_relayed
 check "IPv6 in the log too" relayed_for '\[fd00:200:3::2\]:'
 check "sessions are counted" at_least "$(metric 'sallyport_net_connections_total.transport="udp"')" 20
 
@@ -213,8 +213,9 @@ if command -v nginx >/dev/null && [ -e $NGINX_STREAM ]; then
 	check "nginx, TCP: the client is known by its own address" within 10 known tcp $VIP 3493
 	check "nginx, UDP: also" known udp $VIP 3493
 	check "nginx, UDP: an IPv6 client also" known udp $VIP6 3493
-	check "nginx, UDP: channels to a peer" lossless uclient ext $VIP -p 3493 -e $PEER -c -n 50 -m 4
-	check "nginx, TCP: channels to a peer" lossless uclient ext $VIP -t -p 3493 -e $PEER -c -n 50
+	relaying "nginx, UDP: channels to a peer" ext $VIP -p 3493 -e $PEER -c -n 50 -m 4
+	relaying "nginx, TCP: channels to a peer" ext $VIP -t -p 3493 -e $PEER -c -n 50
+	all_relayed
 else
 	skip "nginx" "it is not installed, or without its stream module"
 fi

@@ -45,14 +45,14 @@ metric_is() {
 for way in "TCP:-t" "TLS:-t -S -p 5349"; do
 	name=${way%%:*}
 	read -ra flags <<<"${way#*:}"
-	check "$name: channels to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -n 50 -m 2
-	check "$name: Send indications to a peer" lossless uclient ext $OUT "${flags[@]}" -e $PEER -c -s \
-		-n 50 -m 2
-	check "$name: channels between two clients" lossless uclient ext $OUT "${flags[@]}" -y -n 50 -m 2
-	check "$name: a payload of 11 bytes, padded on the way" lossless uclient ext $OUT "${flags[@]}" \
-		-e $PEER -c -l 11 -n 50
-	check "$name: an IPv6 client" lossless uclient ext $OUT6 "${flags[@]}" -e $PEER -c -X -n 50
+	relaying "$name: channels to a peer" ext $OUT "${flags[@]}" -e $PEER -c -n 50 -m 2
+	relaying "$name: Send indications to a peer" ext $OUT "${flags[@]}" -e $PEER -c -s -n 50 -m 2
+	relaying "$name: channels between two clients" ext $OUT "${flags[@]}" -y -n 50 -m 2
+	relaying "$name: a payload of 11 bytes, padded on the way" ext $OUT "${flags[@]}" -e $PEER -c \
+		-l 11 -n 50
+	relaying "$name: an IPv6 client" ext $OUT6 "${flags[@]}" -e $PEER -c -X -n 50
 done
+all_relayed
 check "every connection is gone" within 5 metric_is 'sallyport_net_connections ' 0
 check "the allocations went with them" within 5 metric_is 'sallyport_turn_allocations ' 0
 

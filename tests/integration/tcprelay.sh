@@ -81,10 +81,11 @@ check "none was lost" metric_is 'sallyport_turn_connections_moved_total{result="
 
 # ---- turnutils_uclient: -T means TCP relaying between two of its own clients ----
 
-check "uclient -t -T" lossless uclient ext $OUT -t -T -n 50 -m 2
-check "uclient -t -T -y" lossless uclient ext $OUT -t -T -y -n 50 -m 2
-check "uclient -t -S -T" lossless uclient ext $OUT -t -S -T -p 5349 -n 50 -m 2
-check "uclient -t -T, an IPv6 client and IPv6 peers" lossless uclient ext $OUT6 -t -T -x -n 50 -m 2
+relaying "uclient -t -T" ext $OUT -t -T -n 50 -m 2
+relaying "uclient -t -T -y" ext $OUT -t -T -y -n 50 -m 2
+relaying "uclient -t -S -T" ext $OUT -t -S -T -p 5349 -n 50 -m 2
+relaying "uclient -t -T, an IPv6 client and IPv6 peers" ext $OUT6 -t -T -x -n 50 -m 2
+all_relayed
 # With -P it is the peer too, and counts only one of its two ends as having received.
 uclient ext $OUT -t -P -L 10.200.1.2 -n 5 >"$WORK/passive.log" 2>&1
 check "uclient -t -P: the peer comes to the relay" \

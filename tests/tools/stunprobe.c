@@ -23,7 +23,7 @@ static const char USAGE[] =
 	"  -S                    SHA-256 for key and integrity\n"
 	"  -F                    FINGERPRINT on every request\n"
 	"  -C                    spoil the integrity of every signed request\n"
-	"  -W MS                 wait this long for an answer (default 500, sent 3 times)\n"
+	"  -W MS                 wait this long for an answer (default 500, sent 20 times)\n"
 	"steps, words behind the name are optional unless in capitals:\n"
 	"  binding | allocate | refresh | permission | bind    a request of that method, with\n"
 	"      peer=ADDRESS channel=N lifetime=S transport=N family=4|6 additional=4|6\n"

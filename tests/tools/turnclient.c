@@ -21,7 +21,7 @@ int turnclient_open(
 	memset(c, 0, sizeof(*c));
 	c->server = *server;
 	c->is_stream = is_stream;
-	c->tries = 3;
+	c->tries = 20;
 	c->wait_ms = 500;
 	c->packet = malloc(TURNCLIENT_PACKET_MAX);
 	c->fd = socket(ss.ss_family, (is_stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
@@ -153,9 +153,9 @@ static bool is_answer(struct turnclient *c, size_t len, const uint8_t tid[STUN_T
 	       memcmp(c->msg.tid, tid, STUN_TID_LEN) == 0;
 }
 
-static int await_answer(struct turnclient *c, const uint8_t tid[STUN_TID_LEN])
+static int await_answer(struct turnclient *c, const uint8_t tid[STUN_TID_LEN], unsigned wait_ms)
 {
-	uint64_t deadline = now_ms() + c->wait_ms;
+	uint64_t deadline = now_ms() + wait_ms;
 
 	for (;;) {
 		uint64_t now = now_ms();
@@ -193,10 +193,11 @@ int turnclient_try(
 	int rc = stun_write_end(&w, &c->request_len);
 	if (rc != 0)
 		return rc;
-	for (unsigned i = 0; i < (c->is_stream ? 1 : c->tries); i++) {
+	unsigned times = c->is_stream ? 1 : c->tries;
+	for (unsigned i = 0; i < times; i++) {
 		rc = turnclient_send(c, buf, c->request_len);
 		if (rc == 0)
-			rc = await_answer(c, c->tid);
+			rc = await_answer(c, c->tid, c->wait_ms * (c->tries / times));
 		if (rc != -ETIMEDOUT)
 			return rc;
 	}

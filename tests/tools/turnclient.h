@@ -20,7 +20,8 @@ struct turnclient {
 	bool is_stream; /* TCP; else UDP */
 	struct addr server;
 	unsigned tries;   /* transmissions of one request over UDP */
-	unsigned wait_ms; /* for an answer, after each of them */
+	unsigned wait_ms; /* for an answer, after each of them; over a stream as long as all of them
+			   */
 
 	/* Long-term credentials; used once a nonce is known. */
 	const char *username; /* NULL: none */
