@@ -185,6 +185,86 @@ scenario reliable <<-XML
 	<Reference variables="a"/>
 XML
 
+# later FILTER: what follows a PRACK is to the INVITE whose Via and CSeq are kept.
+later() {
+	sed 's/;tag=[^[:space:]]*//; s/\[last_Via:\]/Via:[$via]/; s/\[last_CSeq:\]/CSeq:[$cseq]/'
+}
+keeps='<ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
+	<ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="cseq"/>'
+has_offer='<ereg regexp="m=audio" search_in="body" check_it="true" assign_to="a"/>'
+# acknowledged NUMBER [CHECK]: the PRACK of a provisional response of a callee's.
+acknowledged() {
+	echo "<recv request=\"PRACK\"><action><ereg regexp=\"$1 \" search_in=\"hdr\" header=\"RAck:\"" \
+		"check_it=\"true\" assign_to=\"a\"/>${2:-}</action></recv>"
+}
+scenario early <<-XML
+	<recv request="INVITE"><action>$keeps</action></recv>
+	$(answers $'Require: 100rel\nRSeq: 4711' | sed 's/200 Test/183 Test/')
+	$(acknowledged 4711 "$has_offer")
+	$(answers | sed 's/;tag=[^[:space:]]*//')
+	$(accepts | later)
+	<recv request="ACK"/>
+	<recv request="INVITE"><action>$keeps</action></recv>
+	$(accepts $'Require: 100rel\nRSeq: 12' | sed 's/200 Test/180 Test/; s/;tag=[^[:space:]]*//')
+	$(acknowledged 12)
+	$(accepts | sed 's/;tag=[^[:space:]]*//')
+	$(answers | later)
+	<recv request="ACK"/>
+	$(ends <<<'')
+	<Reference variables="a"/>
+XML
+
+# says METHOD CSEQ [FIELD]: a request of a caller's in his call; with a description if it is read.
+says() {
+	local sdp type=X-None
+	sdp=$(cat)
+	[[ $sdp ]] && type='Content-Type: application/sdp'
+	cat <<-XML
+		<send><![CDATA[
+		$1 sip:[service]@[remote_ip]:[remote_port] SIP/2.0
+		Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+		From: <sip:c@[local_ip]:[local_port]>;tag=[pid]c[call_number]
+		To: <sip:[service]@[remote_ip]>[peer_tag_param]
+		Call-ID: [call_id]
+		CSeq: $2 $1
+		Contact: <sip:c@[local_ip]:[local_port]>
+		Max-Forwards: 70
+		${3:-X-None: -}
+		${type/%X-None/X-None: -}
+		Content-Length: [len]
+
+		$sdp
+		]]></send>
+	XML
+}
+description() {
+	printf '%s\n' v=0 "o=t 1 $1 IN IP4 [local_ip]" s=- 'c=IN IP4 [local_ip]' 't=0 0' 'm=audio 6100 RTP/AVP 0'
+}
+# hears STATUS [CHECK]
+hears() {
+	echo "<recv response=\"$1\"><action>${2:-<ereg regexp=\".*\" search_in=\"hdr\" header=\"CSeq:\" assign_to=\"a\"/>}</action></recv>"
+}
+number='<ereg regexp="[0-9]+" search_in="hdr" header="RSeq:" check_it="true" assign_to="rseq"/>'
+scenario offering <<-XML
+	$(description 1 | says INVITE 1 'Supported: 100rel')
+	<recv response="100" optional="true"/>
+	$(hears 183 "$number")
+	$(description 2 | says PRACK 2 'RAck: [$rseq] 1 INVITE')
+	$(hears 200 "$has_offer")
+	$(hears 200)
+	$(says ACK 1 </dev/null)
+	$(description 3 | says INVITE 3 'Require: 100rel')
+	<recv response="100" optional="true"/>
+	$(hears 180 "$number")
+	$(says PRACK 4 'RAck: [$rseq] 3 INVITE' </dev/null)
+	$(hears 200)
+	$(hears 200 "$has_offer")
+	$(says ACK 3 </dev/null)
+	$(says BYE 5 </dev/null)
+	$(hears 200)
+	<Reference variables="a"/>
+XML
+
 callee provider -sf "$WORK/provider.xml" -p 5064
 callee reliable -sf "$WORK/reliable.xml" -p 5066
 callee timed -sf "$WORK/timed.xml" -p 5065
@@ -231,5 +311,13 @@ check "a session interval that is too short is made longer" \
 	calls -sn uac -p 5071 -s 5000 -m 10 -r 10 -d 100
 check "reliable ringing is acknowledged for a caller who cannot" \
 	calls -sn uac -p 5072 -s 6000 -m 10 -r 10 -d 100
+stop reliable USR1
+callee early -sf "$WORK/early.xml" -p 5066
+early_listens() {
+	in_space hq ss -Hlun 'sport = :5066' | grep -q .
+}
+within 20 early_listens || note "the gateway is late"
+check "an offer in PRACK, and ringing within the call that must be acknowledged" \
+	calls -sf "$WORK/offering.xml" -p 5074 -s 6000 -m 10 -r 10
 check "none is open" within 10 counted sallyport_calls_open 0
 finish

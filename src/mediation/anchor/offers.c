@@ -348,14 +348,15 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	return rc ? rc : agree(a, m);
 }
 
-/* One who has agreed reliably before he answers, and on something else since: what his 200 repeats
- * does not count, but he has the call. */
+/* One who has agreed reliably before he answers, and on something else since, or by an offer of his
+ * own: what his 200 repeats does not count, but he has the call. */
 static bool is_chosen(const struct anchor *a, const struct anchor_message *m)
 {
 	const struct fork *f = fork_find(a, m->fork);
 
-	return m->is_accepted && m->exchange == a->invite && m->exchange != a->exchange && f &&
-	       f->sdp.has_agreed;
+	bool is_over = m->exchange != a->exchange || (m->from == a->from && !a->is_asked);
+
+	return m->is_accepted && m->exchange == a->invite && is_over && f && f->sdp.has_agreed;
 }
 
 static int choose(struct anchor *a, const struct anchor_message *m)

@@ -40,10 +40,12 @@ struct sip_str body_content(const struct kept_body *b)
 /* ---- asking ---- */
 
 /* The half that went out names both: it is there once for each offer. */
-static uint64_t number_of(const struct exchange *x)
+uint64_t body_number(const struct exchange *x)
 {
 	const struct call *c = x->call;
 
+	if (x->answers != 0)
+		return x->answers;
 	if (x == c->incoming)
 		x = x->peer ? x->peer : c->attempt;
 	return x ? x->ack_number : 0;
@@ -72,7 +74,7 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 
 	b->call = c;
 	b->from = from;
-	b->exchange = number_of(x);
+	b->exchange = body_number(x);
 	b->fork = fork_of(x, p);
 	b->route = route;
 	b->caller = route && c->incoming && c->incoming->server
@@ -101,7 +103,7 @@ void body_is_off(struct exchange *x)
 	const struct call_user *u = &c->calls->config.user;
 
 	if (u->off && !c->is_over)
-		u->off(u->arg, c, number_of(x));
+		u->off(u->arg, c, body_number(x));
 }
 
 /* ---- waiting ---- */

@@ -22,8 +22,8 @@
 
 /* What either side may require of us, and is told that we can do. */
 #define CALL_EXTENSIONS SIP_OPTION_BIT(SIP_OPTION_TIMER)
-/* In the INVITE that begins a call, too. */
-#define CALL_EXTENSIONS_FIRST (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_REL100))
+/* With INVITE, too. */
+#define CALL_EXTENSIONS_INVITE (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_REL100))
 
 struct calls {
 	struct calls_config config;
@@ -43,8 +43,15 @@ struct kept_body {
 	size_t type_len, content_len;
 };
 
+/* What a PRACK of ours acknowledges (RFC 3262 §7.2). */
+struct acknowledged {
+	uint32_t rseq; /* 0: nothing */
+	uint32_t cseq;
+};
+
 struct kept_reply {
-	unsigned status; /* 0: none */
+	unsigned status;            /* 0: none */
+	struct acknowledged theirs; /* what the other side waits for, too */
 	char *fields;
 	size_t fields_len;
 	struct kept_body body;
@@ -61,9 +68,10 @@ struct end {
 	struct wheel_timer refresh; /* when something is to be done about that */
 	bool takes_update;          /* by its Allow */
 	bool is_astray; /* it has accepted what the other side has not: refresh_restore */
-	struct sip_acknowledger acknowledger; /* of the callee's reliable responses */
-	struct sip_reliable reliable;         /* of those to the caller */
-	struct kept_reply provisional;        /* the one that he is to acknowledge */
+	struct sip_acknowledger acknowledger; /* of its reliable responses */
+	struct sip_reliable reliable;         /* of those to it */
+	struct kept_reply provisional;        /* the one that it is to acknowledge */
+	struct exchange *inviting;            /* not owned; whose that is; NULL: there is none */
 	struct wheel_timer repeat;            /* of that */
 	bool has_early_answer;                /* in a reliable response that was acknowledged */
 	struct kept_body said; /* the last session description that it has accepted of us */
@@ -107,10 +115,15 @@ struct exchange {
 	struct kept_request *kept;        /* until it is answered; NULL: it is not sent again */
 	struct sip_session_timer session; /* of an attempt, until it has a pair */
 	struct sip_session_asked asked;   /* by what came in */
-	char *credentials;                /* of an INVITE, for its ACK; NULL: none */
-	bool is_ours;                     /* nobody has asked for it */
-	bool is_replied;                  /* finally, by us */
-	bool is_answered;                 /* finally, to us */
+	/* What came in is an INVITE: has it an offer, does it require or support that provisional
+	 * responses are acknowledged? */
+	bool has_offer, wants_reliable, takes_reliable;
+	struct acknowledged acknowledges; /* by what goes out: a PRACK */
+	uint64_t answers;  /* the PRACK answers what was offered in this exchange; 0: none */
+	char *credentials; /* of an INVITE, for its ACK; NULL: none */
+	bool is_ours;      /* nobody has asked for it */
+	bool is_replied;   /* finally, by us */
+	bool is_answered;  /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
 	bool wants_ack, owes_ack;
 	struct wheel_timer repeat;
@@ -154,8 +167,6 @@ struct call {
 	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late, n_exchanges;
 	bool is_ringing, is_over;
-	bool has_offer;                      /* the caller's INVITE */
-	bool wants_reliable, takes_reliable; /* he does: provisional responses */
 	bool is_held; /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
 	char callee_id[TOKEN_LEN];           /* Call-ID of the newest attempt */
@@ -212,6 +223,10 @@ void attempt_reached(struct call *c); /* the newest */
 /* ---- relay.c: requests within dialogs ---- */
 
 void relay_open(struct end *e, struct server_transaction *s, const struct sip_msg *m);
+/* M, a PRACK of E's, goes on: it acknowledges what the other side has said, and has the answer to
+ * what was offered in the exchange ANSWERS, or (0) an offer or nothing. */
+void relay_prack(struct end *e, struct server_transaction *s, const struct sip_msg *m,
+	struct acknowledged what, uint64_t answers);
 void relay_response(struct exchange *x, const struct sip_msg *m);
 void relay_client_ended(struct exchange *x, enum transaction_end why);
 
@@ -277,18 +292,29 @@ void refresh_look(struct end *e, const struct sip_msg *m);
 void reliable_init(struct end *e);
 void reliable_stop(struct pair *p);
 void reliable_stop_all(struct call *c, const struct pair *but);
-/* What the caller's INVITE says of them. */
-void reliable_read(struct call *c, const struct sip_msg *invite);
-/* Is M of P's callee to be passed on? It is acknowledged, if it wants to be. */
-bool reliable_is_taken(struct pair *p, const struct sip_msg *m);
+/* X has its final response, or is gone. */
+void reliable_stop_of(const struct exchange *x);
+/* What INVITE, which X is, says of them. */
+void reliable_read(struct exchange *x, const struct sip_msg *invite);
+/* Does X's client half, an INVITE with an offer or without, say that we can do that? */
+bool reliable_is_offered(const struct exchange *x, bool has_offer);
+/* Is M, a provisional response of P's to X, to be passed on? Whoever does so acknowledges it, or
+ * leaves that to the other side. */
+bool reliable_is_taken(const struct exchange *x, struct pair *p, const struct sip_msg *m);
+/* M, which may be a reliable one, is not passed on as such: we acknowledge it. */
+void reliable_prack(const struct exchange *x, struct pair *p, const struct sip_msg *m);
+void reliable_prack_for(struct end *e, struct acknowledged what);
 /* A response of P's to X has to wait until the last one is acknowledged. */
 bool reliable_waits(
 	const struct exchange *x, unsigned status, const struct pair *p, size_t body_len);
-/* R, a response of P's to X, is made a reliable one if it is to be: W are its fields. */
-bool reliable_write(struct exchange *x, struct sip_writer *w, struct transaction_reply *r,
-	const struct pair *p);
-/* ... and is on its way to E. */
-void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct end *e);
+/* M, a response of P's to X, is made a reliable one if it is to be: R with the fields W. */
+bool reliable_write(struct exchange *x, struct sip_writer *w, const struct transaction_reply *r,
+	const struct pair *p, const struct sip_msg *m);
+/* ... and is on its way. */
+void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct pair *p,
+	const struct sip_msg *m);
+/* X, an INVITE, comes to nothing by what was or was not said in PRACK. */
+void reliable_give_up(struct exchange *x, unsigned status, enum call_end why);
 /* A PRACK has come. */
 void reliable_acknowledged(struct end *e, struct server_transaction *s, const struct sip_msg *m);
 
@@ -339,6 +365,8 @@ int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content);
 struct sip_str body_type(const struct kept_body *b);
 struct sip_str body_content(const struct kept_body *b);
 
+/* The exchange that X's bodies are of, as the hook for them knows it. */
+uint64_t body_number(const struct exchange *x);
 /* B's message, which belongs to X, as the other side gets it: TYPE and CONTENT are set. 0, an
  * error or CALL_BODY_LATER. */
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,

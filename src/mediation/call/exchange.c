@@ -90,6 +90,7 @@ void exchange_free(struct exchange *x)
 		c->incoming = NULL;
 	if (c->attempt == x)
 		c->attempt = NULL;
+	reliable_stop_of(x);
 	body_forget(x);
 	free(x->ack_body.at);
 	free(x->kept);
@@ -229,10 +230,9 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 		return;
 	x->is_replied = true;
 	wheel_cancel(x->call->calls->config.wheel, &x->repeat);
-	if (x == x->call->incoming) {
-		reliable_stop_all(x->call, NULL);
+	reliable_stop_of(x);
+	if (x == x->call->incoming)
 		tell_user(x->call, r->status);
-	}
 	if (err == 0 && r->status < 300 && x->pair && x->peer)
 		request_holds(x->peer);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
@@ -243,6 +243,14 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 		server_transaction_leave(x->server);
 		x->server = NULL;
 	}
+}
+
+/* M, or one of ours if that is NULL, is not said. */
+static void drop_provisional(struct exchange *x, struct pair *p, const struct sip_msg *m)
+{
+	count(x->call->calls, CALL_C_DROPPED_PROVISIONAL);
+	if (m && p)
+		reliable_prack(x, p, m);
 }
 
 /* B is what M has become, NULL without one; RC what its body has come to. */
@@ -270,20 +278,24 @@ static void reply_with(
 		r.reason = reason;
 	}
 	write_reply(&w, x, r.status, m);
-	is_reliable = reliable_write(x, &w, &r, p);
-	if (w.failed && status < 200)
+	is_reliable = reliable_write(x, &w, &r, p, m);
+	if (status < 200 && (w.failed || (x->wants_reliable && !is_reliable))) {
+		drop_provisional(x, p, m);
 		return;
+	}
 	if (w.failed) {
 		r.status = 500;
 		r.reason = NULL;
 		r.content_type = r.content = SIP_NONE;
 	}
 	r.fields = fields_done(&w);
-	/* An UPDATE's offer that got no answer would be in the way of the next one. */
-	if (r.status >= 300 || (x->method == SIP_UPDATE && r.content.len == 0))
+	/* An offer that got no answer would be in the way of the next one. */
+	if (r.status >= 300 || (x->method != SIP_INVITE && !x->answers && r.content.len == 0))
 		body_is_off(x);
 	if (is_reliable)
-		reliable_sent(x, &r, &p->ends[CALL_CALLER]);
+		reliable_sent(x, &r, p, m);
+	else if (m && p)
+		reliable_prack(x, p, m);
 	say(x, &r);
 }
 
@@ -320,14 +332,17 @@ static void go_on_replying(struct exchange *x, const struct waiting *w, const st
 void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p)
 {
 	enum call_side side = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
-	struct waiting how = {.go_on = go_on_replying, .status = status, .pair = p};
+	struct waiting how = {.go_on = go_on_replying, .status = status};
 	struct call_body b = {.msg = m};
 	int rc = 0;
 
 	if (status >= 300)
 		body_forget(x);
+	if (!p)
+		p = x->pair;
+	how.pair = p;
 	if (status < 200 && body_is_full(x)) {
-		count(x->call->calls, CALL_C_DROPPED_PROVISIONAL);
+		drop_provisional(x, p, m);
 		return;
 	}
 	if (m && x->server && !x->is_replied)

@@ -12,8 +12,7 @@ const struct call_timers call_timers_default = {.ring_ms = 180000};
 /* Those of M's Require that we have not. One that cannot be read is none that we have. */
 static void write_unsupported(struct sip_writer *w, const struct sip_msg *m)
 {
-	bool is_first = m->method == SIP_INVITE && !m->to_tag.len;
-	uint64_t have = is_first ? CALL_EXTENSIONS_FIRST : CALL_EXTENSIONS;
+	uint64_t have = m->method == SIP_INVITE ? CALL_EXTENSIONS_INVITE : CALL_EXTENSIONS;
 	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
 	struct sip_tokens t;
 
@@ -111,7 +110,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	c->incoming->server = s;
 	c->incoming->server_cseq = m->cseq;
 	c->incoming->asked = sip_session_read(m);
-	reliable_read(c, m);
+	reliable_read(c->incoming, m);
 	call_meet(c, CALL_CALLER, server_transaction_hop(s));
 	server_transaction_tag(s, c->local_tag);
 	server_transaction_take(s, &exchange_server_events, c->incoming);
@@ -240,7 +239,7 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 		exchange_reply(c->incoming, m->status, NULL, NULL);
 		return;
 	}
-	if (!p->is_dropped && reliable_is_taken(p, m))
+	if (!p->is_dropped && reliable_is_taken(x, p, m))
 		exchange_reply(c->incoming, m->status, m, p);
 }
 

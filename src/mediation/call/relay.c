@@ -31,9 +31,34 @@ static int send_with(struct exchange *x, const struct call_body *b)
 	return request_send(x, &r);
 }
 
+/* The INVITE that the PRACK X belongs to. */
+static struct exchange *invite_of(const struct exchange *x)
+{
+	list_for_each (it, &x->call->exchanges) {
+		struct exchange *y = CONTAINER_OF(it, struct exchange, link);
+		if (y->method == SIP_INVITE && y->from == x->from && y->server && !y->is_replied)
+			return y;
+	}
+	return NULL;
+}
+
+/* Who has offered in a provisional response and gets no answer has no session. An offer in PRACK is
+ * refused, and the response acknowledged all the same. */
+static void refuse_prack(struct exchange *x)
+{
+	struct exchange *invite = invite_of(x);
+
+	if (x->answers == 0)
+		reliable_prack_for(end_across(x->pair, x->from), x->acknowledges);
+	else if (invite)
+		reliable_give_up(invite, 488, CALL_END_FAILED);
+}
+
 static void refuse_for(struct exchange *x, int err)
 {
 	exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, NULL);
+	if (x->method == SIP_PRACK)
+		refuse_prack(x);
 }
 
 static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
@@ -58,33 +83,62 @@ static int send_on(struct exchange *x, const struct sip_msg *m)
 	return err ? ERR_DENIED : send_with(x, &b);
 }
 
-static void relay(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+/* NULL: M has been refused. */
+static struct exchange *admit(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
 	struct exchange *x;
-	int err;
 
 	if (c->n_exchanges >= EXCHANGES_MAX) {
 		refuse(c->calls, s, 503, CALL_C_REFUSED_FULL);
-		return;
+		return NULL;
 	}
 	x = exchange_open(c, m->method, e->side);
 	if (!x) {
 		refuse(c->calls, s, 503, CALL_C_REFUSED_MEMORY);
-		return;
+		return NULL;
 	}
 	x->pair = e->pair;
 	x->peer = x;
 	x->server = s;
 	x->server_cseq = m->cseq;
 	x->asked = sip_session_read(m);
+	if (m->method == SIP_INVITE)
+		reliable_read(x, m);
 	server_transaction_take(s, &exchange_server_events, x);
 	exchange_await(x);
-	err = send_on(x, m);
+	return x;
+}
+
+static void go(struct exchange *x, const struct sip_msg *m)
+{
+	struct call *c = x->call;
+	int err = send_on(x, m);
+
 	if (err) {
 		refuse_for(x, err);
 		call_settle(c);
 	}
+}
+
+static void relay(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct exchange *x = admit(e, s, m);
+
+	if (x)
+		go(x, m);
+}
+
+void relay_prack(struct end *e, struct server_transaction *s, const struct sip_msg *m,
+	struct acknowledged what, uint64_t answers)
+{
+	struct exchange *x = admit(e, s, m);
+
+	if (!x)
+		return;
+	x->acknowledges = what;
+	x->answers = answers;
+	go(x, m);
 }
 
 /* An INVITE of either side that is not done, its ACK included; one that was cancelled may not be
@@ -252,10 +306,17 @@ static void lose(struct exchange *x)
 	call_over(x->call, CALL_END_LOST, (int)gone);
 }
 
+/* The dialog is over, or goes on, whatever is said of it. */
+static bool is_told_nobody(const struct exchange *x)
+{
+	return x->method == SIP_BYE || (x->method == SIP_PRACK && x->is_ours);
+}
+
 void relay_response(struct exchange *x, const struct sip_msg *m)
 {
 	if (m->status < 200) {
-		if (m->status > 100 && x->method == SIP_INVITE)
+		if (m->status > 100 && x->method == SIP_INVITE && !x->is_ours &&
+			reliable_is_taken(x, x->pair, m))
 			exchange_reply(x, m->status, m, NULL);
 		return;
 	}
@@ -264,8 +325,8 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 		return;
 	}
 	x->is_answered = true;
-	if (x->method == SIP_BYE || x->method == SIP_PRACK)
-		return; /* the dialog is over, or goes on, whatever it says */
+	if (is_told_nobody(x))
+		return;
 	if (x->method == SIP_UPDATE && m->status < 300) {
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 		refresh_accepted(x, m);
@@ -273,15 +334,16 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 		refresh_refused(x, m->status);
 	}
 	exchange_reply(x, status_pass(m->status), m, NULL);
-	if (m->status == 481 || m->status == 408)
+	if ((m->status == 481 || m->status == 408) && x->method != SIP_PRACK)
 		lose(x);
 }
 
 void relay_client_ended(struct exchange *x, enum transaction_end why)
 {
 	x->is_answered = true;
-	if (x->method == SIP_BYE || x->method == SIP_PRACK)
+	if (is_told_nobody(x))
 		return;
 	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
-	lose(x);
+	if (x->method != SIP_PRACK) /* its INVITE says what becomes of the call */
+		lose(x);
 }

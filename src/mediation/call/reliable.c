@@ -1,99 +1,132 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Reliable provisional responses (RFC 3262): those of a callee are acknowledged by us, those to the
- * caller are repeated until he does. */
+/*
+ * Reliable provisional responses (RFC 3262). One that is passed on reliably is acknowledged when
+ * the other side does so, because its PRACK may bring an answer, or another offer. The rest we
+ * acknowledge ourselves; what we have sent reliably is repeated until PRACK.
+ */
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
 
 #include "call_priv.h"
 
-#define PRACKS_MAX 4 /* of ours to a callee, without answer */
+#define PRACKS_MAX 4 /* of ours to one side, without answer */
 
-/* ---- those of a callee ---- */
+/* ---- what INVITEs say of them ---- */
 
-static void send_prack(struct end *e, const struct sip_msg *m)
-{
-	struct transaction_request r = {.method = SIP_PRACK};
-	struct exchange *x = request_of_ours(e, SIP_PRACK);
-	char buf[64];
-	struct sip_writer w;
-
-	if (!x)
-		return;
-	sip_write_begin(&w, buf, sizeof(buf));
-	sip_write_rack(&w, m);
-	r.fields = fields_done(&w);
-	if (w.failed || request_send(x, &r) != 0)
-		x->is_answered = true;
-}
-
-/* He may say the next one when he has the PRACK (§3), and that may be lost. */
-static bool has_many_pracks(const struct pair *p)
-{
-	unsigned n = 0;
-
-	list_for_each (it, &p->call->exchanges) {
-		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
-		n += x->pair == p && x->method == SIP_PRACK && !x->is_answered;
-	}
-	return n >= PRACKS_MAX;
-}
-
-bool reliable_is_taken(struct pair *p, const struct sip_msg *m)
-{
-	struct end *e = &p->ends[CALL_CALLEE];
-	struct sip_acknowledger next = e->acknowledger;
-	enum sip_prack what = sip_acknowledger_take(&next, m);
-
-	if (what == SIP_PRACK_SEND && has_many_pracks(p)) {
-		count(p->call->calls, CALL_C_DROPPED_PROVISIONAL);
-		return false; /* it comes again */
-	}
-	e->acknowledger = next;
-	if (what == SIP_PRACK_SEND) {
-		e->has_early_answer |= m->body.len > 0;
-		send_prack(e, m);
-	}
-	return what == SIP_PRACK_NONE || what == SIP_PRACK_SEND;
-}
-
-/* ---- those to the caller ---- */
-
-void reliable_read(struct call *c, const struct sip_msg *invite)
+void reliable_read(struct exchange *x, const struct sip_msg *invite)
 {
 	const uint64_t bit = SIP_OPTION_BIT(SIP_OPTION_REL100);
 	struct sip_tokens t;
 
-	c->has_offer = invite->body.len > 0;
-	c->wants_reliable = sip_options_of(invite, SIP_HEADER_REQUIRE, &t) == 0 && (t.known & bit);
-	c->takes_reliable = c->has_offer && sip_options_of(invite, SIP_HEADER_SUPPORTED, &t) == 0 &&
-			    (t.known & bit);
+	x->has_offer = invite->body.len > 0;
+	x->wants_reliable = sip_options_of(invite, SIP_HEADER_REQUIRE, &t) == 0 && (t.known & bit);
+	x->takes_reliable =
+		sip_options_of(invite, SIP_HEADER_SUPPORTED, &t) == 0 && (t.known & bit);
 }
 
-/* Always where he requires it, and else where it matters: for what says how media flow. */
-static bool is_to_be(
-	const struct exchange *x, unsigned status, const struct pair *p, size_t body_len)
+/* Without an offer of ours his reliable responses bring one, which PRACK must answer: so somebody
+ * must be there who does. */
+bool reliable_is_offered(const struct exchange *x, bool has_offer)
 {
-	const struct call *c = x->call;
+	const struct exchange *asked = x->pair ? x : x->call->incoming;
 
-	return x == c->incoming && p && status > 100 && status < 200 &&
-	       (c->wants_reliable || (c->takes_reliable && body_len > 0));
+	if (x->is_ours)
+		return false;
+	return has_offer || (asked && (asked->wants_reliable || asked->takes_reliable));
+}
+
+/* ---- those that come ---- */
+
+static struct acknowledged acknowledged_by(const struct sip_msg *m)
+{
+	struct acknowledged a = {.cseq = m->cseq};
+	struct sip_acknowledger fresh = {0};
+
+	if (sip_acknowledger_take(&fresh, m) == SIP_PRACK_SEND)
+		a.rseq = fresh.rseq;
+	return a;
+}
+
+void reliable_prack_for(struct end *e, struct acknowledged what)
+{
+	struct transaction_request r = {.method = SIP_PRACK};
+	struct exchange *x = request_of_ours(e, SIP_PRACK);
+
+	if (!x)
+		return;
+	x->acknowledges = what;
+	if (request_send(x, &r) != 0)
+		x->is_answered = true;
+}
+
+void reliable_prack(const struct exchange *x, struct pair *p, const struct sip_msg *m)
+{
+	struct acknowledged what = acknowledged_by(m);
+
+	if (what.rseq != 0)
+		reliable_prack_for(end_across(p, x->from), what);
+}
+
+/* He may say the next one when he has the PRACK (§3), and that may be lost. */
+static bool has_many_pracks(const struct end *e)
+{
+	unsigned n = 0;
+
+	list_for_each (it, &e->pair->call->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		n += x->pair == e->pair && x->from != e->side && x->method == SIP_PRACK &&
+		     !x->is_answered;
+	}
+	return n >= PRACKS_MAX;
+}
+
+bool reliable_is_taken(const struct exchange *x, struct pair *p, const struct sip_msg *m)
+{
+	struct end *e = end_across(p, x->from);
+	struct sip_acknowledger next = e->acknowledger;
+	enum sip_prack what = sip_acknowledger_take(&next, m);
+
+	if (what == SIP_PRACK_SEND && has_many_pracks(e)) {
+		count(p->call->calls, CALL_C_DROPPED_PROVISIONAL);
+		return false; /* it comes again */
+	}
+	e->acknowledger = next;
+	e->has_early_answer |= what == SIP_PRACK_SEND && m->body.len > 0;
+	return what == SIP_PRACK_NONE || what == SIP_PRACK_SEND;
+}
+
+/* ---- those that are sent ---- */
+
+/* Always where he requires it, and else where it matters: for what says how media flow. The first
+ * one has the offer if his INVITE has none (RFC 3261 §13.2.1): the other side's, who then waits for
+ * the answer in PRACK. */
+static bool is_to_be(const struct exchange *x, unsigned status, const struct pair *p,
+	const struct sip_msg *m, size_t body_len)
+{
+	if (x->method != SIP_INVITE || !p || !m || status <= 100 || status >= 200)
+		return false;
+	if (!x->has_offer && (body_len == 0 || acknowledged_by(m).rseq == 0))
+		return false;
+	return x->wants_reliable || (x->takes_reliable && body_len > 0);
 }
 
 bool reliable_waits(
 	const struct exchange *x, unsigned status, const struct pair *p, size_t body_len)
 {
-	const struct end *e = p ? &p->ends[CALL_CALLER] : NULL;
+	const struct end *e = p ? &p->ends[x->from] : NULL;
 
-	if (x != x->call->incoming || !e || !e->reliable.is_waiting || status >= 300)
+	if (!e || e->inviting != x || status >= 300)
 		return false;
-	return status >= 200 ? e->provisional.body.content_len > 0
-			     : is_to_be(x, status, p, body_len);
+	if (status >= 200)
+		return e->provisional.body.content_len > 0;
+	return x->wants_reliable || (x->takes_reliable && body_len > 0);
 }
 
 static void stop(struct end *e)
 {
 	e->reliable.is_waiting = false;
+	e->inviting = NULL;
 	wheel_cancel(e->pair->call->calls->config.wheel, &e->repeat);
 	free(e->provisional.fields);
 	free(e->provisional.body.at);
@@ -103,6 +136,7 @@ static void stop(struct end *e)
 void reliable_stop(struct pair *p)
 {
 	stop(&p->ends[CALL_CALLER]);
+	stop(&p->ends[CALL_CALLEE]);
 }
 
 void reliable_stop_all(struct call *c, const struct pair *but)
@@ -114,33 +148,45 @@ void reliable_stop_all(struct call *c, const struct pair *but)
 	}
 }
 
-bool reliable_write(
-	struct exchange *x, struct sip_writer *w, struct transaction_reply *r, const struct pair *p)
+void reliable_stop_of(const struct exchange *x)
 {
-	struct call *c = x->call;
-	struct sip_reliable *s = &c->calls->reliable;
+	list_for_each (it, &x->call->pairs) {
+		struct end *e = &CONTAINER_OF(it, struct pair, link)->ends[x->from];
+		if (e->inviting == x)
+			stop(e);
+	}
+}
+
+/* §3: the numbers begin anew with each INVITE. */
+bool reliable_write(struct exchange *x, struct sip_writer *w, const struct transaction_reply *r,
+	const struct pair *p, const struct sip_msg *m)
+{
+	struct calls *l = x->call->calls;
+	struct sip_reliable *s = &l->reliable;
 	uint32_t random;
 
-	if (!is_to_be(x, r->status, p, r->content.len) || p->ends[CALL_CALLER].reliable.is_waiting)
+	if (!is_to_be(x, r->status, p, m, r->content.len) || p->ends[x->from].inviting)
 		return false;
-	*s = p->ends[CALL_CALLER].reliable;
+	*s = p->ends[x->from].reliable;
+	if (s->cseq != x->server_cseq)
+		*s = (struct sip_reliable){.rseq = 0};
 	crypto_random(&random, sizeof(random));
-	(void)sip_reliable_send(s, x->server_cseq, random, c->calls->config.clock->mono_ms);
+	(void)sip_reliable_send(s, x->server_cseq, random, l->config.clock->mono_ms);
 	sip_write_options(w, SIP_HEADER_REQUIRE, SIP_OPTION_BIT(SIP_OPTION_REL100));
 	sip_write_header_number(w, SIP_HEADER_RSEQ, s->rseq);
-	/* Without an offer of his it would be one, and he would have to answer in his PRACK. */
-	if (!c->has_offer)
-		r->content_type = r->content = SIP_NONE;
 	return true;
 }
 
-void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct end *e)
+void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct pair *p,
+	const struct sip_msg *m)
 {
 	struct calls *l = x->call->calls;
+	struct end *e = &p->ends[x->from];
 	char *fields = malloc(r->fields.len + 1);
 
 	if (!fields || body_keep(&e->provisional.body, r->content_type, r->content) != 0) {
 		free(fields);
+		reliable_prack(x, p, m);
 		return; /* it is not repeated, and nothing waits for it */
 	}
 	memcpy(fields, r->fields.at, r->fields.len);
@@ -148,13 +194,15 @@ void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct
 	e->provisional.fields = fields;
 	e->provisional.fields_len = r->fields.len;
 	e->provisional.status = r->status;
+	e->provisional.theirs = acknowledged_by(m);
 	e->reliable = l->reliable;
+	e->inviting = x;
 	wheel_set(l->config.wheel, &e->repeat, e->reliable.again_ms);
 }
 
 static void repeat(struct end *e)
 {
-	struct exchange *x = e->pair->call->incoming;
+	struct exchange *x = e->inviting;
 	const struct kept_reply *k = &e->provisional;
 	const struct transaction_reply r = {.status = k->status,
 		.to_tag = e->dialog.local_tag,
@@ -162,8 +210,22 @@ static void repeat(struct end *e)
 		.content_type = body_type(&k->body),
 		.content = body_content(&k->body)};
 
-	if (x && x->server && !x->is_replied)
+	if (x->server && !x->is_replied)
 		(void)server_transaction_reply(x->server, &r);
+}
+
+void reliable_give_up(struct exchange *x, unsigned status, enum call_end why)
+{
+	struct call *c = x->call;
+
+	if (x == c->incoming) {
+		exchange_reply(x, status, NULL, NULL);
+		call_over(c, why, CALL_CALLER);
+		return;
+	}
+	if (x->client)
+		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
+	exchange_reply(x, status, NULL, NULL);
 }
 
 static void on_repeat(struct wheel_timer *t, void *arg)
@@ -176,9 +238,7 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 
 	(void)arg;
 	if (act == SIP_RELIABLE_GIVE_UP) {
-		if (c->incoming)
-			exchange_reply(c->incoming, 500, NULL, NULL);
-		call_over(c, CALL_END_TIMEOUT, CALL_CALLER);
+		reliable_give_up(e->inviting, 500, CALL_END_TIMEOUT);
 		return;
 	}
 	if (act == SIP_RELIABLE_REPEAT)
@@ -192,21 +252,33 @@ void reliable_init(struct end *e)
 	wheel_timer_init(&e->repeat, on_repeat);
 }
 
-void reliable_acknowledged(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+/* ---- PRACK ---- */
+
+/* What was said on our own account is answered so, too; nobody is there to answer an offer. */
+static void answer_prack(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
 	static const struct transaction_reply ok = {.status = 200};
-	struct call *c = e->pair->call;
 
-	if (!sip_reliable_take(&e->reliable, m)) {
-		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
+	if (m->body.len)
+		refuse(l, s, 488, CALL_C_REFUSED_METHOD);
+	else if (server_transaction_reply(s, &ok) != 0)
+		server_transaction_leave(s);
+}
+
+void reliable_acknowledged(struct end *e, struct server_transaction *s, const struct sip_msg *m)
+{
+	struct exchange *x = e->inviting;
+	struct acknowledged theirs = e->provisional.theirs;
+
+	if (!x || !sip_reliable_take(&e->reliable, m)) {
+		refuse(e->pair->call->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
 		return;
 	}
 	e->has_early_answer |= e->provisional.body.content_len > 0;
 	stop(e);
-	if (m->body.len)
-		refuse(c->calls, s, 488, CALL_C_REFUSED_METHOD); /* an offer: UPDATE is for that */
-	else if (server_transaction_reply(s, &ok) != 0)
-		server_transaction_leave(s);
-	if (c->incoming)
-		body_go_on(c->incoming);
+	if (theirs.rseq != 0)
+		relay_prack(e, s, m, theirs, x->has_offer ? 0 : body_number(x));
+	else
+		answer_prack(e->pair->call->calls, s, m);
+	body_go_on(x);
 }

@@ -72,6 +72,16 @@ static int write_credentials(
 	return w->failed ? 0 : keep_credentials(x, sip_str_of(w->buf + from, w->len - from));
 }
 
+static void write_rack(struct sip_writer *w, const struct acknowledged *a)
+{
+	sip_write_open(w, SIP_HEADER_RACK);
+	sip_write_u32(w, a->rseq);
+	sip_write_c(w, " ");
+	sip_write_u32(w, a->cseq);
+	sip_write_c(w, " INVITE");
+	sip_write_close(w);
+}
+
 /* R's fields end up in BUF, behind those that are said anew. */
 static int complete(struct exchange *x, struct transaction_request *r, char *buf, size_t cap)
 {
@@ -84,16 +94,20 @@ static int complete(struct exchange *x, struct transaction_request *r, char *buf
 		r->uri = sip_dialog_uri(&e->dialog);
 		x->client_cseq = ++e->dialog.local_cseq;
 		sip_dialog_write(&e->dialog, &w, r->method, x->client_cseq);
+		if (x->method == SIP_INVITE)
+			e->acknowledger = (struct sip_acknowledger){0};
 	} else {
 		sip_write_cseq(&w, ++x->client_cseq, sip_str_c(sip_method_name(r->method)));
 	}
 	if (x->method == SIP_INVITE || x->method == SIP_UPDATE) {
-		/* Without an offer of ours his reliable responses would bring one, for PRACK to
-		 * answer. */
+		bool is_reliable =
+			x->method == SIP_INVITE && reliable_is_offered(x, r->content.len > 0);
 		sip_write_options(&w, SIP_HEADER_SUPPORTED,
-			e || r->content.len == 0 ? CALL_EXTENSIONS : CALL_EXTENSIONS_FIRST);
+			is_reliable ? CALL_EXTENSIONS_INVITE : CALL_EXTENSIONS);
 		refresh_write_request(x, &w);
 	}
+	if (x->method == SIP_PRACK)
+		write_rack(&w, &x->acknowledges);
 	err = write_credentials(x, &w, r);
 	append(&w, r->fields);
 	if (err == 0 && w.failed)
@@ -152,8 +166,8 @@ static int keep(struct exchange *x, const struct transaction_request *r)
 
 int request_send(struct exchange *x, struct transaction_request *r)
 {
-	bool has_interval = x->method == SIP_INVITE || x->method == SIP_UPDATE;
-	int err = has_interval || account_for(x) ? keep(x, r) : 0;
+	bool is_kept = x->method == SIP_INVITE || x->method == SIP_UPDATE || r->content.len > 0;
+	int err = is_kept || account_for(x) ? keep(x, r) : 0;
 
 	return err ? err : start(x, r);
 }

@@ -80,13 +80,19 @@ static void send_ack(struct leg *g, uint32_t cseq, const char *body)
 		transactions_send_ack(party_of(g)->l, &r, &hop, g->index * 1000u + cseq), 0);
 }
 
+static void acknowledge(struct leg *g, const struct sip_msg *m);
+
 static void on_within_response(void *arg, struct client_transaction *c, const struct sip_msg *m)
 {
 	struct leg *g = arg;
 
 	(void)c;
-	if (m->status < 200)
+	if (m->status < 200) {
+		g->n_within_ringing += m->status > 100;
+		keep(g->seen, sizeof(g->seen), m->head);
+		acknowledge(g, m);
 		return;
+	}
 	g->within_status = m->status;
 	keep(g->seen, sizeof(g->seen), m->head);
 	keep(g->within_body, sizeof(g->within_body), m->body);
@@ -112,6 +118,8 @@ void leg_request(struct leg *g, enum sip_method method, const char *body)
 	char buf[2048];
 	struct sip_writer w;
 
+	if (method == SIP_INVITE)
+		g->rseq = 0;
 	sip_write_begin(&w, buf, sizeof(buf));
 	write_within(g, &w, method, ++g->dialog.local_cseq);
 	r.fields = sip_str_of(w.buf, w.len);
@@ -211,7 +219,7 @@ static void acknowledge(struct leg *g, const struct sip_msg *m)
 	assert_false(w.failed);
 	rack[w.len] = 0;
 	g->fields = rack;
-	leg_request(g, SIP_PRACK, NULL);
+	leg_request(g, SIP_PRACK, g->plan.prack_body);
 	g->fields = fields;
 }
 
@@ -432,6 +440,12 @@ static void take_call(struct leg *g, const char *body)
 	set_timer(g, &g->repeat, 500);
 }
 
+void leg_answer(struct leg *g)
+{
+	g->is_thinking = false;
+	take_call(g, "answer again");
+}
+
 static void on_answer(struct wheel_timer *t, void *arg)
 {
 	struct leg *g = OF_TIMER(t, answer);
@@ -563,8 +577,11 @@ static void on_invite(struct party *p, struct server_transaction *s, const struc
 static void on_within(struct leg *g, struct server_transaction *s, const struct sip_msg *m)
 {
 	const char *fields = g->plan.within_fields;
-	const struct transaction_reply ok = {
-		.status = 200, .fields = fields ? sip_str_c(fields) : SIP_NONE};
+	bool is_offer = m->method == SIP_PRACK && m->body.len && !g->plan.is_late_offer;
+	const struct transaction_reply ok = {.status = 200,
+		.fields = fields ? sip_str_c(fields) : SIP_NONE,
+		.content_type = is_offer ? sip_str_c("application/sdp") : SIP_NONE,
+		.content = is_offer ? sip_str_c("answer to prack") : SIP_NONE};
 
 	g->n_requests++;
 	g->n_updates += m->method == SIP_UPDATE;

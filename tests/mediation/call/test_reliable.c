@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Provisional responses that are acknowledged (RFC 3262), each side by itself. */
+/* Provisional responses that are acknowledged (RFC 3262), each side by itself or one by the other.
+ */
 #include "world.h"
 
 #define SUPPORTS "Supported: 100rel\r\n"
@@ -85,7 +86,8 @@ static void caller_who_requires_it_gets_all_of_them_so(void **state)
 	world_destroy(w);
 }
 
-static void without_an_offer_of_his_a_reliable_response_has_no_body(void **state)
+/* RFC 3261 §13.2.1: the first reliable response would have to bring an offer. */
+static void what_cannot_be_said_reliably_is_not_said(void **state)
 {
 	struct world *w = world_create();
 	struct plan plan = usual;
@@ -96,11 +98,217 @@ static void without_an_offer_of_his_a_reliable_response_has_no_body(void **state
 	a = party_dial(w, &plan);
 	world_pass(w, 1500);
 
-	assert_null(strstr(party_callee(w, a)->seen, "100rel"));
-	assert_int_equal(a->n_pracks, 1);
-	assert_string_equal(a->body, "");
+	assert_int_equal(a->n_ringing, 0);
+	assert_int_equal(world_count(w, CALL_C_DROPPED_PROVISIONAL), 1);
 	world_settle(w);
 	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+/* RFC 6337 §2.2, the 4th of its patterns. */
+static void offer_of_the_callee_is_answered_in_prack(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_late_offer = plan.is_reliable = true;
+	plan.prack_body = "answer of a";
+	a = party_dial(w, &plan);
+	world_pass(w, 1500);
+	b = party_callee(w, a);
+
+	assert_non_null(strstr(b->seen, "\r\nSupported: 100rel, timer\r\n"));
+	assert_string_equal(a->body, "early");
+	assert_int_equal(b->n_pracks, 1);
+	assert_string_equal(b->within_body, "answer of a");
+	assert_int_equal(a->within_status, 200);
+	world_settle(w);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+static void answer_in_prack_that_is_refused_ends_the_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_late_offer = plan.is_reliable = true;
+	plan.prack_body = "answer of a";
+	w->refuses_offers = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 1500);
+	b = party_callee(w, a);
+
+	assert_int_equal(a->status, 488);
+	assert_int_equal(w->end, CALL_END_FAILED);
+	assert_true(b->is_over);
+	world_settle(w);
+	world_destroy(w);
+}
+
+/* Who does not offer and cannot do it is told of no offer before the answer. */
+static void without_an_offer_callee_hears_of_it_from_a_caller_who_can(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a;
+
+	plan.is_late_offer = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 1500);
+
+	assert_null(strstr(party_callee(w, a)->seen, "100rel"));
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void prack_is_the_other_sides(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_reliable = true;
+	plan.sends_prack = false;
+	a = party_dial(w, &plan);
+	world_pass(w, 900);
+	b = party_callee(w, a);
+	assert_int_equal(b->n_pracks, 0);
+	a->plan.sends_prack = true; /* for the next copy */
+	world_pass(w, 1000);
+
+	assert_int_equal(a->n_pracks, 1);
+	assert_int_equal(b->n_pracks, 1);
+	assert_int_equal(a->within_status, 200);
+	world_settle(w);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+/* RFC 3262 §5. */
+static void offer_in_prack_has_its_answer(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_reliable = true;
+	plan.prack_body = "another offer";
+	a = party_dial(w, &plan);
+	world_pass(w, 1500);
+	b = party_callee(w, a);
+
+	assert_int_equal(b->n_pracks, 1);
+	assert_string_equal(b->within_body, "another offer");
+	assert_int_equal(a->within_status, 200);
+	assert_string_equal(a->within_body, "answer to prack");
+	world_settle(w);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+static void offer_in_prack_that_is_refused_acknowledges_all_the_same(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_reliable = true;
+	plan.prack_body = "another offer";
+	a = party_dial(w, &plan);
+	world_pass(w, 50);
+	w->refuses_offers = true;
+	world_pass(w, 1000);
+	b = party_callee(w, a);
+
+	assert_int_equal(a->within_status, 488);
+	assert_int_equal(b->n_pracks, 1);
+	assert_string_equal(b->within_body, "");
+	world_settle(w);
+	assert_int_equal(w->end, CALL_END_CALLER);
+	world_destroy(w);
+}
+
+/* ---- INVITE within the call ---- */
+
+static struct world *begin_thinking(const char *fields, struct leg **a, struct leg **b)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 1000, .is_reliable = true};
+
+	*a = party_dial(w, &plan);
+	world_pass(w, 2000);
+	*b = party_callee(w, *a);
+	assert_true((*a)->is_up && (*b)->is_up);
+	(*b)->is_thinking = true;
+	(*b)->n_pracks = 0;
+	(*a)->fields = fields;
+	leg_request(*a, SIP_INVITE, "hold");
+	(*a)->fields = NULL;
+	return w;
+}
+
+static void reinvite_may_require_reliable_responses(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_thinking("Require: 100rel\r\n", &a, &b);
+
+	a->plan.sends_prack = true;
+	world_pass(w, 500);
+	assert_int_equal(a->n_within_ringing, 1);
+	assert_int_equal(a->n_pracks, 1);
+	assert_int_equal(a->within_status, 200); /* of PRACK */
+	assert_int_equal(b->n_pracks, 1);        /* with the number that his first INVITE had */
+	leg_answer(b);
+	world_pass(w, 500);
+
+	assert_string_equal(a->within_body, "answer again");
+	assert_true(b->is_acked);
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void callee_is_acknowledged_within_the_call_for_one_who_cannot(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_thinking(NULL, &a, &b);
+
+	world_pass(w, 500);
+	assert_int_equal(a->n_within_ringing, 1);
+	assert_null(strstr(a->seen, "RSeq"));
+	assert_int_equal(b->n_pracks, 1);
+	leg_answer(b);
+	world_pass(w, 500);
+
+	assert_int_equal(a->within_status, 200);
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
+static void reinvite_that_is_never_acknowledged_leaves_the_call(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_thinking("Require: 100rel\r\n", &a, &b);
+
+	world_pass(w, 34000);
+	assert_int_equal(a->within_status, 500);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	b->is_thinking = false;
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 500);
+
+	assert_int_equal(a->within_status, 200);
+	leg_hang_up(a);
+	world_settle(w);
 	world_destroy(w);
 }
 
@@ -304,6 +512,8 @@ static void nothing_is_left_of_any_mixture(void **state)
 			.reinvite_caller_ms = world_draw(w, 3) ? 0 : 1 + world_draw(w, 3000),
 			.reinvite_callee_ms = world_draw(w, 3) ? 0 : 1 + world_draw(w, 3000),
 			.is_reliable = world_draw(w, 2),
+			.is_late_offer = world_draw(w, 4) == 0,
+			.prack_body = world_draw(w, 2) ? "in prack" : NULL,
 			.sends_prack = world_draw(w, 4) != 0,
 			.fields = wishes[world_draw(w, ARRAY_LEN(wishes))],
 			.answer_fields = sessions[world_draw(w, ARRAY_LEN(sessions))]};
@@ -334,7 +544,16 @@ int main(void)
 		cmocka_unit_test(copy_of_a_reliable_response_is_not_passed),
 		cmocka_unit_test(caller_gets_what_says_how_media_flow_reliably),
 		cmocka_unit_test(caller_who_requires_it_gets_all_of_them_so),
-		cmocka_unit_test(without_an_offer_of_his_a_reliable_response_has_no_body),
+		cmocka_unit_test(what_cannot_be_said_reliably_is_not_said),
+		cmocka_unit_test(offer_of_the_callee_is_answered_in_prack),
+		cmocka_unit_test(answer_in_prack_that_is_refused_ends_the_call),
+		cmocka_unit_test(without_an_offer_callee_hears_of_it_from_a_caller_who_can),
+		cmocka_unit_test(prack_is_the_other_sides),
+		cmocka_unit_test(offer_in_prack_has_its_answer),
+		cmocka_unit_test(offer_in_prack_that_is_refused_acknowledges_all_the_same),
+		cmocka_unit_test(reinvite_may_require_reliable_responses),
+		cmocka_unit_test(callee_is_acknowledged_within_the_call_for_one_who_cannot),
+		cmocka_unit_test(reinvite_that_is_never_acknowledged_leaves_the_call),
 		cmocka_unit_test(reliable_response_is_repeated_until_prack),
 		cmocka_unit_test(answer_waits_for_prack),
 		cmocka_unit_test(caller_who_never_acknowledges_is_given_up),

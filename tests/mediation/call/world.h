@@ -50,6 +50,7 @@ struct plan {
 	unsigned first_status; /* of the callee to the first INVITE; 0: he takes it */
 	bool is_reliable;      /* the callee rings so, until he hears PRACK */
 	bool sends_prack;      /* the caller, for what is reliable */
+	const char *prack_body;    /* of that */
 	const char *within_fields; /* of his answers within the call */
 };
 
@@ -75,6 +76,7 @@ struct leg {
 	/* What it knows. */
 	bool is_up, is_over, is_acked;
 	unsigned n_ringing, status;        /* final */
+	unsigned n_within_ringing;         /* at requests of its own within the call */
 	unsigned n_pracks;                 /* that came, or were sent */
 	uint32_t rseq;                     /* of the last reliable response that came */
 	unsigned n_updates;                /* of those requests */
@@ -190,5 +192,7 @@ void leg_cancel_within(struct leg *g);
 void leg_hang_up(struct leg *g);
 /* A provisional response of the callee's, reliable with RSEQ. 0: not so. */
 void leg_ring(struct leg *g, uint32_t rseq, const char *body);
+/* The callee takes the INVITE at which he is thinking. */
+void leg_answer(struct leg *g);
 
 #endif
