@@ -129,6 +129,7 @@ cat >"$WORK/provider.cfg" <<-CFG
 	loadmodule "usrloc.so"
 	loadmodule "registrar.so"
 	loadmodule "auth.so"
+	loadmodule "rr.so"
 	loadmodule "textops.so"
 	loadmodule "siputils.so"
 	loadmodule "xlog.so"
@@ -148,7 +149,15 @@ cat >"$WORK/provider.cfg" <<-CFG
 				exit;
 			}
 			xlog("L_NOTICE", "BOUND \$fU for \$hdr(Expires)\n");
+			append_to_reply("Service-Route: <sip:served@$PROVIDER;lr>\r\n");
 			save("location");
+			exit;
+		}
+		# Who is served is known by the way he comes.
+		if (is_method("INVITE") && \$hdr(Route) =~ "served@") {
+			loose_route();
+			\$du = "sip:10.200.1.2:5060";
+			t_relay();
 			exit;
 		}
 		# A call for an account goes to its Contact, with the number in To.
@@ -248,6 +257,7 @@ check "the log has a line for each change and no more" said_once
 check "a trunk is registered, by SHA-256" within 20 metric_is edge sallyport_trunk_registered 'trunk="provider"' 1
 check "the provider knows the account" within 5 has "$WORK/provider.log" 'BOUND 4711 for 60'
 check "the status says so" says provider 'yes'
+check "a call to the provider goes the way that he has told us to" calls 5 100 3000
 # A call for our account, to a number of ours.
 cat >"$WORK/for-us.xml" <<-'XML'
 	<?xml version="1.0" encoding="UTF-8"?>

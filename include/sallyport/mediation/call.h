@@ -80,6 +80,7 @@ struct call_peer {
 struct call_route {
 	struct transaction_hop hop;
 	char uri[SIP_URI_MAX]; /* the Request-URI, and the To */
+	char routes[1024];     /* value of Route; empty: none */
 	char host[256];        /* of our From, IPv6 in brackets: how the callee's side knows us */
 	char calling[132];     /* user of our From; empty: the caller's */
 	bool is_anonymous;     /* From says nothing about who calls, nor do others that pass */

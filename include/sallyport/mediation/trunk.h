@@ -122,7 +122,11 @@ size_t trunks_targets(const struct trunks *t, uint32_t trunk,
 /* Writes "sip:USER@HOST:PORT;transport=tcp" of its gateway. */
 void trunks_write_uri(
 	const struct trunks *t, uint32_t trunk, struct sip_writer *w, struct sip_str user);
-/* Where requests outside of dialogs go first (RFC 3608), a value of Route; absent: nowhere. A view.
+#define TRUNK_SERVICE_ROUTE_MAX 1024
+/*
+ * The Route that a call over the trunk begins with, while it is registered (RFC 3608 §6.1), below
+ * TRUNK_SERVICE_ROUTE_MAX bytes; absent: none. It goes to an address of the gateway all the same,
+ * which is the outbound proxy. A view.
  */
 struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk);
 

@@ -280,6 +280,15 @@ static void write_trunk_uri(
 	trunks_write_uri(t->running, way->peer, w, sip_str_of(called->text, called->len));
 }
 
+static void set_routes(const struct call_thread *t, const struct way *way, struct call_route *out)
+{
+	struct sip_str route = trunks_service_route(t->running, way->peer);
+
+	_Static_assert(sizeof(out->routes) >= TRUNK_SERVICE_ROUTE_MAX, "a Service-Route fits");
+	if (route.len > 0)
+		(void)snprintf(out->routes, sizeof(out->routes), "%.*s", (int)route.len, route.at);
+}
+
 /* The front end knows its users by their domain. */
 static void write_user_uri(const struct call_thread *t, const struct way *way, struct sip_writer *w)
 {
@@ -308,6 +317,7 @@ static int write_route(struct call_thread *t, const struct way *way, struct call
 	out->trunk = way->peer;
 	out->hop = hop_to(t, way);
 	if (a->trunk) {
+		set_routes(t, way, out);
 		out->progress_ms = (unsigned)a->trunk->fast_failover_s * 1000;
 		(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
 		out->is_anonymous = a->numbers.is_anonymous;

@@ -60,6 +60,8 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 	token_make(c->calls, tag);
 	token_make(c->calls, c->callee_id);
 	fields_begin(c->calls, w);
+	if (route->routes[0])
+		sip_write_header_c(w, SIP_HEADER_ROUTE, route->routes);
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, hops);
 	write_from(w, invite, route, tag);
 	sip_write_open(w, SIP_HEADER_TO);

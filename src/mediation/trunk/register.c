@@ -218,21 +218,33 @@ static uint32_t granted(const struct trunk *k, const struct sip_msg *m)
 	return all_s;
 }
 
-/* RFC 3608 §6.1: a value of Route, as it stands in one or several header fields. */
+static bool is_loose(const struct sip_name_addr *at)
+{
+	struct sip_param lr;
+	struct sip_uri u;
+
+	return !at->is_star && sip_uri_decode(at->uri, &u) == 0 && u.scheme != SIP_SCHEME_OTHER &&
+	       sip_param_find(u.params, "lr", &lr);
+}
+
+/* RFC 3608 §6.1: a value of Route, as it stands in one or several header fields. All of it or
+ * nothing: a strict router (RFC 3261 §12.2.1.1) is none that a request could begin with. */
 static void take_service_route(struct registration *r, const struct sip_msg *m)
 {
 	struct sip_list list = sip_list_of(m, SIP_HEADER_SERVICE_ROUTE);
 	struct sip_name_addr at;
 	struct sip_writer w;
+	int rc;
 
-	r->service_route[0] = '\0';
 	sip_write_begin(&w, r->service_route, sizeof(r->service_route) - 1);
-	while (sip_name_addr_next(&list, &at) == 1) {
+	while ((rc = sip_name_addr_next(&list, &at)) == 1) {
+		if (!is_loose(&at))
+			w.failed = true;
 		if (w.len > 0)
 			sip_write_c(&w, ", ");
 		sip_write_name_addr(&w, &at);
 	}
-	w.buf[w.failed ? 0 : w.len] = '\0';
+	w.buf[w.failed || rc < 0 ? 0 : w.len] = '\0';
 }
 
 /* RFC 3261 §10.3: a binding that has no time left is none. */

@@ -12,10 +12,9 @@
 
 #include <sallyport/mediation/trunk.h>
 
-#define TRUNK_TOKEN_LEN   33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
-#define CONTACT_MAX       512
-#define FIELDS_MAX        4096
-#define SERVICE_ROUTE_MAX 1024
+#define TRUNK_TOKEN_LEN 33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
+#define CONTACT_MAX     512
+#define FIELDS_MAX      4096
 
 /* Owned by the list of its trunk. */
 struct target {
@@ -43,7 +42,7 @@ struct registration {
 	unsigned last_status;     /* of the failure in the log; 0: none */
 	struct transaction_hop hop; /* of the request under way */
 	bool is_registered, is_leaving;
-	char service_route[SERVICE_ROUTE_MAX]; /* "": none */
+	char service_route[TRUNK_SERVICE_ROUTE_MAX]; /* "": none */
 };
 
 struct trunk {

@@ -130,9 +130,9 @@ void trunks_missed(struct trunks *t, uint32_t trunk, const struct addr *remote, 
 
 struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk)
 {
-	const char *route = t->at[trunk].registration.service_route;
+	const struct registration *r = &t->at[trunk].registration;
 
-	return route[0] ? sip_str_c(route) : SIP_NONE;
+	return r->is_registered && r->service_route[0] ? sip_str_c(r->service_route) : SIP_NONE;
 }
 
 /* ---- requests that come ---- */

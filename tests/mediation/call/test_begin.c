@@ -60,6 +60,27 @@ static void callee_gets_what_is_for_him_and_no_more(void **state)
 }
 
 /* RFC 3323 §5.3. */
+/* RFC 3608 §6.1; what follows the INVITE goes the same way (RFC 3261 §9.1), what is within the
+ * dialog does not. */
+static void call_begins_with_the_routes_of_its_trunk(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = {.ring_ms = 100, .answer_ms = 1000};
+	struct leg *a;
+
+	w->routes = "<sip:a.example.net;lr>, <sip:b.example.net;lr>";
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+
+	assert_true(a->is_up);
+	assert_non_null(strstr(party_callee(w, a)->seen,
+		"\r\nRoute: <sip:a.example.net;lr>, <sip:b.example.net;lr>\r\n"));
+	assert_null(strstr(party_callee(w, a)->ack_seen, "\r\nRoute: "));
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void caller_whom_the_route_hides_is_named_nowhere(void **state)
 {
 	struct world *w = world_create();
@@ -625,6 +646,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(call_has_two_dialogs_and_ends_on_both_sides),
 		cmocka_unit_test(callee_gets_what_is_for_him_and_no_more),
+		cmocka_unit_test(call_begins_with_the_routes_of_its_trunk),
 		cmocka_unit_test(caller_whom_the_route_hides_is_named_nowhere),
 		cmocka_unit_test(ringing_has_the_tag_that_the_answer_has),
 		cmocka_unit_test(refusal_passes),

@@ -121,6 +121,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	(void)snprintf(out->host, sizeof(out->host), "b2bua.example");
 	out->is_anonymous = w->is_anonymous;
 	out->progress_ms = w->progress_ms;
+	(void)snprintf(out->routes, sizeof(out->routes), "%s", w->routes ? w->routes : "");
 	return 0;
 }
 

@@ -150,6 +150,7 @@ struct world {
 	bool is_callee_gone;  /* nothing can be sent to it */
 	bool is_full;         /* there is no room for messages to the callee */
 	unsigned progress_ms; /* of routes */
+	const char *routes;   /* that attempts begin with; NULL: none */
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */

@@ -298,6 +298,34 @@ static void service_route_is_kept(void **state)
 	yard_destroy(y);
 }
 
+/* RFC 3261 §12.2.1.1: one that rewrites the Request-URI is none to begin with. */
+static void service_route_with_a_strict_router_is_none(void **state)
+{
+	struct yard *y = started();
+	unsigned n = yard_await(y, 3000);
+
+	yard_answer(
+		y, n, 200, BOUND "Service-Route: <sip:a.example.net;lr>, <sip:b.example.net>\n");
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 1);
+	assert_null(trunks_service_route(y->trunks, 0).at);
+	yard_destroy(y);
+}
+
+static void service_route_ends_with_the_registration(void **state)
+{
+	struct yard *y = started();
+	unsigned n = yard_await(y, 3000);
+
+	yard_answer(y, n, 200, BOUND "Service-Route: <sip:a.example.net;lr>\n");
+	n = yard_await(y, 600000);
+	assert_non_null(trunks_service_route(y->trunks, 0).at);
+	yard_answer(y, n, 200, "Expires: 0\n");
+
+	assert_null(trunks_service_route(y->trunks, 0).at);
+	yard_destroy(y);
+}
+
 static void on_stopped(void *arg)
 {
 	((struct yard *)arg)->n_stopped++;
@@ -366,6 +394,8 @@ int main(void)
 		cmocka_unit_test(next_address_is_tried_at_once),
 		cmocka_unit_test(registration_lapses_when_refreshes_fail),
 		cmocka_unit_test(service_route_is_kept),
+		cmocka_unit_test(service_route_with_a_strict_router_is_none),
+		cmocka_unit_test(service_route_ends_with_the_registration),
 		cmocka_unit_test(end_takes_the_registration_back),
 		cmocka_unit_test(end_does_not_wait_for_ever),
 		cmocka_unit_test(end_without_registration_is_at_once),
