@@ -13,6 +13,7 @@ struct net_client {
 	struct hash_node link;
 	struct addr network;
 	uint32_t n;
+	uint64_t bytes; /* for the owner, who may count what it holds */
 };
 
 struct net_clients {

@@ -128,19 +128,27 @@ struct sip_listener_config {
 
 /* Every limit is given; sip_transport_limits_default has what suits most. */
 struct sip_transport_limits {
-	uint32_t accepted;       /* connections at once */
-	uint32_t per_client;     /* of those; an IPv4 address or an IPv6 network of 64 bits */
-	uint32_t unready;        /* of those: still in the handshake of TLS or WebSocket */
+	uint32_t accepted;   /* connections at once */
+	uint32_t per_client; /* of those; an IPv4 address or an IPv6 network of 64 bits */
+	/* Of those: still in the handshake of TLS or WebSocket. One more ends the oldest of them:
+	 * who has waited longest is the least likely to be anybody. */
+	uint32_t unready;
+	/* Of those: for whom nobody has vouched; in all and of one client. One more in all ends the
+	 * oldest. 0: nobody needs it. */
+	uint32_t strangers, strangers_per_client;
 	uint32_t dialled;        /* connections at once; apart, so that strangers take none */
 	uint32_t message_bytes;  /* longest message, headers and body */
 	uint32_t datagram_bytes; /* longest request by UDP (RFC 3261 §18.1.1) */
 	uint32_t queue_bytes;    /* of a connection: what its peer has not read */
 	uint64_t buffer_bytes;   /* of all: begun messages and queues */
+	uint64_t client_bytes;   /* ... of one client's that were accepted */
+	uint64_t stranger_bytes; /* ... of all for whom nobody has vouched */
 	uint32_t connect_ms;
 	uint32_t handshake_ms; /* TLS; and again for the upgrade of WebSocket */
 	uint32_t message_ms;   /* from a message's first byte to its last */
 	uint32_t write_ms;     /* with bytes to send and none taken */
 	uint32_t idle_ms;      /* without a byte */
+	uint32_t stranger_ms;  /* from accepting until somebody vouches */
 };
 extern const struct sip_transport_limits sip_transport_limits_default;
 
@@ -213,6 +221,11 @@ int sip_transport_keep_alive(
 
 /* Ends a connection; what it has not sent is lost. Nobody is told. */
 void sip_transport_close(struct sip_transport_layer *t, struct sip_flow flow);
+/* Reads no more of it, and ends it when all is sent; CLOSED follows. */
+void sip_transport_end(struct sip_transport_layer *t, struct sip_flow flow);
+
+/* Whoever has opened it is no stranger: it may stay, and has room that strangers cannot take. */
+void sip_transport_vouch(struct sip_transport_layer *t, struct sip_flow flow);
 
 /*
  * Does the certificate bear the host NAME, as RFC 5922 §7 wants it? A SIP URI in it speaks for
@@ -241,7 +254,6 @@ enum sip_transport_counter {
 	SIP_TRANSPORT_C_REUSED,
 	SIP_TRANSPORT_C_REFUSED_LIMIT,
 	SIP_TRANSPORT_C_REFUSED_CLIENT,
-	SIP_TRANSPORT_C_REFUSED_UNREADY,
 	SIP_TRANSPORT_C_REFUSED_DESCRIPTORS,
 	SIP_TRANSPORT_C_REFUSED_STRANGER,
 	SIP_TRANSPORT_C_END_PEER,
@@ -258,7 +270,10 @@ enum sip_transport_counter {
 	SIP_TRANSPORT_C_END_UNREAD, /* the peer does not read */
 	SIP_TRANSPORT_C_END_IDLE,
 	SIP_TRANSPORT_C_END_PONG,
-	SIP_TRANSPORT_C_PINGS, /* of peers: CRLF, STUN and WebSocket */
+	SIP_TRANSPORT_C_END_CROWDED,  /* gave way to newer ones, in its handshake or a stranger */
+	SIP_TRANSPORT_C_END_STRANGER, /* nobody has vouched for it in time */
+	SIP_TRANSPORT_C_END_FLOOD,    /* pings without end */
+	SIP_TRANSPORT_C_PINGS,        /* of peers: CRLF, STUN and WebSocket */
 	SIP_TRANSPORT_C_DROPPED_UDP,
 	SIP_TRANSPORT_C_FAILED, /* messages taken and not sent */
 	SIP_TRANSPORT_C_FULL,   /* messages not taken */

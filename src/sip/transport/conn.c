@@ -44,17 +44,16 @@ static void take_out(struct sip_conn *c)
 	c->is_broken = true;
 	list_remove(&c->link);
 	list_remove(&c->doom);
+	sip_crowd_leave(c);
 	sip_known_remove(&c->known);
 	sip_known_remove(&c->alias);
 	wheel_cancel(t->config.wheel, &c->timer);
 	event_del(&c->read_event);
 	event_del(&c->write_event);
 	give_slot(c);
-	if (c->is_unready)
-		t->n_unready--;
 	if (sip_conn_is_dialled(c))
 		t->n_dialled--;
-	else
+	else if (!c->is_evicted)
 		t->n_accepted--;
 	metrics_sub(t->config.cells, SIP_TRANSPORT_C_CONNECTIONS, 1);
 	if (t->serving == c)
@@ -74,7 +73,7 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 			u->failed(u->arg, o->token, c->flow, why);
 		free(o);
 	}
-	sip_buffer_give(c->t, c->queued);
+	sip_buffer_give(c, c->queued);
 	c->queued = 0;
 }
 
@@ -83,8 +82,9 @@ void sip_conn_free(struct sip_conn *c)
 	crypto_tls_conn_destroy(c->tls);
 	crypto_tls_destroy(c->dials);
 	ws_destroy(c->ws);
-	sip_rest_free(c->t, &c->rest);
+	sip_rest_free(c, &c->rest);
 	net_client_put(&c->t->clients, c->client);
+	net_client_put(&c->t->stranger_clients, c->stranger);
 	free(c->name);
 	free(c->peer);
 	close(c->fd);
@@ -229,9 +229,7 @@ bool sip_conn_open(struct sip_conn *c)
 	c->stage = SIP_STAGE_OPEN;
 	c->stage_ms = sip_now(c->t);
 	c->partial_ms = sip_conn_is_dialled(c) ? 0 : c->stage_ms;
-	if (c->is_unready)
-		c->t->n_unready--;
-	c->is_unready = false;
+	sip_crowd_open(c);
 	sip_conn_arm(c);
 	return sip_conn_drain(c);
 }
@@ -287,6 +285,7 @@ static struct sip_conn *make(
 	c->stream.max = t->config.limits.message_bytes;
 	c->known.conn = c->alias.conn = c;
 	list_init(&c->doom);
+	list_init(&c->crowd);
 	list_init(&c->queue);
 	sip_conn_timer_init(c);
 	if (event_assign(&c->read_event, base, fd, EV_READ | EV_PERSIST, on_readable, c) == 0 &&
@@ -322,10 +321,13 @@ bool sip_conn_begin(struct sip_conn *c, enum sip_stage stage)
 
 	c->stage = stage;
 	c->stage_ms = c->active_ms = c->heard_ms = sip_now(t);
-	c->partial_ms = sip_conn_is_dialled(c) ? 0 : c->stage_ms;
-	c->is_unready = stage != SIP_STAGE_OPEN && !sip_conn_is_dialled(c);
-	if (c->is_unready)
-		t->n_unready++;
+	if (!sip_conn_is_dialled(c)) {
+		c->partial_ms = c->accepted_ms = c->stage_ms;
+		if (stage == SIP_STAGE_OPEN)
+			sip_crowd_open(c);
+		else
+			sip_crowd_unready(c);
+	}
 	(void)sip_socket_name(c->fd, &c->local); /* none is known as long as it cannot be had */
 	sip_conn_arm(c);
 	return event_add(first, NULL) == 0;

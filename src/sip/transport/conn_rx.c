@@ -12,29 +12,43 @@ _Static_assert(SIP_SCRATCH >= CRYPTO_TLS_RECORD_MAX, "a TLS record must be read 
 
 /* ---- bytes that wait ---- */
 
-void sip_rest_free(struct sip_transport_layer *t, struct sip_rest *r)
+bool sip_rest_count(struct sip_conn *c, struct sip_rest *r)
 {
-	sip_buffer_give(t, r->cap);
+	if (!sip_buffer_take(c, r->cap - r->counted))
+		return false;
+	r->counted = r->cap;
+	return true;
+}
+
+void sip_rest_uncount(struct sip_conn *c, struct sip_rest *r)
+{
+	sip_buffer_give(c, r->counted);
+	r->counted = 0;
+}
+
+void sip_rest_free(struct sip_conn *c, struct sip_rest *r)
+{
+	sip_rest_uncount(c, r);
 	free(r->data);
 	*r = (struct sip_rest){0};
 }
 
-bool sip_rest_put(struct sip_transport_layer *t, struct sip_rest *r, struct bytes in)
+bool sip_rest_put(struct sip_conn *c, struct sip_rest *r, struct bytes in)
 {
 	size_t cap = r->cap ? r->cap : FIRST_CAP;
 
 	while (cap < r->len + in.len)
 		cap *= 2;
 	if (cap > r->cap) {
-		if (!sip_buffer_take(t, cap - r->cap))
+		if (!sip_buffer_take(c, cap - r->counted))
 			return false;
 		uint8_t *grown = realloc(r->data, cap);
 		if (!grown) {
-			sip_buffer_give(t, cap - r->cap);
+			sip_buffer_give(c, cap - r->counted);
 			return false;
 		}
 		r->data = grown;
-		r->cap = (uint32_t)cap;
+		r->cap = r->counted = (uint32_t)cap;
 	}
 	if (in.len > 0)
 		memcpy(r->data + r->len, in.data, in.len);
@@ -62,7 +76,7 @@ bool sip_conn_deliver(struct sip_conn *c, struct bytes message, bool is_refused)
 	bool is_there = t->serving == c;
 	t->serving = NULL;
 	if (is_there)
-		return !c->is_broken;
+		return !c->is_broken && !c->is_last;
 	sip_conn_free(c);
 	return false;
 }
@@ -83,6 +97,8 @@ static bool refuse(struct sip_conn *c, enum sip_frame what, struct bytes head)
 static bool answer_ping(struct sip_conn *c)
 {
 	sip_count(c->t, SIP_TRANSPORT_C_PINGS);
+	if (!sip_crowd_ping(c))
+		return false;
 	/* A peer that reads nothing gets no pong, and is read all the same. */
 	return sip_conn_send_raw(c, bytes_of("\r\n", 2)) != -EPIPE;
 }
@@ -95,12 +111,12 @@ static bool take(struct sip_conn *c, struct bytes *in, enum sip_frame what, size
 	switch (what) {
 	case SIP_FRAME_MESSAGE:
 		*in = bytes_of(in->data + n, in->len - n);
-		c->partial_ms = 0;
+		c->partial_ms = c->noise_ms = 0;
 		return sip_conn_deliver(c, front, false);
 	case SIP_FRAME_CRLF:
 	case SIP_FRAME_PING:
 		*in = bytes_of(in->data + n, in->len - n);
-		return what == SIP_FRAME_CRLF || answer_ping(c);
+		return what == SIP_FRAME_CRLF ? sip_crowd_ping(c) : answer_ping(c);
 	case SIP_FRAME_MORE:
 	case SIP_FRAME_BAD:
 	case SIP_FRAME_LONG:
@@ -128,15 +144,19 @@ static bool keep(struct sip_conn *c, struct sip_rest *rest, struct bytes left)
 {
 	if (left.len == 0) {
 		c->partial_ms = 0;
-		sip_rest_free(c->t, rest);
+		free(rest->data);
 		return true;
 	}
 	if (c->partial_ms == 0)
 		c->partial_ms = sip_now(c->t);
 	if (rest->len == 0)
-		return sip_rest_put(c->t, &c->rest, left);
+		return sip_rest_put(c, &c->rest, left);
 	memmove(rest->data, left.data, left.len);
 	rest->len = (uint32_t)left.len;
+	if (!sip_rest_count(c, rest)) {
+		free(rest->data);
+		return false;
+	}
 	c->rest = *rest;
 	return true;
 }
@@ -147,20 +167,20 @@ static bool keep(struct sip_conn *c, struct sip_rest *rest, struct bytes left)
  */
 static void cut(struct sip_conn *c, struct bytes in)
 {
-	struct sip_transport_layer *t = c->t;
 	struct sip_rest rest = c->rest;
 
 	c->rest = (struct sip_rest){0};
 	if (rest.len > 0) {
-		if (!sip_rest_put(t, &rest, in)) {
-			sip_rest_free(t, &rest);
+		if (!sip_rest_put(c, &rest, in)) {
+			sip_rest_free(c, &rest);
 			sip_conn_end(c, SIP_TRANSPORT_C_END_BUFFERS, ERR_FULL);
 			return;
 		}
 		in = bytes_of(rest.data, rest.len);
+		sip_rest_uncount(c, &rest);
 	}
 	if (!take_all(c, &in)) {
-		sip_rest_free(t, &rest);
+		free(rest.data);
 		return;
 	}
 	if (keep(c, &rest, in))

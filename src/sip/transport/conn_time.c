@@ -53,6 +53,9 @@ static struct due next_due(const struct sip_conn *c)
 		consider(&d, c->partial_ms + l->message_ms, SIP_TRANSPORT_C_END_SLOW, -ETIMEDOUT);
 	if (!list_is_empty(&c->queue))
 		consider(&d, c->taken_ms + l->write_ms, SIP_TRANSPORT_C_END_UNREAD, -ETIMEDOUT);
+	if (c->stranger)
+		consider(&d, c->accepted_ms + l->stranger_ms, SIP_TRANSPORT_C_END_STRANGER,
+			-ETIMEDOUT);
 	consider_pings(c, &d);
 	return d;
 }

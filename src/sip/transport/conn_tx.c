@@ -62,7 +62,7 @@ static int enqueue(struct sip_conn *c, struct bytes m, size_t sent, bool is_begu
 	struct sip_outgoing *o = malloc(size);
 	if (!o)
 		return is_begun ? -ENOMEM : ERR_FULL;
-	if (!sip_buffer_take(t, size)) {
+	if (!sip_buffer_take(c, size)) {
 		free(o);
 		return is_begun ? -ENOMEM : ERR_FULL;
 	}
@@ -151,7 +151,7 @@ static bool write_front(struct sip_conn *c)
 	list_remove(&o->link);
 	free(o);
 	c->queued -= size;
-	sip_buffer_give(c->t, size);
+	sip_buffer_give(c, size);
 	return true;
 }
 

@@ -68,9 +68,13 @@ static bool take_message(struct sip_conn *c, struct bytes m, bool is_text)
 		close_with(c, WS_NOT_UTF8, SIP_TRANSPORT_C_END_MALFORMED, ERR_MALFORMED);
 		return false;
 	}
-	if (!is_blank(m))
+	if (!is_blank(m)) {
+		c->noise_ms = 0;
 		return sip_conn_deliver(c, m, false);
+	}
 	sip_count(c->t, SIP_TRANSPORT_C_PINGS);
+	if (!sip_crowd_ping(c))
+		return false;
 	int rc = m.len == 4 ? sip_conn_send(c, bytes_of("\r\n", 2), 0) : 0;
 	return rc == 0 || rc == ERR_FULL;
 }
@@ -78,17 +82,17 @@ static bool take_message(struct sip_conn *c, struct bytes m, bool is_text)
 /* The message is out of C while it is handed up: whoever gets it may close C. */
 static bool end_message(struct sip_conn *c, const struct ws_read *read)
 {
-	struct sip_transport_layer *t = c->t;
 	struct sip_rest message = c->rest;
 
 	c->partial_ms = 0;
 	if (message.len == 0)
 		return take_message(c, read->data, read->is_text);
 	c->rest = (struct sip_rest){0};
-	bool is_kept = sip_rest_put(t, &message, read->data);
+	bool is_kept = sip_rest_put(c, &message, read->data);
+	sip_rest_uncount(c, &message);
 	bool is_there =
 		is_kept && take_message(c, bytes_of(message.data, message.len), read->is_text);
-	sip_rest_free(t, &message);
+	free(message.data);
 	if (!is_kept)
 		end_without_buffers(c);
 	return is_there;
@@ -102,7 +106,7 @@ static bool take_data(struct sip_conn *c, const struct ws_read *read, bool is_en
 	}
 	if (is_end)
 		return end_message(c, read);
-	if (sip_rest_put(c->t, &c->rest, read->data))
+	if (sip_rest_put(c, &c->rest, read->data))
 		return true;
 	end_without_buffers(c);
 	return false;
@@ -125,10 +129,10 @@ static bool take_event(struct sip_conn *c, enum ws_event what, const struct ws_r
 	case WS_PING:
 		sip_count(c->t, SIP_TRANSPORT_C_PINGS);
 		end_control(c);
-		return send_control(c, WS_OP_PONG, read->data);
+		return sip_crowd_ping(c) && send_control(c, WS_OP_PONG, read->data);
 	case WS_PONG:
 		end_control(c);
-		return true;
+		return sip_crowd_ping(c);
 	case WS_CLOSE:
 		close_with(c, read->code, SIP_TRANSPORT_C_END_PEER, 0);
 		return false;
@@ -180,22 +184,24 @@ static void refuse(struct sip_conn *c, const struct ws_reply *reply)
 
 void sip_conn_upgrade(struct sip_conn *c, struct bytes in)
 {
-	struct sip_transport_layer *t = c->t;
-	const struct sip_listener *l = &t->listeners[c->listener];
+	const struct sip_listener *l = &c->t->listeners[c->listener];
 	struct sip_rest request = c->rest;
 	struct ws_reply reply;
 	size_t used;
 
 	c->rest = (struct sip_rest){0};
-	if (!sip_rest_put(t, &request, in)) {
-		sip_rest_free(t, &request);
+	if (!sip_rest_put(c, &request, in)) {
+		sip_rest_free(c, &request);
 		end_without_buffers(c);
 		return;
 	}
 	in = bytes_of(request.data, request.len);
+	sip_rest_uncount(c, &request);
 	switch (ws_upgrade_read(in, l->origins, l->n_origins, &reply, &used)) {
 	case WS_UPGRADE_MORE:
 		c->rest = request;
+		if (!sip_rest_count(c, &c->rest))
+			end_without_buffers(c);
 		return;
 	case WS_UPGRADE_DONE:
 		begin_frames(c, &reply, bytes_of(in.data + used, in.len - used));
@@ -205,5 +211,5 @@ void sip_conn_upgrade(struct sip_conn *c, struct bytes in)
 		refuse(c, &reply);
 		break;
 	}
-	sip_rest_free(t, &request);
+	free(request.data);
 }

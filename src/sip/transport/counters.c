@@ -44,11 +44,10 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 		"Requests that took a connection which was there."},
 	[SIP_TRANSPORT_C_REFUSED_LIMIT] = {"sallyport_sip_connections_refused_total",
 		"reason=\"limit\"", METRICS_COUNTER,
-		"Connections closed at once: too many in all, of one client, or in their "
-		"handshakes, or by somebody who is none of ours; for want of descriptors: pauses "
-		"in accepting, and connections not dialled."},
+		"Connections closed at once: too many in all or of one client, or by somebody who "
+		"is none of ours; for want of descriptors: pauses in accepting, and connections "
+		"not dialled."},
 	[SIP_TRANSPORT_C_REFUSED_CLIENT] = REFUSED("client"),
-	[SIP_TRANSPORT_C_REFUSED_UNREADY] = REFUSED("handshakes"),
 	[SIP_TRANSPORT_C_REFUSED_DESCRIPTORS] = REFUSED("descriptors"),
 	[SIP_TRANSPORT_C_REFUSED_STRANGER] = REFUSED("stranger"),
 	[SIP_TRANSPORT_C_END_PEER] = {"sallyport_sip_connections_ended_total", "reason=\"peer\"",
@@ -66,6 +65,9 @@ static const struct metrics_row rows[SIP_TRANSPORT_C_COUNT] = {
 	[SIP_TRANSPORT_C_END_UNREAD] = ENDED("unread"),
 	[SIP_TRANSPORT_C_END_IDLE] = ENDED("idle"),
 	[SIP_TRANSPORT_C_END_PONG] = ENDED("no_pong"),
+	[SIP_TRANSPORT_C_END_CROWDED] = ENDED("crowded"),
+	[SIP_TRANSPORT_C_END_STRANGER] = ENDED("stranger"),
+	[SIP_TRANSPORT_C_END_FLOOD] = ENDED("flood"),
 	[SIP_TRANSPORT_C_PINGS] = {"sallyport_sip_pings_total", NULL, METRICS_COUNTER,
 		"Keep-alives of peers: CRLF, STUN and WebSocket."},
 	[SIP_TRANSPORT_C_DROPPED_UDP] = {"sallyport_sip_datagrams_dropped_total", NULL,

@@ -8,10 +8,9 @@
 
 #include "transport_priv.h"
 
-#define BACKLOG           512
-#define ACCEPTS_PER_ROUND 32
-#define PAUSE_MS          500 /* with no descriptor left: somebody must close one first */
-#define UDP_BUFFER        (1024 * 1024)
+#define BACKLOG    512
+#define PAUSE_MS   500 /* with no descriptor left: somebody must close one first */
+#define UDP_BUFFER (1024 * 1024)
 
 /*
  * Probes find a peer that is gone when nothing is sent to it, the time-out when something is and it
@@ -100,46 +99,57 @@ static bool is_admitted(const struct sip_listener *l, const struct addr *peer)
 	return false;
 }
 
-/* The limits of all; that of a client is asked where it is counted. */
-static bool has_room(const struct sip_listener *l)
+static void count_refusal(struct sip_transport_layer *t, int rc)
+{
+	sip_count(
+		t, rc == ERR_FULL ? SIP_TRANSPORT_C_REFUSED_CLIENT : SIP_TRANSPORT_C_REFUSED_LIMIT);
+}
+
+/* NULL: its client has too many, or there is no room. Takes FD. */
+static struct sip_conn *make(struct sip_listener *l, int fd, const struct addr *peer)
 {
 	struct sip_transport_layer *t = l->t;
+	struct net_client *client;
+	int rc = net_client_get(&t->clients, peer, t->config.limits.per_client, &client);
 
-	if (t->n_accepted >= t->config.limits.accepted) {
-		sip_count(t, SIP_TRANSPORT_C_REFUSED_LIMIT);
-		return false;
+	if (rc != 0) {
+		count_refusal(t, rc);
+		close(fd);
+		return NULL;
 	}
-	if (first_stage(l) != SIP_STAGE_OPEN && t->n_unready >= t->config.limits.unready) {
-		sip_count(t, SIP_TRANSPORT_C_REFUSED_UNREADY);
-		return false;
+	struct sip_conn *c = sip_conn_create(t, l, fd, peer);
+	if (!c) {
+		net_client_put(&t->clients, client);
+		count_refusal(t, -ENOMEM);
+		return NULL;
 	}
-	return true;
+	c->client = client;
+	rc = sip_crowd_enter(c);
+	if (rc != 0) {
+		count_refusal(t, rc);
+		sip_conn_drop(c);
+		return NULL;
+	}
+	return c;
 }
 
 /* Takes FD. */
 static void admit(struct sip_listener *l, int fd, const struct addr *peer)
 {
 	struct sip_transport_layer *t = l->t;
-	struct net_client *client;
 
-	if (!is_admitted(l, peer) || !has_room(l)) {
+	if (!is_admitted(l, peer)) {
 		close(fd);
 		return;
 	}
-	int rc = net_client_get(&t->clients, peer, t->config.limits.per_client, &client);
-	if (rc != 0) {
-		sip_count(t, rc == ERR_FULL ? SIP_TRANSPORT_C_REFUSED_CLIENT
-					    : SIP_TRANSPORT_C_REFUSED_LIMIT);
-		close(fd);
-		return;
-	}
-	struct sip_conn *c = sip_conn_create(t, l, fd, peer);
-	if (!c) {
-		net_client_put(&t->clients, client);
+	if (t->n_accepted >= t->config.limits.accepted && !sip_crowd_give_way(t)) {
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_LIMIT);
+		close(fd);
 		return;
 	}
-	c->client = client;
+	struct sip_conn *c = make(l, fd, peer);
+	if (!c)
+		return;
 	sip_count(t, SIP_TRANSPORT_C_ACCEPTED);
 	if (!sip_conn_begin(c, first_stage(l)))
 		sip_conn_drop(c);
@@ -177,7 +187,7 @@ static void on_connection(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_turn(l->t->config.loop);
-	for (int i = 0; i < ACCEPTS_PER_ROUND && accept_one(l); i++)
+	for (int i = 0; i < SIP_ACCEPTS_PER_ROUND && accept_one(l); i++)
 		continue;
 }
 

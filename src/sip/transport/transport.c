@@ -15,6 +15,7 @@ const struct sip_transport_limits sip_transport_limits_default = {
 	.datagram_bytes = 1300,
 	.queue_bytes = 256 * 1024,
 	.buffer_bytes = 64 * 1024 * 1024,
+	.client_bytes = 8 * 1024 * 1024,
 	.connect_ms = 4000,
 	.handshake_ms = 8000,
 	.message_ms = 20000,
@@ -23,21 +24,6 @@ const struct sip_transport_limits sip_transport_limits_default = {
 };
 
 /* ---- what all connections share ---- */
-
-bool sip_buffer_take(struct sip_transport_layer *t, size_t n)
-{
-	if (n > t->config.limits.buffer_bytes - t->buffered)
-		return false;
-	t->buffered += n;
-	metrics_add(t->config.cells, SIP_TRANSPORT_C_BUFFERED, n);
-	return true;
-}
-
-void sip_buffer_give(struct sip_transport_layer *t, size_t n)
-{
-	t->buffered -= n;
-	metrics_sub(t->config.cells, SIP_TRANSPORT_C_BUFFERED, n);
-}
 
 struct sip_conn *sip_flow_conn(const struct sip_transport_layer *t, struct sip_flow f)
 {
@@ -71,7 +57,8 @@ static int make_slots(struct sip_transport_layer *t)
 	const struct sip_transport_limits *l = &t->config.limits;
 	uint32_t first = t->config.n_listeners;
 
-	t->n_slots = first + l->accepted + l->dialled;
+	/* Who gives way keeps his for the rest of the turn. */
+	t->n_slots = first + l->accepted + l->dialled + SIP_ACCEPTS_PER_ROUND;
 	t->slots = calloc(t->n_slots, sizeof(*t->slots));
 	if (!t->slots)
 		return -ENOMEM;
@@ -121,11 +108,14 @@ int sip_transport_create(const struct sip_transport_config *c, struct sip_transp
 	t->config = *c;
 	t->config.client_tls = crypto_tls_get(c->client_tls);
 	list_init(&t->conns);
+	list_init(&t->unready);
+	list_init(&t->strangers);
 	list_init(&t->doomed);
 	loop_deferred_init(&t->reap, reap, t);
 	crypto_random(&t->key, sizeof(t->key));
 	hash_table_init(&t->by_remote);
 	net_clients_init(&t->clients);
+	net_clients_init(&t->stranger_clients);
 	sip_udp_handler_init(t);
 	int rc = start(t, why);
 	if (rc == 0)
@@ -146,6 +136,7 @@ void sip_transport_destroy(struct sip_transport_layer *t)
 	loop_deferred_cancel(&t->reap);
 	hash_table_fini(&t->by_remote);
 	net_clients_fini(&t->clients);
+	net_clients_fini(&t->stranger_clients);
 	crypto_tls_destroy(t->config.client_tls);
 	free(t->listeners);
 	free(t->slots);
@@ -266,4 +257,12 @@ void sip_transport_close(struct sip_transport_layer *t, struct sip_flow flow)
 		return;
 	sip_count(t, SIP_TRANSPORT_C_END_OWN);
 	sip_conn_drop(c);
+}
+
+void sip_transport_end(struct sip_transport_layer *t, struct sip_flow flow)
+{
+	struct sip_conn *c = sip_flow_conn(t, flow);
+
+	if (c && !c->is_broken && !c->is_last)
+		sip_conn_end_sent(c, SIP_TRANSPORT_C_END_OWN, 0);
 }

@@ -6,7 +6,7 @@
  *   listener.c   listening sockets, accepting        dial.c      making one
  *   udp.c        datagrams                           identity.c  what a certificate says
  *   conn.c       a connection: stages, events, end   conn_time.c its times
- *   conn_ws.c    the same over WebSocket
+ *   conn_ws.c    the same over WebSocket      crowd.c      strangers, and who gives way
  *   conn_rx.c    bytes to messages                   conn_tx.c   messages to bytes
  */
 #ifndef SIP_TRANSPORT_PRIV_H
@@ -21,6 +21,8 @@
 
 /* What one read of a connection may bring: four full TLS records' worth. */
 #define SIP_SCRATCH 65536
+
+#define SIP_ACCEPTS_PER_ROUND 32
 
 struct sip_conn;
 struct ws;
@@ -55,13 +57,14 @@ struct sip_transport_layer {
 	struct sip_slot *slots;
 	uint32_t n_slots, free_slot;
 	struct list conns;
+	struct list unready, strangers; /* in the order in which they have become so */
 	struct list doomed; /* broken while somebody else was at work; they end with the turn */
 	struct loop_deferred reap;
 	struct hash_key key;
 	struct hash_table by_remote; /* connections that requests may take */
-	struct net_clients clients;
-	uint32_t n_accepted, n_dialled, n_unready;
-	uint64_t buffered;
+	struct net_clients clients, stranger_clients;
+	uint32_t n_accepted, n_dialled, n_unready, n_strangers;
+	uint64_t buffered, stranger_buffered;
 	struct log_limit log_accepted, log_dialled, log_strangers;
 	struct sip_conn *serving; /* set to NULL when it goes under its own callback */
 	uint8_t *scratch;
@@ -82,10 +85,11 @@ struct sip_outgoing {
 	uint8_t data[];
 };
 
-/* Bytes that are no whole message yet. */
+/* Bytes that are no whole message yet. While they are looked at they are out of the connection,
+ * which may go, and not counted as its own. */
 struct sip_rest {
 	uint8_t *data;
-	uint32_t len, cap;
+	uint32_t len, cap, counted;
 };
 
 /* An address under which requests find a connection. */
@@ -100,6 +104,7 @@ struct sip_conn {
 	struct sip_transport_layer *t; /* not owned */
 	struct list link;              /* in t->conns */
 	struct list doom;              /* in t->doomed, or alone */
+	struct list crowd;             /* in t->unready or t->strangers, or alone */
 	struct sip_flow flow;
 	enum sip_transport transport;
 	enum sip_stage stage;
@@ -110,11 +115,12 @@ struct sip_conn {
 	char *name;               /* what was dialled over TLS; owned, else NULL */
 	struct ssl_ctx_st *dials; /* the context to do it with; counted, else NULL */
 	uint32_t group;
-	struct crypto_peer *peer; /* owned; NULL: has shown no certificate */
-	struct net_client *client;
-	struct ws *ws; /* owned; NULL: no WebSocket, or not yet */
+	struct crypto_peer *peer;             /* owned; NULL: has shown no certificate */
+	struct net_client *client, *stranger; /* NULL: not accepted; vouched for */
+	struct ws *ws;                        /* owned; NULL: no WebSocket, or not yet */
 	struct sip_known_as known, alias;
 	bool is_unready; /* counted as such */
+	bool is_evicted; /* no longer counted at all */
 	bool is_broken;  /* nothing is sent or read any more; WHY says why */
 	bool is_last;    /* ends when all is sent */
 	int why;
@@ -124,7 +130,10 @@ struct sip_conn {
 	struct sip_rest rest;
 	struct list queue; /* struct sip_outgoing */
 	uint64_t queued;   /* bytes, of memory */
+	uint64_t buffered; /* all that is counted as its own */
 
+	uint64_t accepted_ms;
+	uint64_t noise_ms;  /* when the pings that have come are forgotten */
 	uint64_t stage_ms;  /* when the stage began */
 	uint64_t active_ms; /* the last byte, either way */
 	uint64_t heard_ms;  /* the last byte that came */
@@ -160,9 +169,9 @@ static inline void sip_count_message(
 	sip_count(t, row + (unsigned)transport - SIP_UDP);
 }
 
-/* N bytes more in buffers. False: the bound of all is met. */
-bool sip_buffer_take(struct sip_transport_layer *t, size_t n);
-void sip_buffer_give(struct sip_transport_layer *t, size_t n);
+/* N bytes more in buffers of C's. False: a bound is met. */
+bool sip_buffer_take(struct sip_conn *c, size_t n);
+void sip_buffer_give(struct sip_conn *c, size_t n);
 /* NULL: it is gone, or none. */
 struct sip_conn *sip_flow_conn(const struct sip_transport_layer *t, struct sip_flow f);
 
@@ -206,8 +215,11 @@ void sip_conn_receive(struct sip_conn *c);
 /* Gives a message up. False: C is gone or ends. */
 bool sip_conn_deliver(struct sip_conn *c, struct bytes message, bool is_refused);
 /* Bytes behind those that wait. False: no room; R is as it was. */
-bool sip_rest_put(struct sip_transport_layer *t, struct sip_rest *r, struct bytes in);
-void sip_rest_free(struct sip_transport_layer *t, struct sip_rest *r);
+bool sip_rest_put(struct sip_conn *c, struct sip_rest *r, struct bytes in);
+/* Counted as C's, or not. False: no room. */
+bool sip_rest_count(struct sip_conn *c, struct sip_rest *r);
+void sip_rest_uncount(struct sip_conn *c, struct sip_rest *r);
+void sip_rest_free(struct sip_conn *c, struct sip_rest *r);
 
 /* WebSocket: the request that begins it; then frames. C may be gone. */
 void sip_conn_upgrade(struct sip_conn *c, struct bytes in);
@@ -223,6 +235,21 @@ int sip_conn_send_raw(struct sip_conn *c, struct bytes m);
 bool sip_conn_drain(struct sip_conn *c);
 /* Reads no more, and ends when all is sent. */
 void sip_conn_end_sent(struct sip_conn *c, enum sip_transport_counter counter, int why);
+
+/* ---- crowds ---- */
+
+/* The connection C has been accepted: it begins as a stranger. ERR_FULL: its client has too many;
+ * -ENOMEM. */
+int sip_crowd_enter(struct sip_conn *c);
+/* Its handshake begins; it is open. Somebody older gives way where there are too many. */
+void sip_crowd_unready(struct sip_conn *c);
+void sip_crowd_open(struct sip_conn *c);
+/* It is among them no more. */
+void sip_crowd_leave(struct sip_conn *c);
+/* All places are taken: a stranger gives his up. False: there is none. */
+bool sip_crowd_give_way(struct sip_transport_layer *t);
+/* A ping has come. False: so many that C ends. */
+bool sip_crowd_ping(struct sip_conn *c);
 
 /* Sets the timer to what is due first. */
 void sip_conn_arm(struct sip_conn *c);
