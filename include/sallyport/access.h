@@ -48,6 +48,11 @@ struct access_carrier {
 	 * access_service_answer with a copy of the same bytes. Not 0: it cannot be taken now.
 	 */
 	int (*service)(void *arg, const struct access_arrival *a, struct bytes document);
+	/* The front end has taken in what came by this connection of a client's: he is no stranger
+	 * any more, and may stay. */
+	void (*vouch)(void *arg, uint64_t flow);
+	/* Ends a connection of a client's when what was sent by it is gone. */
+	void (*end)(void *arg, uint64_t flow);
 	void *arg;
 };
 
@@ -143,7 +148,9 @@ enum access_counter {
 	ACCESS_C_REFUSED_SERVICE,
 	ACCESS_C_DROPPED_MALFORMED,
 	ACCESS_C_DROPPED_RESPONSE,
+	ACCESS_C_DROPPED_ROUTE, /* responses that begin a dialog without our Record-Route */
 	ACCESS_C_UNSENT,
+	ACCESS_C_ENDED, /* connections, for all that was refused of them */
 	ACCESS_C_COUNT
 };
 extern const struct metrics_group access_counters;

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The door's life, the connections of clients, and what it answers itself. */
+/* The door's life, what it answers itself, and what clients may send at all. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <sallyport/mras.h>
 
 #include "access_priv.h"
-
-#define LOG_BURST 5 /* lines a second about refusals */
 
 void access_count(struct access *a, enum access_counter c)
 {
@@ -33,17 +31,9 @@ struct access *access_create(const struct access_config *c)
 	return a;
 }
 
-static void flow_drop(struct access *a, struct flow *f)
-{
-	access_flow_registered(a, f, false);
-	metrics_sub(a->config.cells, ACCESS_C_FLOWS, 1);
-	hash_table_remove(&a->flows, &f->node);
-	free(f);
-}
-
 static void drop_each(struct hash_node *n, void *arg)
 {
-	flow_drop(arg, CONTAINER_OF(n, struct flow, node));
+	access_flow_drop(arg, CONTAINER_OF(n, struct flow, node));
 }
 
 void access_destroy(struct access *a)
@@ -65,115 +55,6 @@ void access_rules_set(struct access *a, const struct access_rules *r)
 void access_drain_set(struct access *a, bool is_on)
 {
 	a->is_draining = is_on;
-}
-
-/* ---- connections of clients ---- */
-
-static uint64_t flow_hash(const struct access *a, uint64_t id)
-{
-	return hash_bytes(&a->config.hash, &id, sizeof(id));
-}
-
-struct flow *access_flow_find(struct access *a, uint64_t id)
-{
-	struct hash_node *n = hash_table_first(&a->flows, flow_hash(a, id));
-
-	for (; n; n = hash_table_next(n)) {
-		struct flow *f = CONTAINER_OF(n, struct flow, node);
-		if (f->id == id)
-			return f;
-	}
-	return NULL;
-}
-
-/* NULL: there is no room. */
-static struct flow *flow_make(struct access *a, const struct access_arrival *from)
-{
-	struct flow *f =
-		a->flows.count < a->config.max_flows ? calloc(1, sizeof(struct flow)) : NULL;
-
-	if (!f)
-		return NULL;
-	f->id = from->flow;
-	f->remote = from->remote;
-	f->face = from->face;
-	if (hash_table_insert(&a->flows, &f->node, flow_hash(a, f->id)) != 0) {
-		free(f);
-		return NULL;
-	}
-	metrics_add(a->config.cells, ACCESS_C_FLOWS, 1);
-	return f;
-}
-
-void access_flow_closed(struct access *a, uint64_t flow)
-{
-	struct flow *f = access_flow_find(a, flow);
-
-	if (f)
-		flow_drop(a, f);
-}
-
-void access_flow_registered(struct access *a, struct flow *f, bool is_registered)
-{
-	char peer[ADDR_TEXT_LEN];
-
-	if (f->is_registered == is_registered)
-		return;
-	f->is_registered = is_registered;
-	if (is_registered) {
-		metrics_add(a->config.cells, ACCESS_C_REGISTERED, 1);
-		log_info(LOG_SIP, "client registered", "peer=%s transport=%s",
-			log_addr(&f->remote, peer),
-			sip_transport_name(a->config.outside[f->face].transport));
-	} else {
-		metrics_sub(a->config.cells, ACCESS_C_REGISTERED, 1);
-	}
-}
-
-void access_flow_asked(struct flow *f)
-{
-	if (f->n_answers < FLOW_ANSWERS_MAX)
-		f->n_answers += FLOW_ANSWERS;
-}
-
-static uint64_t contact_hash(const struct access *a, const struct sip_uri *u)
-{
-	char host[256 + 2];
-	uint32_t len = u->host.text.len < 256 ? u->host.text.len : 256;
-
-	for (uint32_t i = 0; i < len; i++) {
-		char c = u->host.text.at[i];
-		host[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-	}
-	memcpy(host + len, &u->port, sizeof(u->port));
-	return hash_bytes(&a->config.hash, host, len + sizeof(u->port));
-}
-
-bool access_flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u)
-{
-	uint64_t h = contact_hash(a, u);
-
-	for (unsigned i = 0; i < f->n_contacts && i < FLOW_CONTACTS; i++) {
-		if (f->contacts[i] == h)
-			return true;
-	}
-	return false;
-}
-
-void access_flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m)
-{
-	struct sip_list l = sip_list_of(m, SIP_HEADER_CONTACT);
-	struct sip_name_addr n;
-	struct sip_uri u;
-
-	while (sip_name_addr_next(&l, &n) == 1) {
-		if (n.is_star || sip_uri_decode(n.uri, &u) != 0 ||
-			access_flow_has_contact(a, f, &u))
-			continue;
-		f->contacts[f->n_contacts % FLOW_CONTACTS] = contact_hash(a, &u);
-		f->n_contacts =
-			f->n_contacts < 2 * FLOW_CONTACTS - 1 ? f->n_contacts + 1 : FLOW_CONTACTS;
-	}
 }
 
 /* ---- answers of our own ---- */
@@ -208,7 +89,7 @@ static void log_refusal(struct access *a, const struct incoming *in, unsigned st
 	char peer[ADDR_TEXT_LEN], uri[LOG_NAME_LEN];
 	uint32_t held;
 
-	if (!log_limit_ok(&a->refusals, a->config.clock->mono_ms, LOG_BURST, &held))
+	if (!log_limit_ok(&a->refusals, a->config.clock->mono_ms, ACCESS_LOG_BURST, &held))
 		return;
 	log_info(LOG_SIP, "request refused", "peer=%s method=%s uri=%s status=%u held=%u",
 		log_addr(&in->from->remote, peer), sip_method_name(in->m->method),
@@ -299,12 +180,11 @@ static bool is_taken(struct access *a, const struct incoming *in)
 /* Responses are those we have asked for, and as many; a forged one goes nowhere. */
 static bool is_within_rate(struct access *a, const struct incoming *in)
 {
-	const struct flow *f = in->flow;
 	uint64_t now_ms = a->config.clock->mono_ms;
 
 	if (!in->m->is_request && in->m->refusal == SIP_FINE)
 		return true;
-	if (f && f->is_registered)
+	if (in->flow && access_flow_is_registered(in->flow))
 		return rate_take(&in->flow->bucket, a->rules->client_rate, now_ms);
 	return rate_take(
 		rate_table_bucket(a->rates, &in->from->remote), a->rules->stranger_rate, now_ms);
@@ -316,14 +196,17 @@ void access_receive_outside(struct access *a, const struct access_arrival *from)
 	struct incoming in = {.from = from, .m = &m, .flow = access_flow_find(a, from->flow)};
 
 	(void)sip_msg_decode(from->message.data, from->message.len, carrier_of(a, from->face), &m);
+	if (!in.flow)
+		in.flow = access_flow_make(a, from);
 	if (!is_within_rate(a, &in)) {
 		access_refuse(a, &in, 503, ACCESS_C_REFUSED_RATE);
+		access_flow_noise(a, in.flow);
 		return;
 	}
-	if (!is_taken(a, &in))
+	if (!is_taken(a, &in)) {
+		access_flow_noise(a, in.flow);
 		return;
-	if (!in.flow)
-		in.flow = flow_make(a, from);
+	}
 	if (in.flow)
 		access_receive_from_client(a, &in);
 	else if (m.is_request)

@@ -2,10 +2,12 @@
 /*
  * The door as its files share it.
  *
- *   access.c   its life, the connections of clients, answers of its own
+ *   access.c   its life, answers of its own, what clients may send at all
+ *   flow.c     connections of clients
  *   inward.c   what clients send: checked, and written for the front end
  *   outward.c  what the front end sends: checked, and written for a client
  *   hide.c     names of the inside as tokens, and back
+ *   bond.c     what a token was made for
  *   fields.c   header fields that pass, that do not, and that are written anew
  */
 #ifndef ACCESS_PRIV_H
@@ -17,15 +19,19 @@
 /* ---- connections of clients ---- */
 
 #define FLOW_CONTACTS 4
+#define FLOW_OWNERS   4
 
 struct flow {
 	struct hash_node node;
 	uint64_t id;
 	struct addr remote;
 	uint32_t face;
-	bool is_registered;
-	struct rate_bucket bucket;
+	bool is_vouched; /* the carrier knows that the front end has taken something of it */
+	struct rate_bucket bucket, noise;
 	uint32_t n_answers; /* responses that may still come of it */
+	/* Addresses of record that are registered over it, as hashes; the last gives way. */
+	uint64_t owners[FLOW_OWNERS];
+	unsigned n_owners;
 	/* Hosts that it has registered, as hashes: what a registrar says of them is no secret. */
 	uint64_t contacts[FLOW_CONTACTS];
 	unsigned n_contacts;
@@ -43,10 +49,23 @@ struct access {
 	char out[SIP_MSG_MAX]; /* the message that is being written */
 };
 
+static inline bool access_flow_is_registered(const struct flow *f)
+{
+	return f->n_owners > 0;
+}
 struct flow *access_flow_find(struct access *a, uint64_t id); /* NULL: gone */
+struct flow *access_flow_make(
+	struct access *a, const struct access_arrival *from); /* NULL: no room */
+void access_flow_drop(struct access *a, struct flow *f);
 void access_flow_contacts_learn(struct access *a, struct flow *f, const struct sip_msg *m);
 bool access_flow_has_contact(const struct access *a, const struct flow *f, const struct sip_uri *u);
-void access_flow_registered(struct access *a, struct flow *f, bool is_registered);
+/* M says 2xx to a REGISTER of its. */
+void access_flow_register(struct access *a, struct flow *f, const struct sip_msg *m);
+/* M is what the front end says to a request of its: who is taken in is no stranger any more. */
+void access_flow_answered(struct access *a, struct flow *f, const struct sip_msg *m);
+/* It has sent something that is refused unread or means nothing: too much of that ends it. NULL is
+ * fine. */
+void access_flow_noise(struct access *a, struct flow *f);
 /* A request has been sent to it, which it may answer so often: a Via of ours can be shown again and
  * again, and responses have no rate. Provisional ones and those to an INVITE are repeated. */
 #define FLOW_ANSWERS     32
@@ -61,6 +80,8 @@ struct incoming {
 	struct flow *flow; /* of the client it comes from; NULL: from inside */
 };
 
+#define ACCESS_LOG_BURST 5 /* lines a second about what strangers do wrong */
+
 void access_count(struct access *a, enum access_counter c);
 /* Answers a request itself, but for ACK, which has no answer; counts WHY and says so in the log. */
 void access_refuse(
@@ -72,6 +93,25 @@ void access_send_back(struct access *a, const struct incoming *in, const struct 
 
 void access_receive_from_client(struct access *a, const struct incoming *in);
 void access_receive_from_inside(struct access *a, const struct incoming *in);
+
+/* ---- bond.c ---- */
+
+/* Numbers and words behind each other with their lengths, hashed. */
+struct digest {
+	struct hash_key key;
+	uint64_t sum;
+};
+void access_digest_add(struct digest *d, struct sip_str s);
+
+uint64_t access_dialog_of(const struct access *a, const struct sip_msg *m); /* never 0 */
+/* The same for a request and its responses. */
+uint64_t access_transaction_of(const struct access *a, const struct sip_msg *m);
+
+#define BOND_LEN 24
+/* DIALOG 0: of none. */
+void access_bond_put(uint8_t out[BOND_LEN], const struct flow *f, uint64_t dialog);
+bool access_bond_holds(const uint8_t in[BOND_LEN], const struct flow *f);
+uint64_t access_bond_dialog(const uint8_t in[BOND_LEN]);
 
 /* ---- hide.c ---- */
 
@@ -92,12 +132,13 @@ void access_write_face_route(struct sip_writer *w, enum sip_header_id id,
 int access_write_flow_route(struct access *a, struct sip_writer *w, enum sip_header_id id,
 	uint64_t flow, const char *more);
 
-/* A URI of the inside as one of F's, into OUT; headers in it stay. ERR_TOO_LARGE. */
-int access_hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
-	char out[URI_TEXT_MAX], struct sip_str *hidden);
-/* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made. */
-int access_show_uri(
-	struct access *a, const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *shown);
+/* A URI of the inside as one for F, into OUT; headers in it stay. DIALOG 0: of none.
+ * ERR_TOO_LARGE. */
+int access_hide_uri(struct access *a, const struct flow *f, uint64_t dialog,
+	const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *hidden);
+/* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made for F. */
+int access_show_uri(struct access *a, const struct flow *f, const struct sip_uri *u,
+	char out[URI_TEXT_MAX], struct sip_str *shown, uint64_t *dialog);
 
 /* The elements of Route or Record-Route. */
 #define ROUTES_MAX 32
@@ -109,19 +150,31 @@ int access_routes_of(const struct sip_msg *m, enum sip_header_id id, struct rout
 /* Is it a URI of ours, on that side? OUT is its URI then. Outside, the domains lead here too. */
 bool access_route_is_outside(const struct access *a, struct sip_str element, struct sip_uri *out);
 bool access_route_is_inside(const struct access *a, struct sip_str element, struct sip_uri *out);
-/* Into a->token: the first N, in the order of Route, and who they came from. 0: no elements. */
+/* What a token of routes holds beside the text. */
+struct route_seal {
+	const struct flow *flow; /* for whom */
+	uint64_t dialog;         /* 0: of none */
+	struct addr peer;        /* the node of the front end that they came from */
+};
+/* Into a->token: the first N, in the order of Route. 0: no elements. */
 int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
-	const struct addr *peer, struct sip_str *token);
-/* The text is in a->content, good until the next token is opened. */
+	const struct route_seal *seal, struct sip_str *token);
+/* The text is in a->content, good until the next token is opened. ERR_DENIED: not made for
+ * seal->flow. */
 int access_routes_open(
-	struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text);
+	struct access *a, struct sip_str token, struct route_seal *seal, struct sip_str *text);
 
-/* Into a->token: all Via of M, for the client with FLOW. */
-int access_vias_seal(
-	struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token);
-/* ERR_DENIED: not made for FLOW. As routes_open. */
-int access_vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
-	struct sip_str *text);
+/* Into a->token: all Via of the request IN, for F; and whether its answer must have our route. */
+int access_vias_seal(struct access *a, const struct incoming *in, const struct flow *f,
+	bool needs_route, struct sip_str *token);
+/* Of the response IN, as routes_open; that of another request is denied as well. */
+struct vias {
+	struct access_way way;
+	bool needs_route;
+	struct sip_str text;
+};
+int access_vias_open(
+	struct access *a, struct sip_str token, const struct incoming *in, struct vias *out);
 
 /* ---- fields.c ---- */
 
@@ -136,11 +189,14 @@ bool access_is_loop(struct access *a, const struct sip_msg *m);
 
 /* Does a request with that method make a route (RFC 3261 §16.6)? */
 bool access_makes_route(const struct sip_msg *m);
+/* ... and does it begin a dialog, whose routes are those of its answer (RFC 3261 §12.1)? */
+bool access_begins_dialog(const struct sip_msg *m);
 void access_write_via(
 	struct sip_writer *w, const struct access_face *f, const char *branch, struct sip_str more);
 void access_write_max_forwards(struct sip_writer *w, const struct sip_msg *m);
 /* Header fields that pass as they are, then the body. */
-void access_write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m);
+void access_write_inward_rest(
+	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f);
 void access_write_outward_rest(
 	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f);
 

@@ -48,7 +48,11 @@ static const struct metrics_row rows[ACCESS_C_COUNT] = {
 	[ACCESS_C_DROPPED_MALFORMED] = {"sallyport_access_dropped_total", "reason=\"malformed\"",
 		METRICS_COUNTER, "SIP messages that the door has dropped, by reason."},
 	[ACCESS_C_DROPPED_RESPONSE] = DROPPED("response"),
+	[ACCESS_C_DROPPED_ROUTE] = DROPPED("route"),
 	[ACCESS_C_UNSENT] = DROPPED("unsent"),
+	[ACCESS_C_ENDED] = {"sallyport_access_flows_ended_total", NULL, METRICS_COUNTER,
+		"Connections of clients ended because too much came by them that was refused or "
+		"meant nothing."},
 };
 
 const struct metrics_group access_counters = {rows, ACCESS_C_COUNT};

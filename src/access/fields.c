@@ -12,19 +12,6 @@
 
 /* ---- branches ---- */
 
-/* Numbers and words behind each other with their lengths, hashed. */
-struct digest {
-	struct hash_key key;
-	uint64_t sum;
-};
-
-static void digest_add(struct digest *d, struct sip_str s)
-{
-	uint64_t pair[2] = {d->sum, hash_bytes(&d->key, s.at, s.len)};
-
-	d->sum = hash_bytes(&d->key, pair, sizeof(pair));
-}
-
 /*
  * The same for an INVITE, its CANCEL and its ACK, and for nothing else (RFC 3261 §16.11). A sender
  * that does not make branches unique is told apart by what RFC 2543 has.
@@ -35,15 +22,15 @@ static uint64_t match_of(const struct access *a, const struct sip_msg *m, uint64
 	struct sip_via via;
 
 	if (sip_via_top(m, &via) == 0 && via.has_cookie) {
-		digest_add(&d, via.branch);
-		digest_add(&d, via.host.text);
-		digest_add(&d, sip_str_of(&via.port, sizeof(via.port)));
+		access_digest_add(&d, via.branch);
+		access_digest_add(&d, via.host.text);
+		access_digest_add(&d, sip_str_of(&via.port, sizeof(via.port)));
 		return d.sum;
 	}
-	digest_add(&d, m->uri);
-	digest_add(&d, m->from_tag);
-	digest_add(&d, m->call_id);
-	digest_add(&d, sip_str_of(&m->cseq, sizeof(m->cseq)));
+	access_digest_add(&d, m->uri);
+	access_digest_add(&d, m->from_tag);
+	access_digest_add(&d, m->call_id);
+	access_digest_add(&d, sip_str_of(&m->cseq, sizeof(m->cseq)));
 	return d.sum;
 }
 
@@ -53,11 +40,11 @@ static uint64_t loop_of(const struct access *a, const struct sip_msg *m)
 {
 	struct digest d = {.key = a->config.hash};
 
-	digest_add(&d, m->uri);
-	digest_add(&d, sip_header_value(m, SIP_HEADER_ROUTE));
-	digest_add(&d, m->from_tag);
-	digest_add(&d, m->call_id);
-	digest_add(&d, sip_str_of(&m->cseq, sizeof(m->cseq)));
+	access_digest_add(&d, m->uri);
+	access_digest_add(&d, sip_header_value(m, SIP_HEADER_ROUTE));
+	access_digest_add(&d, m->from_tag);
+	access_digest_add(&d, m->call_id);
+	access_digest_add(&d, sip_str_of(&m->cseq, sizeof(m->cseq)));
 	return d.sum;
 }
 
@@ -112,6 +99,12 @@ bool access_makes_route(const struct sip_msg *m)
 	default:
 		return false;
 	}
+}
+
+bool access_begins_dialog(const struct sip_msg *m)
+{
+	return !m->to_tag.at &&
+	       (m->method == SIP_INVITE || m->method == SIP_SUBSCRIBE || m->method == SIP_REFER);
 }
 
 void access_write_via(
@@ -184,13 +177,19 @@ static const char *const claim_names[] = {"P-Asserted-Service", "P-Associated-UR
 	"P-Charging-Function-Addresses", "P-Profile-Key", "P-Served-User", "P-User-Database",
 	"P-Visited-Network-ID"};
 
+enum direction {
+	INWARD,
+	OUTWARD
+};
+
 static void write_refer_to(struct access *a, struct sip_writer *w, const struct sip_msg *m,
-	const struct access_face *hide_as)
+	const struct flow *f, enum direction direction)
 {
 	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REFER_TO);
 	char text[URI_TEXT_MAX];
 	struct sip_name_addr n;
 	struct sip_uri u;
+	uint64_t dialog;
 
 	if (!h)
 		return;
@@ -198,22 +197,23 @@ static void write_refer_to(struct access *a, struct sip_writer *w, const struct 
 		sip_write_copy(w, h);
 		return;
 	}
-	if (!hide_as)
-		(void)access_show_uri(
-			a, &u, text, &n.uri); /* it stays what it is if it is none of ours */
+	if (direction == INWARD)
+		/* It stays what it is if it is none of ours. */
+		(void)access_show_uri(a, f, &u, text, &n.uri, &dialog);
 	else if ((u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS) &&
-		 !access_is_served_uri(a, &u) && access_hide_uri(a, hide_as, &u, text, &n.uri) != 0)
+		 !access_is_served_uri(a, &u) && access_hide_uri(a, f, 0, &u, text, &n.uri) != 0)
 		w->failed = true;
 	sip_write_open(w, SIP_HEADER_REFER_TO);
 	sip_write_name_addr(w, &n);
 	sip_write_close(w);
 }
 
-void access_write_inward_rest(struct access *a, struct sip_writer *w, const struct sip_msg *m)
+void access_write_inward_rest(
+	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f)
 {
 	const struct sip_header_set set = set_of(claims, ARRAY_LEN(claims));
 
-	write_refer_to(a, w, m, NULL);
+	write_refer_to(a, w, m, f, INWARD);
 	write_rest(w, m, &set, claim_names, ARRAY_LEN(claim_names));
 }
 
@@ -248,10 +248,16 @@ static bool stays(const struct access *a, const struct sip_msg *m, const struct 
 	return m->method == SIP_REGISTER && access_flow_has_contact(a, f, u);
 }
 
+/* Contacts that are for requests of their own (RFC 3261 §8.1.3.4); the others are of a dialog. */
+static bool names_targets(const struct sip_msg *m)
+{
+	return m->method == SIP_REGISTER || (!m->is_request && m->status >= 300);
+}
+
 static void write_contacts(
 	struct access *a, struct sip_writer *w, const struct sip_msg *m, const struct flow *f)
 {
-	const struct access_face *face = &a->config.outside[f->face];
+	uint64_t dialog = names_targets(m) ? 0 : access_dialog_of(a, m);
 	struct sip_list l = sip_list_of(m, SIP_HEADER_CONTACT);
 	char text[URI_TEXT_MAX];
 	struct sip_name_addr n;
@@ -265,7 +271,8 @@ static void write_contacts(
 			continue;
 		}
 		if (sip_uri_decode(n.uri, &u) != 0 ||
-			(!stays(a, m, f, &u) && access_hide_uri(a, face, &u, text, &n.uri) != 0))
+			(!stays(a, m, f, &u) &&
+				access_hide_uri(a, f, dialog, &u, text, &n.uri) != 0))
 			w->failed = true;
 		sip_write_name_addr(w, &n);
 		sip_write_close(w);
@@ -312,7 +319,7 @@ void access_write_outward_rest(
 
 	write_contacts(a, w, m, f);
 	write_warnings(a, w, m, face);
-	write_refer_to(a, w, m, face);
+	write_refer_to(a, w, m, f, OUTWARD);
 	write_identity(w, m);
 	write_rest(w, m, &set, secret_names, ARRAY_LEN(secret_names));
 }

@@ -123,36 +123,43 @@ static void write_headers(struct sip_writer *w, const struct sip_uri *u)
 	sip_write_str(w, u->headers);
 }
 
-int access_hide_uri(struct access *a, const struct access_face *f, const struct sip_uri *u,
-	char out[URI_TEXT_MAX], struct sip_str *hidden)
+int access_hide_uri(struct access *a, const struct flow *f, uint64_t dialog,
+	const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *hidden)
 {
+	struct sip_str text = without_headers(u);
 	struct sip_writer w;
 	size_t len;
-	int rc = token_seal(
-		a->config.key, TOKEN_TARGET, sip_str_bytes(without_headers(u)), a->token, &len);
 
+	if (text.len > TOKEN_CONTENT_MAX - BOND_LEN)
+		return ERR_TOO_LARGE;
+	access_bond_put(a->content, f, dialog);
+	memcpy(a->content + BOND_LEN, text.at, text.len);
+	int rc = token_seal(a->config.key, TOKEN_TARGET, bytes_of(a->content, BOND_LEN + text.len),
+		a->token, &len);
 	if (rc != 0)
 		return rc;
 	sip_write_begin(&w, out, URI_TEXT_MAX);
-	access_write_face_uri(&w, f, sip_str_of(a->token, len), "");
+	access_write_face_uri(&w, &a->config.outside[f->face], sip_str_of(a->token, len), "");
 	write_headers(&w, u);
 	*hidden = sip_str_of(out, w.len);
 	return w.failed ? ERR_TOO_LARGE : 0;
 }
 
-int access_show_uri(
-	struct access *a, const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *shown)
+int access_show_uri(struct access *a, const struct flow *f, const struct sip_uri *u,
+	char out[URI_TEXT_MAX], struct sip_str *shown, uint64_t *dialog)
 {
 	struct sip_writer w;
 	size_t len;
 
 	if (!is_sip(u) || !access_is_outside_host(a, u->host.text) ||
-		token_open(a->config.key, TOKEN_TARGET, u->user, a->content, &len) != 0)
+		token_open(a->config.key, TOKEN_TARGET, u->user, a->content, &len) != 0 ||
+		len <= BOND_LEN || !access_bond_holds(a->content, f))
 		return ERR_NOT_FOUND;
 	sip_write_begin(&w, out, URI_TEXT_MAX);
-	sip_write_str(&w, sip_str_of(a->content, len));
+	sip_write_str(&w, sip_str_of(a->content + BOND_LEN, len - BOND_LEN));
 	write_headers(&w, u);
 	*shown = sip_str_of(out, w.len);
+	*dialog = access_bond_dialog(a->content);
 	return w.failed ? ERR_NOT_FOUND : 0;
 }
 
@@ -210,13 +217,14 @@ static void peer_get(const uint8_t in[16], struct addr *peer)
 	*peer = addr_ipv6(in, 0); /* IPv4 where it is mapped */
 }
 
-#define ROUTES_FRONT 16
+#define ROUTES_FRONT (16 + BOND_LEN)
 int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
-	const struct addr *peer, struct sip_str *token)
+	const struct route_seal *seal, struct sip_str *token)
 {
 	struct sip_writer w;
 
-	peer_put(a->content, peer);
+	peer_put(a->content, &seal->peer);
+	access_bond_put(a->content + 16, seal->flow, seal->dialog);
 	begin_content(a, &w, ROUTES_FRONT);
 	for (size_t i = 0; i < n; i++)
 		add_element(&w, ROUTES_FRONT, r->at[is_reversed ? n - 1 - i : i]);
@@ -224,45 +232,50 @@ int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool 
 }
 
 int access_routes_open(
-	struct access *a, struct sip_str token, struct addr *peer, struct sip_str *text)
+	struct access *a, struct sip_str token, struct route_seal *seal, struct sip_str *text)
 {
 	size_t len;
 	int rc = token_open(a->config.key, TOKEN_ROUTES, token, a->content, &len);
 
-	if (rc != 0 || len < ROUTES_FRONT)
+	if (rc != 0 || len < ROUTES_FRONT || !access_bond_holds(a->content + 16, seal->flow))
 		return ERR_DENIED;
-	peer_get(a->content, peer);
+	peer_get(a->content, &seal->peer);
+	seal->dialog = access_bond_dialog(a->content + 16);
 	*text = sip_str_of(a->content + ROUTES_FRONT, len - ROUTES_FRONT);
 	return 0;
 }
 
-#define VIAS_FRONT 32
-int access_vias_seal(
-	struct access *a, const struct incoming *in, uint64_t flow, struct sip_str *token)
+#define VIAS_FRONT 41
+int access_vias_seal(struct access *a, const struct incoming *in, const struct flow *f,
+	bool needs_route, struct sip_str *token)
 {
 	struct sip_list l = sip_list_of(in->m, SIP_HEADER_VIA);
 	struct sip_str via;
 	struct sip_writer w;
 
-	be64_put(a->content, flow);
+	be64_put(a->content, f->id);
 	be64_put(a->content + 8, in->from->flow);
 	peer_put(a->content + 16, &in->from->remote);
+	be64_put(a->content + 32, access_transaction_of(a, in->m));
+	a->content[40] = needs_route;
 	begin_content(a, &w, VIAS_FRONT);
 	while (sip_list_next(&l, &via) == 1)
 		add_element(&w, VIAS_FRONT, via);
 	return seal_content(a, TOKEN_VIAS, &w, token);
 }
 
-int access_vias_open(struct access *a, struct sip_str token, uint64_t flow, struct access_way *way,
-	struct sip_str *text)
+int access_vias_open(
+	struct access *a, struct sip_str token, const struct incoming *in, struct vias *out)
 {
 	size_t len;
 	int rc = token_open(a->config.key, TOKEN_VIAS, token, a->content, &len);
 
-	if (rc != 0 || len <= VIAS_FRONT || be64_get(a->content) != flow)
+	if (rc != 0 || len <= VIAS_FRONT || be64_get(a->content) != in->flow->id ||
+		be64_get(a->content + 32) != access_transaction_of(a, in->m))
 		return ERR_DENIED;
-	way->flow = be64_get(a->content + 8);
-	peer_get(a->content + 16, &way->peer);
-	*text = sip_str_of(a->content + VIAS_FRONT, len - VIAS_FRONT);
+	out->way.flow = be64_get(a->content + 8);
+	peer_get(a->content + 16, &out->way.peer);
+	out->needs_route = a->content[40] != 0;
+	out->text = sip_str_of(a->content + VIAS_FRONT, len - VIAS_FRONT);
 	return 0;
 }

@@ -6,6 +6,7 @@
 
 /* Where a request goes, as its routes and its URI say. */
 struct course {
+	const struct flow *flow; /* whose request it is */
 	struct access_way way;
 	struct sip_str routes; /* behind the front end's first node; a view of a->content */
 	struct sip_str uri;
@@ -21,11 +22,22 @@ struct verdict {
 
 /* ---- where to ---- */
 
+/* One of a dialog is good within that alone, and the way of new requests for those: who is within a
+ * dialog is asked for no password. ACK to a refusal goes where its request has gone (RFC 3261
+ * §17.1.1.3). */
+static bool is_of_place(const struct access *a, const struct sip_msg *m, uint64_t dialog)
+{
+	if (m->method == SIP_ACK)
+		return true;
+	return dialog == (m->to_tag.at ? access_dialog_of(a, m) : 0);
+}
+
 /* Routes that a client may show are ours: they are taken away, and what one has sealed counts. The
  * text goes to ROUTES, because the next token takes its place. */
 static struct verdict read_routes(
 	struct access *a, const struct sip_msg *m, struct course *c, char routes[TOKEN_CONTENT_MAX])
 {
+	struct route_seal seal = {.flow = c->flow};
 	struct routes list;
 	struct sip_uri u;
 	struct sip_str text;
@@ -37,8 +49,10 @@ static struct verdict read_routes(
 			return (struct verdict){403, ACCESS_C_REFUSED_ROUTE};
 		if (!u.user.at)
 			continue;
-		if (access_routes_open(a, u.user, &c->way.peer, &text) != 0)
+		if (access_routes_open(a, u.user, &seal, &text) != 0 ||
+			!is_of_place(a, m, seal.dialog))
 			return (struct verdict){m->to_tag.at ? 481 : 403, ACCESS_C_REFUSED_TOKEN};
+		c->way.peer = seal.peer;
 		memcpy(routes, text.at, text.len);
 		c->routes = sip_str_of(routes, text.len);
 	}
@@ -50,12 +64,18 @@ static struct verdict read_routes(
 static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct course *c)
 {
 	struct sip_uri u;
+	uint64_t dialog;
 
 	c->uri = m->uri;
 	if (sip_uri_decode(m->uri, &u) != 0 || u.scheme == SIP_SCHEME_OTHER)
 		return (struct verdict){416, ACCESS_C_REFUSED_DOMAIN};
-	if (u.scheme == SIP_SCHEME_TEL || access_show_uri(a, &u, c->uri_text, &c->uri) == 0 ||
-		access_is_served_uri(a, &u))
+	if (access_show_uri(a, c->flow, &u, c->uri_text, &c->uri, &dialog) == 0) {
+		/* A request of its own may go to whomever a dialog has shown. */
+		if (!m->to_tag.at || is_of_place(a, m, dialog))
+			return PASSES;
+		return (struct verdict){481, ACCESS_C_REFUSED_TOKEN};
+	}
+	if (u.scheme == SIP_SCHEME_TEL || access_is_served_uri(a, &u))
 		return PASSES;
 	if (access_is_outside_host(a, u.host.text))
 		return (struct verdict){m->to_tag.at ? 481 : 404, ACCESS_C_REFUSED_DOMAIN};
@@ -145,13 +165,13 @@ static int write_request(
 	else if (access_makes_route(m))
 		rc = access_write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
 	sip_write_copy_all(w, m, SIP_HEADER_RECORD_ROUTE);
-	access_write_inward_rest(a, w, m);
+	access_write_inward_rest(a, w, m, in->flow);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
 
 static struct verdict pass_request(struct access *a, const struct incoming *in)
 {
-	struct course c = {.way = {.flow = 0}};
+	struct course c = {.flow = in->flow};
 	char routes[TOKEN_CONTENT_MAX];
 	struct sip_writer w;
 	struct verdict v = read_routes(a, in->m, &c, routes);
@@ -173,57 +193,107 @@ static struct verdict pass_request(struct access *a, const struct incoming *in)
 
 /* ---- a response ---- */
 
-/* Above our Record-Route is what the client's side has put there; in its place come the two of the
- * inside: ours, and those that it has sealed. */
-static int write_record_routes(struct access *a, struct sip_writer *w, const struct incoming *in)
+/*
+ * Above our Record-Route is what the client's side has put there; in its place come the two of the
+ * inside: ours, and those that it has sealed. Without ours nothing is written. True: ours is there.
+ */
+static bool find_record_route(struct access *a, const struct incoming *in,
+	const struct routes *list, size_t *at, struct sip_str *text)
+{
+	struct route_seal seal = {.flow = in->flow};
+	struct sip_uri u;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (!access_route_is_outside(a, list->at[i], &u) || !u.user.at ||
+			access_routes_open(a, u.user, &seal, text) != 0 ||
+			seal.dialog != access_dialog_of(a, in->m))
+			continue;
+		*at = i;
+		return true;
+	}
+	return false;
+}
+
+/* A 100 and what refuses make no dialog. */
+static bool is_without_way_back(const struct sip_msg *m, const struct vias *vias)
+{
+	return vias->needs_route && m->to_tag.at && m->status > 100 && m->status < 300;
+}
+
+/*
+ * An answer that begins a dialog has the Record-Route of its request (RFC 3261 §12.1.1). Without it
+ * the caller's requests would go by no route, to whatever host the client's Contact names: the
+ * front end would send into its own network what a stranger wants.
+ */
+static int write_record_routes(
+	struct access *a, struct sip_writer *w, const struct incoming *in, bool is_needed)
 {
 	struct routes list;
 	struct sip_str text;
-	struct addr peer;
-	struct sip_uri u;
+	size_t at;
 
 	if (access_routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list) != 0)
 		return ERR_MALFORMED;
-	for (size_t i = 0; i < list.n; i++) {
-		if (!access_route_is_outside(a, list.at[i], &u) || !u.user.at ||
-			access_routes_open(a, u.user, &peer, &text) != 0) {
-			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, list.at[i]);
-			continue;
-		}
-		int rc = access_write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
-		if (text.len)
-			sip_write_header(w, SIP_HEADER_RECORD_ROUTE, text);
-		return rc;
-	}
-	return 0;
+	if (!find_record_route(a, in, &list, &at, &text))
+		return is_needed ? ERR_NOT_FOUND : 0;
+	for (size_t i = 0; i < at; i++)
+		sip_write_header(w, SIP_HEADER_RECORD_ROUTE, list.at[i]);
+	int rc = access_write_flow_route(a, w, SIP_HEADER_RECORD_ROUTE, in->flow->id, "");
+	if (text.len)
+		sip_write_header(w, SIP_HEADER_RECORD_ROUTE, text);
+	return rc;
+}
+
+static int open_vias(struct access *a, const struct incoming *in, struct vias *vias)
+{
+	struct sip_via via;
+
+	if (sip_via_top(in->m, &via) != 0 || !access_is_outside_host(a, via.host.text))
+		return ERR_DENIED;
+	return access_vias_open(a, sip_param_value(via.params, VIAS_PARAM), in, vias);
 }
 
 static int write_response(
 	struct access *a, struct sip_writer *w, const struct incoming *in, struct access_way *way)
 {
-	struct sip_via via;
-	struct sip_str vias;
+	struct vias vias;
 	char reason[128];
+	int rc = open_vias(a, in, &vias);
 
-	if (sip_via_top(in->m, &via) != 0 || !access_is_outside_host(a, via.host.text) ||
-		access_vias_open(
-			a, sip_param_value(via.params, VIAS_PARAM), in->flow->id, way, &vias) != 0)
-		return ERR_DENIED;
+	if (rc != 0)
+		return rc;
+	*way = vias.way;
 	sip_write_begin(w, a->out, sizeof(a->out));
 	sip_write_status(w, in->m->status, access_reason_text(in->m, reason));
-	sip_write_header(w, SIP_HEADER_VIA, vias);
-	int rc = write_record_routes(a, w, in);
-	access_write_inward_rest(a, w, in->m);
+	sip_write_header(w, SIP_HEADER_VIA, vias.text);
+	rc = write_record_routes(a, w, in, is_without_way_back(in->m, &vias));
+	access_write_inward_rest(a, w, in->m, in->flow);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
+}
+
+static void drop_response(struct access *a, const struct incoming *in, int why)
+{
+	char peer[ADDR_TEXT_LEN];
+	uint32_t held;
+
+	access_count(a, why == ERR_NOT_FOUND ? ACCESS_C_DROPPED_ROUTE : ACCESS_C_DROPPED_RESPONSE);
+	access_flow_noise(a, in->flow);
+	if (why == ERR_NOT_FOUND &&
+		log_limit_ok(&a->refusals, a->config.clock->mono_ms, ACCESS_LOG_BURST, &held))
+		log_info(LOG_SIP, "answer dropped",
+			"peer=%s method=%s status=%u held=%u reason=\"no Record-Route of ours\"",
+			log_addr(&in->from->remote, peer), sip_method_name(in->m->method),
+			in->m->status, held);
 }
 
 static void pass_response(struct access *a, const struct incoming *in)
 {
 	struct access_way way;
 	struct sip_writer w;
+	int rc = in->flow->n_answers == 0 ? ERR_DENIED : write_response(a, &w, in, &way);
 
-	if (in->flow->n_answers == 0 || write_response(a, &w, in, &way) != 0) {
-		access_count(a, ACCESS_C_DROPPED_RESPONSE);
+	if (rc != 0) {
+		drop_response(a, in, rc);
 		return;
 	}
 	in->flow->n_answers--;

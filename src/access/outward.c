@@ -27,17 +27,19 @@ static unsigned find_client(struct access *a, const struct sip_msg *m, struct fl
 }
 
 /* The way back is one URI of ours, with all others sealed in it. */
-static int write_hidden_routes(struct access *a, struct sip_writer *w, const struct incoming *in,
-	const struct access_face *face)
+static int write_hidden_routes(
+	struct access *a, struct sip_writer *w, const struct incoming *in, const struct flow *f)
 {
+	const struct route_seal seal = {f, access_dialog_of(a, in->m), in->from->remote};
 	struct routes list;
 	struct sip_str token;
 	int rc = access_routes_of(in->m, SIP_HEADER_RECORD_ROUTE, &list);
 
 	if (rc == 0)
-		rc = access_routes_seal(a, &list, list.n, false, &in->from->remote, &token);
+		rc = access_routes_seal(a, &list, list.n, false, &seal, &token);
 	if (rc == 0)
-		access_write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
+		access_write_face_route(
+			w, SIP_HEADER_RECORD_ROUTE, &a->config.outside[f->face], token, "");
 	return rc;
 }
 
@@ -50,7 +52,7 @@ static int write_outward_via(struct access *a, struct sip_writer *w, const struc
 	int len, rc = access_branch_for(a, in->m, f->id, branch);
 
 	if (rc == 0)
-		rc = access_vias_seal(a, in, f->id, &token);
+		rc = access_vias_seal(a, in, f, access_begins_dialog(in->m), &token);
 	if (rc != 0)
 		return rc;
 	len = snprintf(more, sizeof(more), ";" VIAS_PARAM "=%.*s", (int)token.len, token.at);
@@ -71,7 +73,7 @@ static int write_request(struct access *a, struct sip_writer *w, const struct in
 	for (size_t i = 1; i < routes->n; i++)
 		sip_write_header(w, SIP_HEADER_ROUTE, routes->at[i]);
 	if (rc == 0 && access_makes_route(m))
-		rc = write_hidden_routes(a, w, in, face);
+		rc = write_hidden_routes(a, w, in, f);
 	access_write_outward_rest(a, w, m, f);
 	return rc != 0 ? rc : w->failed ? ERR_TOO_LARGE : 0;
 }
@@ -165,6 +167,7 @@ static bool is_of_flow(struct access *a, struct sip_str element, uint64_t id)
 static int write_record_routes(struct access *a, struct sip_writer *w, const struct incoming *in,
 	const struct flow *f, const struct access_face *face)
 {
+	const struct route_seal seal = {f, access_dialog_of(a, in->m), in->from->remote};
 	struct routes list;
 	struct sip_str token;
 	size_t n = 0;
@@ -176,7 +179,7 @@ static int write_record_routes(struct access *a, struct sip_writer *w, const str
 		n++;
 	if (n == list.n)
 		return 0; /* none of it is the client's business */
-	rc = access_routes_seal(a, &list, n, true, &in->from->remote, &token);
+	rc = access_routes_seal(a, &list, n, true, &seal, &token);
 	if (rc == 0)
 		access_write_face_route(w, SIP_HEADER_RECORD_ROUTE, face, token, "");
 	for (size_t i = n + 1; i < list.n; i++)
@@ -186,15 +189,16 @@ static int write_record_routes(struct access *a, struct sip_writer *w, const str
 
 /* Routes for new requests (RFC 3608): sealed too. */
 static int write_service_route(struct access *a, struct sip_writer *w, const struct incoming *in,
-	const struct access_face *face)
+	const struct flow *f, const struct access_face *face)
 {
+	const struct route_seal seal = {f, 0, in->from->remote};
 	struct routes list;
 	struct sip_str token;
 	int rc = access_routes_of(in->m, SIP_HEADER_SERVICE_ROUTE, &list);
 
 	if (rc != 0 || list.n == 0)
 		return rc;
-	rc = access_routes_seal(a, &list, list.n, false, &in->from->remote, &token);
+	rc = access_routes_seal(a, &list, list.n, false, &seal, &token);
 	if (rc == 0)
 		access_write_face_route(w, SIP_HEADER_SERVICE_ROUTE, face, token, "");
 	return rc;
@@ -252,7 +256,7 @@ static int write_response(
 	if (rc == 0)
 		rc = write_record_routes(a, w, in, f, face);
 	if (rc == 0)
-		rc = write_service_route(a, w, in, face);
+		rc = write_service_route(a, w, in, f, face);
 	if (is_welcome)
 		write_welcome(a, w, m);
 	access_write_outward_rest(a, w, m, f);
@@ -276,12 +280,14 @@ static void pass_response(struct access *a, const struct incoming *in)
 	struct flow *f = flow_of_response(a, m);
 	struct sip_writer w;
 
+	/* First, because what is sealed for it is then for whoever has registered. */
+	if (f && m->method == SIP_REGISTER && m->status / 100 == 2)
+		access_flow_register(a, f, m);
 	if (!f || write_response(a, &w, in, f) != 0) {
 		access_count(a, ACCESS_C_DROPPED_RESPONSE);
 		return;
 	}
-	if (m->method == SIP_REGISTER && m->status / 100 == 2)
-		access_flow_registered(a, f, sip_header_first(m, SIP_HEADER_CONTACT) != NULL);
+	access_flow_answered(a, f, m);
 	if (a->config.carrier.send_outside(a->config.carrier.arg, f->id, bytes_of(w.buf, w.len)) !=
 		0)
 		access_count(a, ACCESS_C_UNSENT);

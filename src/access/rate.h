@@ -17,6 +17,9 @@ struct rate_bucket {
  * true. */
 bool rate_take(struct rate_bucket *b, uint32_t per_s, uint64_t now_ms);
 
+/* Takes one of DEPTH at once, and then one each EVERY_MS. */
+bool rate_take_slow(struct rate_bucket *b, uint32_t every_ms, uint32_t depth, uint64_t now_ms);
+
 struct rate_table;                                                /* 32 KiB */
 struct rate_table *rate_table_create(const struct hash_key *key); /* NULL: out of memory */
 void rate_table_destroy(struct rate_table *t);

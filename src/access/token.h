@@ -12,9 +12,9 @@
 enum token_kind {
 	TOKEN_FLOW = 1, /* 8 bytes: a client's connection */
 	TOKEN_BRANCH,   /* struct token_branch */
-	TOKEN_ROUTES,   /* struct addr's ip and port, then the routes as text */
-	TOKEN_TARGET,   /* a URI */
-	TOKEN_VIAS,     /* two flows and a node's ip, then the Via as text */
+	TOKEN_ROUTES,   /* a node's ip, a bond, then the routes as text */
+	TOKEN_TARGET,   /* a bond, then a URI */
+	TOKEN_VIAS,     /* two flows, a node's ip, a transaction, a bit; then the Via as text */
 };
 
 #define TOKEN_CONTENT_MAX 5400 /* so that a header field has room for it */

@@ -21,6 +21,9 @@ struct options_access_limits {
 	uint64_t connections;
 	uint64_t connections_per_client;
 	uint64_t handshakes;
+	uint64_t strangers;
+	uint64_t strangers_per_client;
+	uint64_t stranger_time_s;
 	uint64_t stranger_rate;
 	uint64_t client_rate;
 	uint64_t message_size;

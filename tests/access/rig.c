@@ -44,6 +44,16 @@ static int service(void *arg, const struct access_arrival *a, struct bytes docum
 	return r->service_rc;
 }
 
+static void vouch(void *arg, uint64_t flow)
+{
+	((struct rig *)arg)->vouched_flow = flow;
+}
+
+static void end(void *arg, uint64_t flow)
+{
+	((struct rig *)arg)->ended_flow = flow;
+}
+
 int rig_setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -57,7 +67,7 @@ int rig_setup(void **state)
 		.cells = r->cells,
 		.key = {1, 2, 3},
 		.hash = {4, 5},
-		.carrier = {send_outside, send_inside, service, r},
+		.carrier = {send_outside, send_inside, service, vouch, end, r},
 		.outside = faces,
 		.n_outside = 2,
 		.inside = {EDGE_INNER, 5061, SIP_TLS},

@@ -27,6 +27,7 @@ struct rig {
 	char outside[SIP_MSG_MAX + 1], inside[SIP_MSG_MAX + 1]; /* the last message; "" none */
 	uint64_t outside_flow;
 	struct access_way inside_way;
+	uint64_t vouched_flow, ended_flow; /* the last; 0: none */
 	char document[256];
 };
 

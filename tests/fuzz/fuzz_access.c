@@ -57,6 +57,12 @@ static int service(void *arg, const struct access_arrival *a, struct bytes docum
 	return 0;
 }
 
+static void vouch(void *arg, uint64_t flow)
+{
+	(void)arg;
+	(void)flow;
+}
+
 /* The message with each $F in it replaced. */
 static size_t fill(const uint8_t *data, size_t size, uint8_t *out, size_t cap)
 {
@@ -97,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct clock clock = {1000, 1000};
 	struct access_config c = {.clock = &clock,
 		.cells = cells,
-		.carrier = {send_outside, send_inside, service, &wire},
+		.carrier = {send_outside, send_inside, service, vouch, vouch, &wire},
 		.outside = &face,
 		.n_outside = 1,
 		.inside = {"10.10.0.11", 5061, SIP_TLS},

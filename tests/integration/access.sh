@@ -240,16 +240,17 @@ check "... by 430" metric_is edge sallyport_access_refused_total 'reason="flow"'
 
 tell alice dial sip:bob@example.net
 both "a call is set up" 3 '^event CALL_ESTABLISHED'
-start slow ext "${DOOR[@]}" slow $EDGE 5061 "$WORK/sips.pem" 90
-start slow-web ext "${DOOR[@]}" slow $EDGE 443 "$WORK/sips.pem" 90
-check "slow peers hold connections" within 30 has "$WORK/slow.log" '^held 90'
-check "... of either kind" within 30 has "$WORK/slow-web.log" '^held 90'
+start slow ext "${DOOR[@]}" slow $EDGE 5061 "$WORK/sips.pem" 25
+start slow-web ext "${DOOR[@]}" slow $EDGE 443 "$WORK/sips.pem" 25
+check "slow peers hold connections" within 30 has "$WORK/slow.log" '^held 25'
+check "... of either kind" within 30 has "$WORK/slow-web.log" '^held 25'
 check "garbage is no message" in_space ext timeout 60 "${DOOR[@]}" garbage $EDGE 5061 "$WORK/sips.pem" 40
 check "... nor a WebSocket" in_space ext timeout 60 "${DOOR[@]}" garbage $EDGE 443 "$WORK/sips.pem" 40
 check "requests to other domains are refused, and beyond a rate nobody looks at them" \
-	prints '403=[0-9]+ 503=[0-9]+' -- \
+	prints '403=[0-9]+ 503=[0-9]+ ended=[1-9]' -- \
 	in_space ext timeout 60 "${DOOR[@]}" flood $EDGE 5061 "$WORK/sips.pem" 2000
 check "... which is counted" metric_at_least edge sallyport_access_refused_total 'reason="rate"' 1
+check "... and ends the connections" metric_at_least edge sallyport_access_flows_ended_total "" 1
 check "the call goes on" test "$(grep -c '^event CALL_CLOSED' "$WORK/alice.events")" = 2
 OFFERS=$(grep -c '^event CALL_REMOTE_SDP' "$WORK/bob.events")
 tell alice hold

@@ -165,17 +165,27 @@ def garbage(host, port, ca, n):
 
 
 def flood(host, port, ca, n):
-    s = connect(host, port, ca)
-    seen = {}
-    s.settimeout(20)
-    for i in range(0, int(n), BURST):
-        s.sendall("".join(request("INVITE", "sip:bob@elsewhere.example", "mallory", "example.net",
-                                  "TLS 192.0.2.9") for _ in range(BURST)).encode())
-        data, statuses = b"", []
-        while len(statuses) < BURST:
-            data += s.recv(65536)
-            statuses = re.findall(rb"SIP/2\.0 (\d{3}) ", data)
-        for status in statuses:
+    seen = {"ended": 0}
+    s, sent = None, 0
+    while sent < int(n):
+        data = b""
+        try:
+            s = s or connect(host, port, ca)
+            s.settimeout(20)
+            s.sendall("".join(request("INVITE", "sip:bob@elsewhere.example", "mallory", "example.net",
+                                      "TLS 192.0.2.9") for _ in range(BURST)).encode())
+            while len(re.findall(rb"SIP/2\.0 \d{3} ", data)) < BURST:
+                piece = s.recv(65536)
+                if not piece:
+                    raise ConnectionError
+                data += piece
+        except TimeoutError:
+            raise
+        except OSError:
+            seen["ended"] += 1
+            s = None
+        sent += BURST
+        for status in re.findall(rb"SIP/2\.0 (\d{3}) ", data):
             seen[status.decode()] = seen.get(status.decode(), 0) + 1
     print(" ".join("%s=%d" % i for i in sorted(seen.items())), flush=True)
 

@@ -101,7 +101,17 @@ static int ask_main(void *arg, const struct access_arrival *a, struct bytes docu
 	return service_ask(arg, a, document);
 }
 
+static void vouch(void *arg, uint64_t flow)
+{
+	sip_transport_vouch(((struct access_thread *)arg)->outside, sip_flow_unpack(flow));
+}
+
+static void end(void *arg, uint64_t flow)
+{
+	sip_transport_end(((struct access_thread *)arg)->outside, sip_flow_unpack(flow));
+}
+
 struct access_carrier door_carrier(struct access_thread *t)
 {
-	return (struct access_carrier){send_outside, send_inside, ask_main, t};
+	return (struct access_carrier){send_outside, send_inside, ask_main, vouch, end, t};
 }

@@ -184,6 +184,14 @@ static struct sip_transport_config transport_config(struct access_thread *t)
 		.limits = sip_transport_limits_default};
 }
 
+/* Half of all places are for those who are known, at least. */
+static uint32_t strangers_of(const struct options_access_limits *l)
+{
+	uint64_t half = (l->connections + 1) / 2;
+
+	return (uint32_t)(l->strangers < half ? l->strangers : half);
+}
+
 static int make_outside(struct access_thread *t, char why[ACCESS_THREAD_WHY_LEN])
 {
 	const struct options_access_limits *l = &t->options->limits;
@@ -202,6 +210,10 @@ static int make_outside(struct access_thread *t, char why[ACCESS_THREAD_WHY_LEN]
 	c.limits.accepted = (uint32_t)l->connections;
 	c.limits.per_client = (uint32_t)l->connections_per_client;
 	c.limits.unready = (uint32_t)l->handshakes;
+	c.limits.strangers = strangers_of(l);
+	c.limits.strangers_per_client = (uint32_t)l->strangers_per_client;
+	c.limits.stranger_ms = (uint32_t)l->stranger_time_s * 1000;
+	c.limits.stranger_bytes = c.limits.buffer_bytes / 2;
 	c.limits.dialled = 0;
 	c.limits.message_bytes = (uint32_t)l->message_size;
 	c.limits.idle_ms = (uint32_t)l->idle_s * 1000;
@@ -231,6 +243,7 @@ static int make_inside(struct access_thread *t, char why[ACCESS_THREAD_WHY_LEN])
 	c.limits.unready = INSIDE_PER_PEER;
 	c.limits.dialled = INSIDE_DIALLED;
 	c.limits.queue_bytes = 4 * 1024 * 1024; /* all clients share a connection */
+	c.limits.client_bytes = c.limits.buffer_bytes;
 	c.limits.idle_ms = INSIDE_IDLE_MS;
 	c.user = door_inside(t);
 	int rc = sip_transport_create(&c, &t->inside, why);
