@@ -414,7 +414,8 @@ gateway_answers() {
 	echo '<recv request="INVITE"/>'
 	no_body | reply 180 Ringing
 	body 1 | reply 200 OK 'retrans="500"'
-	echo '<recv request="ACK"/>'
+	# By UDP sipp does not know a repetition of what it has sent two responses to.
+	echo '<recv request="INVITE" optional="true"/><recv request="ACK"/>'
 	play "$WORK/tone$1.ul"
 	cat <<-XML
 	<label id="1"/>
