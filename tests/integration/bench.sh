@@ -45,11 +45,11 @@ else
 	skip "coturn" "turnserver is not installed"
 fi
 for relay in $relays; do
-	check "$relay: frames, all sizes, checksums left to the device" perfect "$relay" A \
-		--size 0-1468
-	check "$relay: the same with complete checksums, IPv6" perfect -6 "$relay" A \
+	check "$relay: frames, all sizes, complete checksums, IPv6" perfect -6 "$relay" A \
 		--size 0-1448 --checksum complete
 	check "$relay: sockets, all sizes, on one core" perfect -s "$relay" B --size 0-1472
+	[ -n "$LONG" ] || continue
+	check "$relay: frames, checksums left to the device" perfect "$relay" A --size 0-1468
 	check "$relay: sockets, IPv6" perfect -s -6 "$relay" A --size 0-1472
 done
 for relay in socket coturn; do
@@ -68,9 +68,10 @@ check "a search ends with a rate that holds" a_rate_is_found
 # ---- the driver ----
 
 matrix() {
-	timeout 200 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
-		--repeats 1 --seconds 1 --trial 0.1 --search-from 2000 --rate 2000 --stream-rate 2000 \
-		--setup-clients 100 --calm 0 "$@" >"$WORK/matrix.out" 2>&1
+	timeout 300 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
+		--relays "coturn,socket,forward${LONG:+,steer,kernel}" --repeats 1 --seconds 0.5 \
+		--trial 0.1 --search-from 50000 --rate 2000 --stream-rate 2000 --setup-clients 100 \
+		--calm 0 "$@" >"$WORK/matrix.out" 2>&1
 	local status=$?
 	cat "$WORK/matrix.out"
 	return $status
@@ -107,7 +108,15 @@ page_keeps_its_text() {
 printf 'before\n<!-- figures: begin -->\nold\n<!-- figures: end -->\nafter\n' >"$WORK/page.md"
 check "a matrix stops when its budget is used, and says so" cut_short
 FIRST=$(lines)
-check "called again, it does the rest" matrix --page "$WORK/page.md" --svg "$WORK/plot.svg"
+# What failed on a busy host is tried again.
+the_rest() {
+	local i
+	for i in 1 2 3; do
+		matrix "$@" && return
+	done
+	return 1
+}
+check "called again, it does the rest" the_rest --page "$WORK/page.md" --svg "$WORK/plot.svg"
 check "there was a rest" at_least "$(lines)" $((FIRST + 5))
 LAST=$(lines)
 check "called once more, it has nothing to do" matrix
