@@ -3,9 +3,9 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            all phases; about 50 minutes on two cores
+#   tests/run.sh            the usual run; under half an hour on two cores
 #   tests/run.sh --quick    one build and "make check"
-#   tests/run.sh --long     also fresh fuzzing, floods and coverage
+#   tests/run.sh --long     every script with every build, fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases
 #   tests/run.sh --list     names the phases
 #
@@ -79,6 +79,7 @@ total_failed=0
 total_skipped=0
 summary=()
 second=() # scripts that passed at their second run only
+broken=() # a line for each check that failed, said once more at the end
 
 # ---- what the phases use ----
 
@@ -104,6 +105,7 @@ check()
 	echo "not ok - $name; what looks like the reason, and the end of $log:"
 	grep -E '(^|[ :])(error|warning):|: \*\*\* |Aborted' "$log" | head -n 10 | sed 's/^/    /'
 	tail -n 30 "$log" | sed 's/^/    .. /'
+	broken+=("$phase: $name")
 	count 0 1 0
 	return 1
 }
@@ -169,12 +171,14 @@ make_check()
 		read -r -a n <<<"$(count_program "$trs")"
 		count "${n[@]}"
 		[ "${n[1]}" -gt 0 ] || continue
+		broken+=("$phase: ${trs#"$dir"/}")
 		echo "not ok - ${trs#"$dir"/}; the end of its log:"
 		tail -n 40 "${trs%.trs}.log" | sed 's/^/    /'
 	done < <(list_results "$dir" | sort)
 	if [ $programs -eq 0 ] || ! grep -q '^# TOTAL:' "$logs/$phase-check.log"; then
 		echo "not ok - make check did not get to its end:"
 		tail -n 40 "$logs/$phase-check.log" | sed 's/^/    /'
+		broken+=("$phase: make check")
 		count 0 1 0
 	fi
 }
@@ -265,6 +269,7 @@ integration_result()
 	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped, $seconds s"
 	grep -E '^skip - |# SKIP' "$log" | sed 's/^/  /'
 	if [ "${n[1]}" -gt 0 ]; then
+		broken+=("$phase: $1.sh: $(grep -m 1 '^not ok' "$log" || echo "exit code $rc")")
 		echo "  exit code $rc; from $log:"
 		grep '^not ok' "$log" | sed 's/^/    /'
 		tail -n 30 "$log" | sed 's/^/    /'
@@ -282,11 +287,15 @@ longest_first()
 	done | sort -k1,1nr -k2 | cut -d' ' -f2
 }
 
-# SCRIPT: whether it runs in this phase, by what its head says. Over a data path that is not the usual
-# one run those that are about datagrams; with --long all that can.
+# SCRIPT: whether it runs in this phase, by what its head says. Every script runs with the plain build.
+# With a sanitizer run those that bring it code which others do not, over a data path that is not the
+# usual one those that are about datagrams; with --long all that can.
 is_wanted()
 {
-	! { [ -n "$sanitizer" ] && grep -q '^# Without sanitizers' "$1"; } || return 1
+	if [ -n "$sanitizer" ]; then
+		! grep -q '^# Without sanitizers' "$1" || return 1
+		[ -n "$SALLYPORT_LONG" ] || grep -q "^# With [a-z, ]*$sanitizer" "$1" || return 1
+	fi
 	case $datapath in '' | socket) return 0 ;; esac
 	! grep -q '^# With sockets only' "$1" || return 1
 	[ -n "$SALLYPORT_LONG" ] || grep -q '^# Over each data path' "$1"
@@ -344,6 +353,7 @@ integration()
 	if [ -n "$(ls -A "$reports")" ]; then
 		echo "not ok - a sanitizer spoke:"
 		head -n 60 "$reports"/* | sed 's/^/    /'
+		broken+=("$phase: a sanitizer's report")
 		count 0 1 0
 	fi
 }
@@ -552,5 +562,6 @@ else
 	rm -rf "$work"
 fi
 [ ${#second[@]} -eq 0 ] || echo "passed at the second run only: ${second[*]}"
+[ ${#broken[@]} -eq 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
 [ $total_failed -eq 0 ]

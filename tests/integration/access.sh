@@ -7,6 +7,7 @@
 # Takes 30 s.
 #
 #   ext 10.200.1.2 -- 10.200.1.1 edge 10.10.0.11 -- 10.10.0.10 core (Kamailio, names; telephone .20)
+# With asan, tsan: the SIP door.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
 begin kamailio baresip dnsmasq nft

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The credential API: who gets in, what the documents look like, and what it does with those that
 # are too large, malformed or hostile.
+# With asan, tsan: HTTP, JSON and XML.
 . "$(dirname "$0")/lib.sh"
 begin
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Media of calls between two gateways, which sipp plays: A-law on one side, mu-law on the other, a tone
 # each way; what passes of descriptions; silence; and nothing is left when they are over.
+# With asan: descriptions of media from both sides.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
 begin sipp tcpdump

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What calls through the B2BUA do beside being passed on, with gateways that sipp plays: which failure of
 # one trunk leads to the next.
+# With asan: timers, reliable answers and updates of calls.
 . "$(dirname "$0")/lib.sh"
 begin sipp
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The daemon and its configuration: what is wrong is named with its place and ends the start; a
 # reload swaps or keeps, and loses no packet; SIGTERM ends cleanly under load.
+# With asan: files that are wrong in every way.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

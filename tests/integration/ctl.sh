@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The operator's tool: what it shows of a daemon at work, what it does to it, and what it says when
 # something is wrong.
+# With asan, tsan: what operators ask of a daemon that runs.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A node drains: running clients lose nothing, new ones land on the other node, a dead alternate is
 # never named, and the daemon ends with its last allocation.
+# With tsan: a node that goes, with clients on it.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -3,6 +3,7 @@
 # Clients on DTLS 1.2 (RFC 7350): real ones lose nothing, on a port of its own and on the one that
 # they share with UDP, and end with their sessions.
 # Takes 90 s.
+# With asan, tsan: DTLS.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer socat
 

@@ -3,6 +3,7 @@
 # Clients that change their address or transport keep their allocation (RFC 8016): nothing is lost
 # that was not on the way, from one worker to another and back, behind a NAT whose address changes.
 # Over each data path: clients change their addresses.
+# With tsan: allocations that change their worker.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
 

@@ -3,6 +3,7 @@
 # A softphone inside places calls to a gateway and gets them. Its SIP goes over mutual TLS by way of a
 # registrar, its media are SRTP in A-law; the gateway has TLS, RTP and mu-law. Each hears the other's
 # tone, digits pass, either side holds, resumes and hangs up; and nothing is left when they are over.
+# With asan, tsan: calls of phones, with media on the workers.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
 begin kamailio baresip dnsmasq tcpdump

@@ -3,6 +3,7 @@
 # The relay carries every packet: real clients outside, a real peer inside, over both families, with
 # Send indications and channels, one client and a hundred.
 # Over each data path: real clients relay.
+# With asan, tsan: clients of every kind, UDP and channels.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

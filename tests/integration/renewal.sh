@@ -4,6 +4,7 @@
 # nobody loses a packet, credentials of both keys are accepted until the first one ends, then those
 # of the second alone. Hours are seconds here.
 # Takes 60 s.
+# With asan, tsan: certificates and keys that change under load.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -3,6 +3,7 @@
 # What is wrong, too much or never ends, from a trunk's gateway and from strangers, at the listeners for
 # calls: each has a clear answer or is counted, memory stays within bounds, strangers fill no log, and
 # calls of others beside it go on and end as they should. Gateways that vanish in the middle of calls.
+# With asan: SIP that is wrong in every way.
 . "$(dirname "$0")/lib.sh"
 begin sipp nft
 export TERM=${TERM:-dumb}

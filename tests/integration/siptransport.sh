@@ -4,6 +4,7 @@
 # mutual TLS, failover, WebSocket.
 #
 #   client 10.202.1.2 -- 10.202.1.1 server (dnsmasq, sipprobe serve)
+# With asan: SIP over each transport.
 . "$(dirname "$0")/lib.sh"
 begin dnsmasq sipsak
 PROBE=$TOOLS/sipprobe

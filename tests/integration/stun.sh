@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The STUN half on the same ports: Binding from everywhere, classic clients, unknown attributes; and
 # broken packets do not disturb those who behave.
+# With asan: messages that are wrong in every way.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_stunclient nft
 

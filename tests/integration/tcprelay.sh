@@ -4,6 +4,7 @@
 # client's data connection lands, over TCP and TLS, with slow readers, half-closed connections and
 # peers that nobody wants. Larger amounts with SALLYPORT_LONG.
 # Takes 90 s.
+# With asan, tsan: data connections, which change their worker.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient
 

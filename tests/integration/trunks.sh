@@ -3,6 +3,7 @@
 # Trunks while they run: gateways that are asked by OPTIONS, vanish and come back; a provider, played by
 # Kamailio, with which one is registered by Digest.
 # Takes 30 s.
+# With asan: gateways that come, go and want passwords.
 . "$(dirname "$0")/lib.sh"
 begin sipp dnsmasq kamailio tcpdump
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The exact answers of the TURN server to single requests (RFC 8656), among them which peers it
 # refuses.
+# With asan: requests that are wrong in every way.
 . "$(dirname "$0")/lib.sh"
 begin
 

@@ -4,6 +4,7 @@
 # row; and a replacement that fails leaves the running one as it was.
 # Over each data path: allocations go to another process.
 # Takes 50 s.
+# With asan, tsan: state that goes to another process.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 
