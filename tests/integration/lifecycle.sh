@@ -5,10 +5,6 @@
 # resume, another codec, DTMF, INFO, CANCEL, refusals, silence, failover. Each call ends as it should on both
 # sides, Call-IDs are of one side, and then nothing is left. SALLYPORT_LONG: 1,000 calls.
 # Takes 40 s.
-# a PBX, each on UDP and TCP: answer, BYE of either side, hold and resume, another codec, INFO, CANCEL,
-# refusals, silence, failover. Each call ends as it should on both sides, Call-IDs are of one side, and
-# then nothing is left. SALLYPORT_LONG: 1,000 calls.
-# Takes 45 s.
 # With asan, tsan: calls that end in every way.
 . "$(dirname "$0")/lib.sh"
 begin sipp tcpdump
