@@ -219,9 +219,9 @@ listens() {
 
 # softphone NAME SPACE ADDRESS PORT HZ LINES...: a baresip there that plays a tone, records what it hears
 # under $WORK/NAME/, and is driven by tell. LINES are its accounts; TLS is at PORT + 1, its port for control
-# PORT + 1000. PHONE_AS is its certificate.
+# PORT + 1000. PHONE_AS is its certificate, PHONE_NAMES its name server.
 softphone() {
-	local name=$1 where=$2 address=$3 port=$4 hz=$5 names=$FE
+	local name=$1 where=$2 address=$3 port=$4 hz=$5 names=${PHONE_NAMES:-$FE}
 	[ "$where" != pstn ] || names=$GW
 	shift 5
 	mkdir -p "$WORK/$name"

@@ -353,7 +353,7 @@ homes() {
 # What is not let in goes before it could become a connection of its own, which would take the
 # client's port and so make a symmetric NAT of any.
 nat() {
-	local let_in="" forward="accept" random=""
+	local let_in="" forward="accept" random="" device=${4:-to-out}
 	case $3 in
 	open) let_in="ct state new accept" forward="meta l4proto udp dnat to $2" ;;
 	address)
@@ -375,20 +375,20 @@ nat() {
 		}
 		chain out {
 			type filter hook postrouting priority -10
-			oifname "to-out" meta l4proto udp update @contacted { ip daddr }
+			oifname "$device" meta l4proto udp update @contacted { ip daddr }
 		}
 		chain in {
 			type filter hook prerouting priority -150
-			iifname "to-out" meta l4proto udp $let_in
-			iifname "to-out" ct state new drop
+			iifname "$device" meta l4proto udp $let_in
+			iifname "$device" ct state new drop
 		}
 		chain pre {
 			type nat hook prerouting priority -100
-			iifname "to-out" $forward
+			iifname "$device" $forward
 		}
 		chain post {
 			type nat hook postrouting priority 100
-			oifname "to-out" masquerade $random
+			oifname "$device" masquerade $random
 		}
 	}
 	NFT

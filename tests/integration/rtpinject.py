@@ -3,10 +3,10 @@
 #
 # Sends RTP that a call has not asked for. Needs root.
 #
-#   rtpinject.py tampered FILE.pcap FROM TO COUNT   packets of the captured stream between these
-#       addresses once more, under its source address, with later sequence numbers and one bit of
-#       the payload wrong
-#   rtpinject.py replayed FILE.pcap FROM TO COUNT   the last packets of it as they are
+#   rtpinject.py tampered FILE.pcap FROM TO COUNT [AS]   packets of the captured stream between
+#       these addresses once more, under its source address or AS, with later sequence numbers and
+#       one bit of the payload wrong
+#   rtpinject.py replayed FILE.pcap FROM TO COUNT [AS]   the last packets of it as they are
 #   rtpinject.py stranger FROM TO COUNT HZ          a tone in PCMU as a stream of its own, from an
 #       address of this host, a packet each 20 ms; says how many datagrams came back
 import random
@@ -30,19 +30,19 @@ def datagram(source, target, payload):
                        socket.inet_aton(source[0]), socket.inet_aton(target[0])) + udp
 
 
-def again(path, source, target, count, change):
+def again(path, source, target, count, change, alias):
     packets = [p for _, src, dst, p in datagrams(path)
                if src == source and dst == target and len(p) > 12 and not 192 <= p[1] <= 223]
     if not packets:
         sys.exit("no packets from %s to %s" % (source, target))
     raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
     for packet in packets[-int(count):]:
-        raw.sendto(datagram(address(source), address(target), change(packet)), address(target))
+        raw.sendto(datagram(address(alias or source), address(target), change(packet)), address(target))
         time.sleep(0.01)  # within the rate that a leg takes
     print("sent=%d" % len(packets[-int(count):]))
 
 
-def tampered(path, source, target, count):
+def tampered(path, source, target, count, alias=None):
     def change(packet):
         p = bytearray(packet)
         # Later than anything sent meanwhile, so that it is no replay.
@@ -50,11 +50,11 @@ def tampered(path, source, target, count):
         p[20] ^= 1
         return bytes(p)
 
-    again(path, source, target, count, change)
+    again(path, source, target, count, change, alias)
 
 
-def replayed(path, source, target, count):
-    again(path, source, target, count, lambda packet: packet)
+def replayed(path, source, target, count, alias=None):
+    again(path, source, target, count, lambda packet: packet, alias)
 
 
 def stranger(source, target, count, hz):
