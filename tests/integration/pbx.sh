@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Two IP-PBXs that dial five digits and a gateway to the telephone network, played by sipp, and a
-# softphone inside: each sees the digits it wants, and calls from trunk to trunk go only where the usages
-# of the trunk they came over lead.
+# softphone inside behind its front end: each sees the digits it wants, and calls from trunk to trunk go
+# only where the usages of the trunk they came over lead.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
 begin kamailio baresip dnsmasq sipp
@@ -12,46 +12,47 @@ sip_site
 for address in $PBX1 $PBX2; do
 	in_space pstn ip address add $address/24 dev to-med
 done
-FE_LISTEN=listen=tcp:$FE:5060 front_end "sip:$MED:5068;transport=tcp"
+front_end "sip:$MED:5070;transport=tls"
 conf med $MED_PSTN $MED
 cat >>"$WORK/med.yaml" <<-YAML
 	mediation:
 	  gateways:
-	    - {name: fe, host: $FE, kind: ip_pbx}
 	    - {name: gw, host: $GW}
 	    - {name: pbx1, host: $PBX1, kind: ip_pbx}
 	    - {name: pbx2, host: $PBX2, kind: ip_pbx}
 	  pools:
-	    - {name: inner, nodes: [ms1.example.net], colocated: false,
-	       primary_address: auto/10.10.0.0/24, trunk_listen: {tcp: 5068}}
-	    - {name: outer, nodes: [ms1.example.net], colocated: false,
-	       primary_address: $MED_PSTN, trunk_listen: {tcp: 5068, udp: 5060}}
+	    - name: med
+	      nodes: [ms1.example.net]
+	      colocated: false
+	      primary_address: auto/10.10.0.0/24
+	      pstn_address: $MED_PSTN
+	      trunk_listen: {tcp: 5068, udp: 5060}
+	      client_tls: {certificate: $WORK/ms1.pem, private_key: $WORK/ms1.key, ca: $WORK/sips.pem}
+	      next_hop: {host: fe.example.net, address: $FE, domain: example.net}
 	  trunks:
-	    - {name: fe, root: true, mediation: "inner:5068/tcp", gateway: "fe:5060", connection: private}
-	    - {name: gw, root: true, mediation: "outer:5068/tcp", gateway: "gw:5066", connection: private}
-	    - {name: pbx1, root: true, mediation: "outer:5068/tcp", gateway: "pbx1:5066", connection: private}
-	    - {name: pbx2, root: true, mediation: "outer:5060/udp", gateway: "pbx2:5060", connection: private}
+	    - {name: gw, root: true, mediation: "med:5068/tcp", gateway: "gw:5066", connection: private}
+	    - {name: pbx1, root: true, mediation: "med:5068/tcp", gateway: "pbx1:5066", connection: private}
+	    - {name: pbx2, root: true, mediation: "med:5060/udp", gateway: "pbx2:5060", connection: private}
 	  trunk_settings:
-	    - {scope: "trunk:fe", called_rules: [{match: '^\+142555(2\d{4})$', replace: '\$1'}]}
-	    - {scope: "trunk:gw", usages: [users, pbx],
+	    - {scope: "trunk:gw", usages: [pbx],
 	       calling_rules: [{match: '^[246]\d{4}$', replace: '+142555\$0'}]}
-	    - {scope: "trunk:pbx1", usages: [users, pbx, pstn],
-	       called_rules: [{match: '^\+142555(4\d{4})$', replace: '\$1'}]}
-	    - {scope: "trunk:pbx2", usages: [users, pbx],
+	    - {scope: "trunk:pbx1", usages: [pbx, pstn],
+	       called_rules: [{match: '^\+142555(4\d{4})$', replace: '\$1'}],
+	       calling_rules: [{match: '^\+142555(\d{5})$', replace: '\$1'}]}
+	    - {scope: "trunk:pbx2", usages: [pbx],
 	       called_rules: [{match: '^\+142555(6\d{4})$', replace: '\$1'}]}
-	  usages: [users, pbx, pstn]
+	  usages: [pbx, pstn]
 	  dial_rules:
 	    - {match: '^[246]\d{4}$', replace: '+142555\$0'}
 	    - {match: '^9(\d{10})$', replace: '+1\$1'}
 	  routes:
-	    - {name: users, match: '^\+1425552\d{4}$', usages: [users], trunks: [fe]}
 	    - {name: pbx1, match: '^\+1425554\d{4}$', usages: [pbx], trunks: [pbx1]}
 	    - {name: pbx2, match: '^\+1425556\d{4}$', usages: [pbx], trunks: [pbx2]}
-	    - {name: pstn, match: '^\+1\d{10}$', priority: 9, usages: [pstn], trunks: [gw]}
+	    - {name: pstn, match: '^\+1(?!4255552)\d{10}$', priority: 9, usages: [pstn], trunks: [gw]}
 YAML
 
 of_pstn() {
-	sed '/scope: "trunk:gw"/s/users, pbx/users, pbx, pstn/' "$WORK/med.yaml" >"$WORK/loop.yaml"
+	sed '/scope: "trunk:gw"/s/pbx/pbx, pstn/' "$WORK/med.yaml" >"$WORK/loop.yaml"
 	"$SALLYPORTD" -t -c "$WORK/loop.yaml" >"$WORK/loop.out" 2>&1
 	has "$WORK/loop.out" 'over trunk "gw" may go back there over "gw", by route "pstn"'
 }
@@ -72,7 +73,7 @@ GW=$PBX1 gateway pbx1 pstn -t t1 -i $PBX1 -p 5066
 GATEWAY="sip:pbx2@$PBX2:5060"
 gateway_answers 600 >"$WORK/pbx2.xml"
 GW=$PBX2 gateway pbx2 pstn -i $PBX2 -p 5060
-softphone phone desk $DESK 5060 1000 "$(inside 20001 mediaenc=none audio_codecs=PCMU)"
+softphone phone desk $DESK 5060 1000 "$(inside +14255520001 mediaenc=srtp-mand audio_codecs=PCMA)"
 check "the telephone registers" within 20 registered phone
 check "the gateway listens" within 20 listens pstn tcp $GW 5066
 check "the PBX listens" within 20 listens pstn tcp $PBX1 5066
@@ -112,8 +113,13 @@ check "a user calls a telephone of the PBX" within 20 heard phone CALL_ESTABLISH
 check "the PBX is dialled five digits, by five" invited pbx1 40555 20001
 tell phone hangup
 check "the user hangs up" within 20 heard phone CALL_CLOSED
+tell phone dial sip:92065550111@example.net
+check "a user calls the telephone network" within 20 heard phone CALL_ESTABLISHED 2
+check "with whole numbers" invited gw '[+]12065550111' '[+]14255520001'
+tell phone hangup
+check "the user hangs up once more" within 20 heard phone CALL_CLOSED 2
 check "a telephone of the PBX calls a user" from_pbx1 user 20001
-check "who sees it" within 10 heard phone 'CALL_ESTABLISHED sip:40123@'
+check "who sees its whole number" within 10 heard phone 'CALL_ESTABLISHED sip:[+]14255540123@'
 check "the PBX calls the telephone network" from_pbx1 out 92065550111
 check "the gateway gets whole numbers" invited gw '[+]12065550111' '[+]14255540123'
 check "one PBX calls the other" from_pbx1 across 60555
@@ -122,6 +128,8 @@ check "the other one calls back" from_pbx2 back 40555
 check "it may not call the telephone network" refused from_pbx2 toll 92065550111
 check "the telephone network calls the PBX" from_gw in +14255540555
 check "with the PBX's digits" invited pbx1 40555 '[+]12065550100'
+check "and a user" from_gw "in-user" +14255520001
+check "who sees that" within 10 heard phone 'CALL_ESTABLISHED sip:[+]12065550100@'
 check "it may not call itself" refused from_gw loop +12065550111
 none_open() {
 	same "$(metric med sallyport_calls_open)" 0
