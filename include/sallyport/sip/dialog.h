@@ -34,6 +34,8 @@ int sip_dialog_of_request(
 int sip_dialog_of_response(
 	struct sip_dialog *d, const struct sip_msg *response, struct sip_str target);
 void sip_dialog_fini(struct sip_dialog *d); /* is out of its table then */
+/* OUT is as D is, in no table. -ENOMEM. */
+int sip_dialog_copy(struct sip_dialog *out, const struct sip_dialog *d);
 
 /* A 2xx has come in an early dialog of ours: routes and target are as it says (§13.2.2.4). */
 int sip_dialog_confirm(struct sip_dialog *d, const struct sip_msg *response);

@@ -218,6 +218,34 @@ void sip_dialog_fini(struct sip_dialog *d)
 	*d = (struct sip_dialog){.is_filed = false};
 }
 
+int sip_dialog_copy(struct sip_dialog *out, const struct sip_dialog *d)
+{
+	struct sip_dialog copy = *d;
+	struct sip_str *all[] = {&copy.call_id, &copy.local_tag, &copy.remote_tag, &copy.local,
+		&copy.remote, &copy.routes, &copy.strict};
+	size_t len = 1;
+	char *at;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		len += all[i]->len;
+	copy.text = at = malloc(len);
+	copy.target_text = NULL;
+	if (!at || set_target(&copy, d->target) != 0) {
+		free(at);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+		if (!all[i]->at)
+			continue;
+		memcpy(at, all[i]->at, all[i]->len);
+		all[i]->at = at;
+		at += all[i]->len;
+	}
+	copy.is_filed = false;
+	*out = copy;
+	return 0;
+}
+
 /* ---- changes ---- */
 
 int sip_dialog_refresh(struct sip_dialog *d, const struct sip_msg *m)
