@@ -130,6 +130,13 @@ struct anchor_message {
 	bool is_accepted; /* it chooses the callee: no other one has a say any more */
 	/* The answer to what FROM was told last and has been told once more: nothing goes on. */
 	bool is_again;
+	/* FROM has offered nothing: what goes on is an offer of our own, and ends with its answer.
+	 */
+	bool is_ours;
+	/* The side it goes to was WHOSE of this anchor: the same session goes on, with ports and
+	 * keys of A's. NULL: of none. */
+	const struct anchor *goes_on;
+	enum anchor_side whose;
 	/* Of a new attempt to reach a callee: what holds for that side from now on. NULL: none. */
 	const struct anchor_terms *callee;
 	struct bytes sdp;

@@ -36,6 +36,7 @@ struct leg {
 	 * begins with. */
 	struct sdp_session sdp;
 	struct anchor_passed *answered; /* as in struct fork */
+	bool is_taken_over; /* what is agreed is another anchor's, as long as nothing was here */
 	struct media_agreement *due; /* owned; not posted yet, for the worker's mailbox is full */
 	struct anchor_leg record;
 };
@@ -64,6 +65,7 @@ struct anchor {
 	uint64_t invite; /* the exchange of the newest attempt to reach a callee */
 	enum anchor_side from;
 	struct anchor_passed *offered; /* owned; what passes of it */
+	bool is_ours;                  /* nobody's: FROM only hears the answer */
 	bool is_asked;                 /* and it has not been answered finally */
 	bool is_within;                /* the call was there */
 	bool is_up;                    /* a callee has accepted it */

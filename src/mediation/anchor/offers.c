@@ -20,6 +20,7 @@ void anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anch
 
 	g->terms = *terms;
 	anchor_passed_forget(&g->answered);
+	g->is_taken_over = false;
 	crypto_random(&c.id, sizeof(c.id));
 	c.id >>= 2;
 	crypto_random(c.keys, sizeof(c.keys));
@@ -198,7 +199,8 @@ int anchor_offer_write(struct anchor *a, struct bytes *sdp)
 		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 	}
 	sdp_exchange_cancel(to); /* an offer that this one replaces */
-	to->direction = sdp_direction_reverse(sdp_session_asked(from)->direction);
+	to->direction = a->is_ours ? SDP_SENDRECV
+				   : sdp_direction_reverse(sdp_session_asked(from)->direction);
 	begin_writing(a, &w);
 	r = sdp_offer_write(to, &w, &passing);
 	rc = r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
@@ -224,11 +226,34 @@ static enum sdp_refusal read_offer(struct anchor *a, struct sdp_session *s, stru
 	return r;
 }
 
+static int make_offer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	int rc;
+
+	a->is_within = a->current != NULL;
+	a->exchange = m->exchange;
+	a->from = m->from;
+	a->fork = m->fork;
+	a->is_asked = true;
+	a->is_ours = m->is_ours;
+	rc = anchor_room(a, m->ticket);
+	if (rc != 0 && rc != ANCHOR_LATER)
+		drop_offer(a);
+	return rc ? rc : anchor_offer_write(a, sdp);
+}
+
+static int offer_ourselves(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	if (a->is_asked)
+		return refuse(a, ANCHOR_C_REFUSED_STATE);
+	anchor_passed_forget(&a->offered);
+	return make_offer(a, m, sdp);
+}
+
 static int take_offer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
 {
 	struct sdp_session *s = session_of(a, m->from, m->fork);
 	enum sdp_refusal r;
-	int rc;
 
 	if (!s)
 		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
@@ -239,16 +264,28 @@ static int take_offer(struct anchor *a, const struct anchor_message *m, struct b
 		a->is_asked = false;
 		return refuse_for(a, r);
 	}
-	a->is_within = a->current != NULL;
-	a->exchange = m->exchange;
-	a->from = m->from;
-	a->fork = m->fork;
-	a->is_asked = true;
 	anchor_count(a->all, ANCHOR_C_OFFERS);
-	rc = anchor_room(a, m->ticket);
-	if (rc != 0 && rc != ANCHOR_LATER)
-		drop_offer(a);
-	return rc ? rc : anchor_offer_write(a, sdp);
+	return make_offer(a, m, sdp);
+}
+
+/* Another anchor's session with that side goes on here: its lines, numbers and version (RFC 3264
+ * §8), but not its keys, and none of its media until the side has agreed with us. */
+static void take_over(
+	struct anchor *a, enum anchor_side side, const struct anchor *from, enum anchor_side whose)
+{
+	struct leg *g = &a->legs[side];
+	const struct sdp_session *theirs = anchor_session(from, whose);
+	struct sdp_session_config c = g->sdp.config;
+
+	if (!theirs || theirs->config.abilities != c.abilities)
+		return;
+	c.id = theirs->config.id;
+	sdp_session_fini(&g->sdp);
+	g->sdp = *theirs;
+	sdp_exchange_cancel(&g->sdp);
+	g->sdp.config = c;
+	g->is_taken_over = true;
+	crypto_wipe(&c, sizeof(c));
 }
 
 void anchor_off(struct anchor *a, uint64_t exchange)
@@ -342,6 +379,9 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	if (r != SDP_OK)
 		return refuse_for(a, r);
 	anchor_count(a->all, ANCHOR_C_ANSWERS);
+	a->legs[m->from].is_taken_over = false;
+	if (a->is_ours)
+		return agree(a, m);
 	/* Who has heard it already does not listen (RFC 3261 §13.2.1); he may not have heard it
 	 * reliably, whatever the other side has. */
 	rc = make_answer(a, s, *answered_of(a, m->from, m->fork), sdp);
@@ -396,6 +436,10 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 	}
 	a->is_up = a->is_up || m->is_accepted;
 	*sdp = bytes_of("", 0);
+	if (m->goes_on)
+		take_over(a, anchor_other(m->from), m->goes_on, m->whose);
+	if (m->is_ours)
+		return offer_ourselves(a, m, sdp);
 	if (m->is_again)
 		return take_again(a, m);
 	if (is_chosen(a, m))

@@ -238,7 +238,7 @@ int anchor_push(struct anchor *a, enum anchor_side side)
 	const struct sdp_session *s = anchor_session(a, side);
 	struct leg *g = &a->legs[side];
 
-	if (!s || !s->has_agreed || a->state != ANCHOR_OPEN)
+	if (!s || !s->has_agreed || g->is_taken_over || a->state != ANCHOR_OPEN)
 		return 0;
 	struct media_agreement *m = malloc(sizeof(*m));
 	if (!m)
