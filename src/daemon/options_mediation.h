@@ -140,11 +140,19 @@ struct options_trunk_media {
 	bool cn;
 };
 
+enum options_refer {
+	OPTIONS_REFER_NONE,
+	OPTIONS_REFER_3PCC,
+	OPTIONS_REFER_SEND,
+};
+
 struct options_trunk_settings {
 	const char *scope;
 	int srtp; /* index: 0 none, 1 optional, 2 required, as enum policy_srtp */
 	uint64_t fast_failover_s;
 	bool session_timer;
+	int refer; /* enum options_refer */
+	bool accept_refer;
 	struct conf_list failover_codes; /* uint64_t */
 	struct conf_list response_map;   /* struct options_response */
 	struct options_ping options;

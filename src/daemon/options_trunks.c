@@ -127,6 +127,13 @@ static const struct conf_option response_table[] = {
 	{.name = NULL},
 };
 
+static const char *const refer_names[] = {
+	[OPTIONS_REFER_NONE] = "none",
+	[OPTIONS_REFER_3PCC] = "3pcc",
+	[OPTIONS_REFER_SEND] = "send",
+	NULL,
+};
+
 const struct conf_option options_trunk_settings_table[] = {
 	{.name = "scope",
 		.type = CONF_STRING,
@@ -157,6 +164,22 @@ const struct conf_option options_trunk_settings_table[] = {
 		.text = "Asks for a session timer of 30 minutes (RFC 4028), so that a call ends "
 			"whose gateway is gone. One that the gateway asks for is kept in any "
 			"case."},
+	{.name = "refer",
+		.type = CONF_ENUM,
+		AT(options_trunk_settings, refer),
+		.names = refer_names,
+		.fallback = "none",
+		.text = "Who transfers the gateway's side of a call when the other side asks for "
+			"that (REFER): send: the gateway, if its Allow says that it can and a "
+			"route "
+			"leads over its trunk; none, 3pcc: this node, which calls the target and "
+			"joins the two. The last two are the same as long as media pass the node."},
+	{.name = "accept_refer",
+		.type = CONF_BOOL,
+		AT(options_trunk_settings, accept_refer),
+		.fallback = "false",
+		.text = "Takes REFER from the gateway. Calls that come of it have the usages of "
+			"calls over its trunk."},
 	{.name = "failover_codes",
 		.type = CONF_LIST,
 		.item = CONF_UINT,

@@ -22,7 +22,7 @@ enum call_counter {
 	CALL_C_STARTED,
 	CALL_C_ANSWERED,
 	CALL_C_ENDED, /* + enum call_end */
-	CALL_C_REFUSED_FULL = CALL_C_ENDED + 9,
+	CALL_C_REFUSED_FULL = CALL_C_ENDED + 10,
 	CALL_C_REFUSED_MEMORY,
 	CALL_C_REFUSED_HOPS,   /* Max-Forwards */
 	CALL_C_REFUSED_MERGED, /* the same request by another way (RFC 3261 §8.2.2.2) */
@@ -31,7 +31,9 @@ enum call_counter {
 	CALL_C_REFUSED_METHOD,
 	CALL_C_REFUSED_ROUTE,
 	CALL_C_REFUSED_NO_DIALOG,
-	CALL_C_NEXT_ROUTE, /* a further attempt to reach the callee */
+	CALL_C_REFUSED_REFER,    /* its target, or another one is under way */
+	CALL_C_REFUSED_REPLACES, /* RFC 3891: no such dialog, or not to be replaced */
+	CALL_C_NEXT_ROUTE,       /* a further attempt to reach the callee */
 	CALL_C_GLARE,
 	CALL_C_STRAY_ACKS, /* of no call */
 	CALL_C_REFRESHES,  /* of sessions, by us */
@@ -39,6 +41,10 @@ enum call_counter {
 	CALL_C_CHALLENGES_UNANSWERED,
 	CALL_C_FORKS_ENDED, /* 2xx of a second callee */
 	CALL_C_DROPPED_PROVISIONAL,
+	CALL_C_REFERS_PASSED, /* to the other side */
+	CALL_C_TRANSFERS,     /* begun by us, because of a REFER */
+	CALL_C_TRANSFERRED,   /* of those, the ones that have come to something */
+	CALL_C_REPLACED,      /* sides, by INVITE with Replaces */
 	CALL_C_COUNT
 };
 extern const struct metrics_group call_counters;
@@ -51,13 +57,14 @@ enum call_side {
 enum call_end {
 	CALL_END_CALLER, /* BYE */
 	CALL_END_CALLEE,
-	CALL_END_CANCELLED, /* before an answer, by the caller */
-	CALL_END_FAILED,    /* not answered: refused, or nobody there; or no session came of it */
-	CALL_END_TIMEOUT,   /* ringing, or an ACK that did not come */
-	CALL_END_LOST,      /* a side does not know the dialog any more, or cannot be reached */
-	CALL_END_EXPIRED,   /* the session was not refreshed (RFC 4028) */
-	CALL_END_MEDIA,     /* by call_hang_up */
-	CALL_END_SHUTDOWN,  /* by calls_hang_up */
+	CALL_END_CANCELLED,   /* before an answer, by the caller */
+	CALL_END_FAILED,      /* not answered: refused, or nobody there; or no session came of it */
+	CALL_END_TIMEOUT,     /* ringing, or an ACK that did not come */
+	CALL_END_LOST,        /* a side does not know the dialog any more, or cannot be reached */
+	CALL_END_EXPIRED,     /* the session was not refreshed (RFC 4028) */
+	CALL_END_MEDIA,       /* by call_hang_up */
+	CALL_END_SHUTDOWN,    /* by calls_hang_up */
+	CALL_END_TRANSFERRED, /* one side of it goes on in another call */
 	CALL_END_COUNT
 };
 
@@ -74,7 +81,25 @@ struct call_peer {
 	/* It may tell the network, and be told, what P-Early-Media (RFC 5009) and Resource-Priority
 	 * (RFC 4412) say. They pass where both sides may. */
 	bool is_trusted;
+	bool may_refer;  /* REFER of its is taken, and said to be in Allow */
+	bool gets_refer; /* it may be passed one, and NOTIFY of its is taken then */
 };
+
+/* A REFER (RFC 3515) within a call. */
+struct call_referral {
+	const struct call *call;
+	const struct transaction_hop *by, *other; /* who asks, and who is to be transferred */
+	struct sip_str target;                    /* a URI of sip, sips or tel, without headers */
+	struct sip_str referrer; /* that of Referred-By, or else of who has sent it; or absent */
+	bool is_attended;        /* it names a dialog that is to be replaced (RFC 3891) */
+	bool takes_refer;        /* the other side does, by its Allow */
+};
+struct call_referred { /* as it is passed on; with a NUL each */
+	char to[SIP_URI_MAX];
+	char by[SIP_URI_MAX]; /* empty: nobody is named */
+};
+#define CALL_REFER_PASS 1
+#define CALL_TARGET_MAX 400 /* bytes of a Refer-To; longer ones are refused */
 
 /* Where an attempt to reach the callee goes. */
 struct call_route {
@@ -127,6 +152,12 @@ struct call_body {
 	/* The answer to a session that was said again because of its timer, or because an INVITE
 	 * was withdrawn too late. Nothing goes on of it, whatever the hook says. */
 	bool is_again;
+	/* Nobody has offered: what goes on is an offer of our own. */
+	bool is_ours;
+	/* The side that it is for was WHOSE of this call, and goes on with the same session. NULL:
+	 * of none. */
+	const struct call *goes_on;
+	enum call_side whose;
 	/* What goes on, as it came: may be changed to a view that is good until the next call.
 	 * Asked about without content too are an INVITE that begins a call and the 2xx of one. */
 	struct sip_str type, content;
@@ -142,6 +173,18 @@ struct call_user {
 	 */
 	unsigned (*route)(void *arg, void **own, const struct sip_msg *invite,
 		const struct transaction_hop *from, unsigned attempt, struct call_route *out);
+	/* A REFER: 0: this node places the call and joins the other side to it; CALL_REFER_PASS: it
+	 * goes to the other side, as OUT, which was zeroed, has it; else the status that refuses
+	 * it. NULL: 405. */
+	unsigned (*refer)(void *arg, const struct call_referral *r, struct call_referred *out);
+	/* A call begins because of a REFER in OLD: INVITE, of our own making, says who calls, who
+	 * is at FROM, and who is called. May set *OWN, which is NULL, for the route hook: that
+	 * hears as FROM who has sent the REFER, whose rights count. NULL: nobody asks. */
+	void (*transfer)(void *arg, void **own, const struct call *old,
+		const struct sip_msg *invite, const struct transaction_hop *from);
+	/* SIDE of C is what SIDE_BEFORE was of OLD, which ends next. NULL: nobody asks. */
+	void (*joined)(void *arg, struct call *c, enum call_side side, struct call *old,
+		enum call_side side_before);
 	/* What holds with whoever is at HOP: where a call comes from, or an attempt goes. OUT is
 	 * zeroed. NULL: it stays so. */
 	void (*peer)(void *arg, const struct transaction_hop *hop, struct call_peer *out);

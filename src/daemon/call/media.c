@@ -84,6 +84,7 @@ static int take(struct call_leash *l, struct call_body *b, const struct anchor_t
 	struct bytes sdp)
 {
 	bool is_response = b->msg->status != 0;
+	const struct call_leash *goes_on = b->goes_on ? call_media(b->goes_on) : NULL;
 	struct anchor_message a = {
 		.from = b->from == CALL_CALLER ? ANCHOR_CALLER : ANCHOR_CALLEE,
 		.exchange = b->exchange,
@@ -91,6 +92,9 @@ static int take(struct call_leash *l, struct call_body *b, const struct anchor_t
 		.ticket = b->ticket,
 		.is_final = is_final(b->msg),
 		.is_again = b->is_again,
+		.is_ours = b->is_ours,
+		.goes_on = goes_on ? goes_on->anchor : NULL,
+		.whose = b->whose == CALL_CALLER ? ANCHOR_CALLER : ANCHOR_CALLEE,
 		.is_accepted = is_response && b->msg->status >= 200 && b->msg->method == SIP_INVITE,
 		.callee = callee,
 		.sdp = sdp,

@@ -43,7 +43,7 @@ struct call_record {
 	unsigned status;   /* 0: none was told */
 	int q850;          /* below 0: none was said */
 	bool is_waiting;
-	struct said id, callee_id;
+	struct said id, callee_id, transfer_of;
 	struct record_side caller, callee;
 	unsigned n_tried;
 	const char *tried[CALL_WAYS_MAX]; /* not owned */
@@ -61,8 +61,9 @@ const char *call_end_name(enum call_end why)
 		[CALL_END_EXPIRED] = "expired",
 		[CALL_END_MEDIA] = "media",
 		[CALL_END_SHUTDOWN] = "shutdown",
+		[CALL_END_TRANSFERRED] = "transferred",
 	};
-	_Static_assert(CALL_END_COUNT == 9, "each end has its name");
+	_Static_assert(CALL_END_COUNT == 10, "each end has its name");
 
 	return names[why];
 }
@@ -163,6 +164,7 @@ static json_t *compose(const struct call_record *r, const struct anchor_leg *leg
 		(void)json_array_append_new(tried, name(r->tried[i])); /* as above */
 	put(o, "id", said(&r->id));
 	put(o, "callee_id", said(&r->callee_id));
+	put(o, "transfer_of", said(&r->transfer_of));
 	put(o, "start", moment(r, r->begun_ms));
 	put(o, "answer", moment(r, r->answered_ms));
 	put(o, "end", moment(r, r->ended_ms));
@@ -206,6 +208,12 @@ struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms,
 	keep(&r->callee.asked, called.data, called.len);
 	list_append(&l->all, &r->link);
 	return r;
+}
+
+void call_record_transfers(struct call_record *r, struct sip_str id)
+{
+	if (r)
+		keep(&r->transfer_of, id.at, id.len);
 }
 
 void call_record_tried(struct call_record *r, const char *trunk, const struct policy_numbers *sent)

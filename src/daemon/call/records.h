@@ -34,6 +34,8 @@ void call_records_destroy(struct call_records *l);
  * NULL, or there is no memory, which counts as lost. */
 struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms, struct sip_str id,
 	const char *trunk, struct bytes calling, struct bytes called);
+/* It begins because of a REFER in the call ID. */
+void call_record_transfers(struct call_record *r, struct sip_str id);
 /* It is tried on TRUNK, with these numbers; without a calling one it is the caller's. */
 void call_record_tried(struct call_record *r, const char *trunk, const struct policy_numbers *sent);
 /* The caller has been told STATUS, and CALLEE_ID is the other side's. */

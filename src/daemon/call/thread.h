@@ -47,7 +47,7 @@ struct call_thread {
 	struct log_limit log_loops;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
-	struct log_limit log_unanswered, log_failed;
+	struct log_limit log_unanswered, log_failed, log_transfers;
 	struct call_media *media;     /* media.h */
 	struct call_records *records; /* owned; NULL: none are written */
 	bool is_draining;
@@ -91,6 +91,14 @@ bool call_peers_trusts(
 struct sip_transport_user call_ways_transport(struct call_thread *t);
 struct transaction_carrier call_ways_carrier(struct call_thread *t);
 struct call_user call_ways_calls(struct call_thread *t);
+/* The record of the call that INVITE from PEER begins. NULL: none. */
+struct call_record *call_ways_record(
+	struct call_thread *t, const struct sip_msg *invite, uint32_t peer);
+/* Where a call from PEER goes, by the URIs of who is called and who calls. */
+void call_ways_ask(struct call_thread *t, uint32_t peer, struct sip_str called,
+	struct sip_str calling, struct dial_answer *out);
+/* Whom PEER's side is to know us as: host, or address with brackets. */
+int call_ways_host(const struct call_thread *t, uint32_t peer, char *out, size_t cap);
 
 /* The attempts of a call that are left to it, as the route hook keeps them; one without a trunk is
  * to the front end. */
@@ -102,6 +110,8 @@ struct way {
 };
 struct ways {
 	uint32_t in, out;           /* trunks that the call counts on; CALL_NOBODY: none */
+	bool is_transfer;           /* by a REFER: its caller counts where he did so far */
+	bool is_unasked;            /* the dial plan has not been asked yet */
 	bool lacks_address;         /* somebody to try has none yet, or none any more */
 	struct call_record *record; /* not owned; NULL: none, or no more */
 	size_t n;
@@ -119,6 +129,14 @@ bool call_attempts_admit(struct call_thread *t, struct ways *w, uint32_t from);
 /* The same of the trunk of attempt I; those without room are left out. False: none is left. */
 bool call_attempts_take(struct call_thread *t, struct ways *w, unsigned i);
 void call_attempts_over(struct call_thread *t, struct ways *w);
+
+/* ---- transfers.c: calls because of a REFER; for struct call_user ---- */
+
+unsigned call_transfers_refer(void *arg, const struct call_referral *r, struct call_referred *out);
+void call_transfers_begin(void *arg, void **own, const struct call *old,
+	const struct sip_msg *invite, const struct transaction_hop *from);
+void call_transfers_joined(void *arg, struct call *c, enum call_side side, struct call *old,
+	enum call_side side_before);
 
 /* ---- gateways.c: the trunks while they run ---- */
 

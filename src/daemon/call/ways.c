@@ -204,32 +204,55 @@ static uint64_t wall_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* 0, or the status that refuses the call. */
+static struct sip_str calling_in(const struct sip_msg *invite)
+{
+	struct sip_name_addr from;
+
+	return sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0
+		       ? from.uri
+		       : SIP_NONE;
+}
+
+struct call_record *call_ways_record(
+	struct call_thread *t, const struct sip_msg *invite, uint32_t peer)
+{
+	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
+
+	return call_records_begin(t->records, wall_ms(), invite->call_id, peer_name(t, peer),
+		number_in(calling_in(invite), calling, sizeof(calling)),
+		number_in(called_in(t, invite, peer), called, sizeof(called)));
+}
+
+void call_ways_ask(struct call_thread *t, uint32_t peer, struct sip_str called,
+	struct sip_str calling, struct dial_answer *out)
+{
+	char to[POLICY_NUMBER_MAX], from[POLICY_NUMBER_MAX];
+	struct dial_question q = {
+		.from = peer == call_front(t) ? NULL : dial_plan_trunk(t->plan, peer),
+		.called = number_in(called, to, sizeof(to)),
+		.calling = number_in(calling, from, sizeof(from)),
+		.health = call_verdicts_state,
+		.arg = t};
+
+	crypto_random(&q.random, sizeof(q.random));
+	dial_plan_ask(t->plan, t->state, &q, out);
+	if (out->is_loop)
+		say_loop(t, q.from);
+}
+
+/* 0, or the status that refuses the call. Who asks for a transfer inside may mean somebody there,
+ * to whom he has no need of us otherwise. */
 static unsigned find_ways(struct call_thread *t, struct ways *w, const struct sip_msg *invite,
 	const struct transaction_hop *hop)
 {
-	char called[POLICY_NUMBER_MAX], calling[POLICY_NUMBER_MAX];
 	uint32_t peer = call_peer_of(hop);
-	struct dial_question q = {
-		.from = peer == call_front(t) ? NULL : dial_plan_trunk(t->plan, peer),
-		.called = number_in(called_in(t, invite, peer), called, sizeof(called)),
-		.calling = bytes_of(calling, 0),
-		.health = call_verdicts_state,
-		.arg = t};
-	struct sip_name_addr from;
 	struct dial_answer a;
 
-	if (sip_name_addr_decode(sip_header_value(invite, SIP_HEADER_FROM), &from) == 0)
-		q.calling = number_in(from.uri, calling, sizeof(calling));
-	w->record = call_records_begin(
-		t->records, wall_ms(), invite->call_id, peer_name(t, peer), q.calling, q.called);
+	w->is_unasked = false;
 	if (!may_call(t, peer))
 		return 403;
-	crypto_random(&q.random, sizeof(q.random));
-	dial_plan_ask(t->plan, t->state, &q, &a);
-	if (a.is_loop)
-		say_loop(t, q.from);
-	if (a.n == 0 && q.from)
+	call_ways_ask(t, peer, called_in(t, invite, peer), calling_in(invite), &a);
+	if (a.n == 0 && (peer != call_front(t) || w->is_transfer))
 		call_attempts_in(t, w, &a.number);
 	else
 		call_attempts_out(t, w, &a);
@@ -245,10 +268,10 @@ static void write_host(struct sip_writer *w, const struct addr *a)
 	sip_write_host(w, &h);
 }
 
-/* Whom the other side is to know us as. Less one byte, so that the text ends. */
-static int write_our_host(
-	const struct call_thread *t, const struct call_trunk *k, char *out, size_t cap)
+/* Less one byte, so that the text ends; it is all zero at first. */
+int call_ways_host(const struct call_thread *t, uint32_t peer, char *out, size_t cap)
 {
+	const struct call_trunk *k = &t->trunks[peer];
 	struct sip_writer w;
 
 	sip_write_begin(&w, out, cap - 1);
@@ -322,7 +345,7 @@ static int write_route(struct call_thread *t, const struct way *way, struct call
 		(void)snprintf(out->calling, sizeof(out->calling), "%s", a->numbers.calling.text);
 		out->is_anonymous = a->numbers.is_anonymous;
 	}
-	return write_our_host(t, &t->trunks[way->peer], out->host, sizeof(out->host));
+	return call_ways_host(t, way->peer, out->host, sizeof(out->host));
 }
 
 static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
@@ -334,15 +357,20 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 
 	if (!w) {
 		w = *own = call_attempts_none();
-		refused = w ? find_ways(t, w, invite, from) : 503;
+		if (!w)
+			return 503;
+		w->record = call_ways_record(t, invite, call_peer_of(from));
+		w->is_unasked = true;
 	}
+	if (w->is_unasked)
+		refused = find_ways(t, w, invite, from);
 	if (refused)
 		return refused;
 	if (attempt == 0 && t->is_draining)
 		return 503;
 	if (attempt >= w->n)
 		return w->lacks_address ? 503 : 404; /* another node may know better */
-	if (attempt == 0 && !call_attempts_admit(t, w, call_peer_of(from)))
+	if (attempt == 0 && !w->is_transfer && !call_attempts_admit(t, w, call_peer_of(from)))
 		return 503;
 	if (!call_attempts_take(t, w, attempt))
 		return 503;
@@ -457,6 +485,9 @@ struct call_user call_ways_calls(struct call_thread *t)
 {
 	return (struct call_user){.route = on_route,
 		.forget = on_forget,
+		.refer = call_transfers_refer,
+		.transfer = call_transfers_begin,
+		.joined = call_transfers_joined,
 		.peer = call_terms,
 		.reached = call_verdicts_reached,
 		.judge = call_verdicts_judge,

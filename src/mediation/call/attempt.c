@@ -69,8 +69,12 @@ static void write_invite(struct sip_writer *w, struct call *c, const struct sip_
 	sip_write_close(w);
 	sip_write_header_c(w, SIP_HEADER_CALL_ID, c->callee_id);
 	fields_contact(c->calls, w, &route->hop);
-	fields_allow(w);
+	fields_allow(c->calls, w, &route->hop);
 	fields_pass(w, invite, c, CALL_CALLER);
+	if (c->incoming->is_virtual) {
+		sip_write_copy_all(w, invite, SIP_HEADER_REPLACES);
+		sip_write_copy_all(w, invite, SIP_HEADER_REQUIRE);
+	}
 }
 
 void attempt_timer(struct call *c, unsigned ms)
@@ -151,7 +155,7 @@ static int wait_to_send(
 static int send_invite(
 	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
 {
-	struct call_body b = {.msg = invite};
+	struct call_body b = {.msg = invite, .is_ours = x->call->incoming->is_virtual};
 	int err = body_ask(x, CALL_CALLER, NULL, route, &b);
 
 	if (err == CALL_BODY_LATER)
@@ -164,13 +168,13 @@ static int send_invite(
 unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status)
 {
 	const struct call_user *u = &c->calls->config.user;
-	const struct transaction_hop *from = server_transaction_hop(c->incoming->server);
 	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
 	struct call_route route;
 
 	while (c->n_attempts < ATTEMPTS_MAX) {
 		memset(&route, 0, sizeof(route));
-		unsigned refused = u->route(u->arg, &c->own, invite, from, c->n_attempts, &route);
+		unsigned refused =
+			u->route(u->arg, &c->own, invite, &c->rights, c->n_attempts, &route);
 		if (refused)
 			return c->n_attempts == 0 ? refused : status;
 		if (c->n_attempts++ > 0)

@@ -63,7 +63,8 @@ static bool tells_without(const struct call_body *b)
 {
 	unsigned status = b->msg->status;
 
-	return b->route || (b->msg->method == SIP_INVITE && status >= 200 && status < 300);
+	return b->route || b->is_ours ||
+	       (b->msg->method == SIP_INVITE && status >= 200 && status < 300);
 }
 
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
@@ -77,9 +78,7 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	b->exchange = body_number(x);
 	b->fork = fork_of(x, p);
 	b->route = route;
-	b->caller = route && c->incoming && c->incoming->server
-			    ? server_transaction_hop(c->incoming->server)
-			    : NULL;
+	b->caller = route ? &c->from : NULL;
 	b->ticket = ++c->calls->n_tokens;
 	b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
 	b->content = b->msg->body;

@@ -24,6 +24,8 @@
 #define CALL_EXTENSIONS SIP_OPTION_BIT(SIP_OPTION_TIMER)
 /* With INVITE, too. */
 #define CALL_EXTENSIONS_INVITE (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_REL100))
+/* With REFER. */
+#define CALL_EXTENSIONS_REFER (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_NOREFERSUB))
 
 struct calls {
 	struct calls_config config;
@@ -65,8 +67,8 @@ struct end {
 	struct transaction_hop hop; /* where its last request went */
 	bool wants_bye;             /* once it has sent the ACK we wait for */
 	struct sip_session_timer session;
-	struct wheel_timer refresh; /* when something is to be done about that */
-	bool takes_update;          /* by its Allow */
+	struct wheel_timer refresh;     /* when something is to be done about that */
+	bool takes_update, takes_refer; /* by its Allow */
 	bool is_astray; /* it has accepted what the other side has not: refresh_restore */
 	struct sip_acknowledger acknowledger; /* of its reliable responses */
 	struct sip_reliable reliable;         /* of those to it */
@@ -75,6 +77,29 @@ struct end {
 	struct wheel_timer repeat;            /* of that */
 	bool has_early_answer;                /* in a reliable response that was acknowledged */
 	struct kept_body said; /* the last session description that it has accepted of us */
+	/* join.c: of one that is to go on in another call, that call, not owned, and the end there;
+	 * of that one, which has a copy of the dialog until it is joined, the one here. */
+	struct call *wanted_by;
+	struct end *twin;
+	bool is_copy;
+	bool is_gone; /* gets no BYE: it has said so, or its dialog is another call's */
+};
+
+/* The REFER that is under way in a call (RFC 3515). */
+enum refer_state {
+	REFER_NONE,
+	REFER_PASSED, /* to the other side, until so much has come of it */
+	REFER_ACTED,  /* a call that is to take that side on is under way */
+};
+struct refer {
+	enum refer_state state;
+	enum call_side by;
+	uint32_t cseq;     /* what its subscription is known by, but for the first */
+	unsigned n;        /* those that were taken so far */
+	bool is_silent;    /* it wants no NOTIFY, or does not know of any */
+	unsigned status;   /* that it was told last */
+	uint64_t until_ms; /* after that, nothing is heard of one that was passed */
+	struct call *call; /* not owned; of one that is acted on */
 };
 
 /* Owned by the call. */
@@ -122,6 +147,8 @@ struct exchange {
 	uint64_t answers;  /* the PRACK answers what was offered in this exchange; 0: none */
 	char *credentials; /* of an INVITE, for its ACK; NULL: none */
 	bool is_ours;      /* nobody has asked for it */
+	bool is_virtual;   /* the caller's INVITE that nobody has sent: transfer.c hears of it */
+	bool is_joining;   /* asks a side of another call to go on in this one */
 	bool is_replied;   /* finally, by us */
 	bool is_answered;  /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
@@ -172,6 +199,14 @@ struct call {
 	char callee_id[TOKEN_LEN];           /* Call-ID of the newest attempt */
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */
 	const char *reason;                  /* why we end it; not owned, NULL: not by us */
+	struct transaction_hop from;         /* where its caller's side is */
+	struct transaction_hop rights;       /* whose call it is: where else it comes from */
+	struct refer refer;
+	struct call *referred_by; /* not owned; whose REFER has begun it; NULL: none, or gone */
+	struct end *joins[2];     /* not owned; of other calls, to be its own; NULL: none */
+	struct wheel_timer join;  /* when that is tried again */
+	unsigned n_joins;         /* so often it was */
+	unsigned outcome;         /* what the referrer is told, if it fails; 0: not known */
 	void *media;
 	void *own; /* of whoever says the route */
 	struct call_peer peers[2];
@@ -192,6 +227,9 @@ static inline struct end *end_across(struct pair *p, enum call_side side)
 /* ---- invite.c: calls that begin ---- */
 
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
+/* A call that M begins, of whoever is at FROM. S is NULL: nobody has sent M. NULL: no memory. */
+struct call *invite_call(struct calls *l, struct server_transaction *s, const struct sip_msg *m,
+	const struct transaction_hop *from);
 /* M requires what we have not for it, and has been answered. */
 bool invite_asks_for_extensions(
 	struct calls *l, struct server_transaction *s, const struct sip_msg *m);
@@ -233,6 +271,44 @@ void relay_client_ended(struct exchange *x, enum transaction_end why);
 /* An INVITE that is not done, its ACK included; NULL: none. */
 const struct exchange *relay_open_invite(const struct call *c);
 void options_reply(struct calls *l, struct server_transaction *s, unsigned status);
+
+/* ---- refer.c: REFER that comes, and what is said of its outcome ---- */
+
+void refer_take(struct end *e, struct server_transaction *s, const struct sip_msg *m);
+/* M, a final response, has come to one that was passed. */
+void refer_passed(struct call *c, const struct sip_msg *m);
+/* A NOTIFY has come of it. */
+void refer_heard(struct end *e, struct server_transaction *s, const struct sip_msg *m);
+/* The referrer hears of it: STATUS, below 200 for one that goes on. */
+void refer_notify(struct call *c, unsigned status);
+/* E has said BYE, and waits for what comes of its REFER: the other side stays. */
+bool refer_outlives(struct end *e);
+
+/* ---- transfer.c: calls that nobody has sent an INVITE for ---- */
+
+/* The other side of E is to be joined to whoever URI leads to, because of M, a REFER. 0, or the
+ * status that says why there is no such call. */
+unsigned transfer_begin(struct end *e, struct sip_str uri, const struct sip_msg *m);
+/* As exchange_reply, X being virtual. */
+void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
+/* C, which may be of a REFER, is over: the one with the REFER is what it was. */
+void transfer_over(struct call *c);
+
+/* ---- join.c: sides of other calls that go on in one ---- */
+
+void join_init(struct call *c);
+/* C is to have OLD, of another call, as its SIDE. */
+void join_want(struct call *c, enum call_side side, struct end *old);
+/* A side of C is not its own yet. */
+bool join_is_awaited(const struct call *c);
+/* The caller's side, when the callee's has accepted. C may be gone on return. */
+void join_ask_caller(struct call *c);
+/* A response to a joining request, or (NULL) none. C may be gone on return. */
+void join_response(struct exchange *x, const struct sip_msg *m);
+/* C is over: those that it wanted stay where they are. */
+void join_forget(struct call *c);
+/* C is over: calls that wanted a side of it come to nothing. */
+void join_lose(struct call *c);
 
 /* ---- exchange.c ---- */
 
@@ -277,6 +353,8 @@ void refresh_write_reply(struct exchange *x, struct sip_writer *w);
 void refresh_accepted(struct exchange *x, const struct sip_msg *m);
 /* M is a 422, and the same request may be sent with a longer interval. */
 bool refresh_may_ask_again(struct exchange *x, const struct sip_msg *m);
+/* What E has accepted last is offered to it again. */
+void refresh_say_again(struct end *e);
 /* A refresh of ours was refused: it is tried again, as long as the session lasts. */
 void refresh_refused(struct exchange *x, unsigned status);
 /* An INVITE was accepted on one side and has come to nothing on the other: what held before is said
@@ -355,7 +433,8 @@ struct sip_str fields_done(const struct sip_writer *w); /* absent when it has fa
 void fields_pass(
 	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from);
 void fields_contact(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
-void fields_allow(struct sip_writer *w);
+/* For whoever is at HOP. */
+void fields_allow(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
 unsigned status_pass(unsigned status);
 
 /* ---- bodies.c ---- */
@@ -369,6 +448,7 @@ struct sip_str body_content(const struct kept_body *b);
 uint64_t body_number(const struct exchange *x);
 /* B's message, which belongs to X, as the other side gets it: TYPE and CONTENT are set. 0, an
  * error or CALL_BODY_LATER. */
+/* B may say already that it is our own offer, and what goes on. */
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	const struct call_route *route, struct call_body *b);
 /* M is the answer to a session that we have said again. */

@@ -58,7 +58,7 @@ void refuse(struct calls *l, struct server_transaction *s, unsigned status, unsi
 	count(l, counter);
 	fields_begin(l, &w);
 	if (status == 405)
-		fields_allow(&w);
+		fields_allow(l, &w, server_transaction_hop(s));
 	if (status == 503)
 		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, l->config.retry_after_s);
 	if (status == 500)

@@ -100,7 +100,8 @@ void exchange_free(struct exchange *x)
 
 bool exchange_is_done(const struct exchange *x)
 {
-	return !x->server && !x->client && !x->owes_ack && list_is_empty(&x->waiting);
+	return !x->server && !x->client && !x->owes_ack && !x->is_virtual &&
+	       list_is_empty(&x->waiting);
 }
 
 /* One side has accepted what the other will not have. */
@@ -205,7 +206,7 @@ static void write_reply(
 	if (is_refresh && status > 100 && status < 300)
 		fields_contact(l, w, server_transaction_hop(x->server));
 	if (status == 405 || (x->method == SIP_INVITE && status >= 200 && status < 300))
-		fields_allow(w);
+		fields_allow(l, w, server_transaction_hop(x->server));
 	if (is_refresh && status >= 200 && status < 300)
 		refresh_write_reply(x, w);
 	if (m)
@@ -336,6 +337,10 @@ void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m
 	struct call_body b = {.msg = m};
 	int rc = 0;
 
+	if (x->is_virtual) {
+		transfer_reply(x, status, m, p);
+		return;
+	}
 	if (status >= 300)
 		body_forget(x);
 	if (!p)

@@ -75,6 +75,8 @@ void fields_pass(
 	bool is_trusted = c->peers[CALL_CALLER].is_trusted && c->peers[CALL_CALLEE].is_trusted;
 
 	for (size_t i = 0; i < ARRAY_LEN(passing); i++) {
+		if (m->method == SIP_REFER && passing[i] == SIP_HEADER_REFERRED_BY)
+			continue; /* its numbers are the other side's: refer.c */
 		if ((!is_hidden || !tells_who(passing[i])) &&
 			(is_trusted || !wants_trust(passing[i])))
 			sip_write_copy_all(w, m, passing[i]);
@@ -102,9 +104,19 @@ void fields_contact(struct calls *l, struct sip_writer *w, const struct transact
 	sip_write_close(w);
 }
 
-void fields_allow(struct sip_writer *w)
+void fields_allow(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop)
 {
-	sip_write_methods(w, SIP_HEADER_ALLOW, ALLOWED);
+	const struct call_user *u = &l->config.user;
+	struct call_peer peer = {.account = NULL};
+	uint64_t methods = ALLOWED;
+
+	if (u->peer)
+		u->peer(u->arg, hop, &peer);
+	if (peer.may_refer)
+		methods |= SIP_METHOD_BIT(SIP_REFER);
+	if (peer.gets_refer)
+		methods |= SIP_METHOD_BIT(SIP_NOTIFY);
+	sip_write_methods(w, SIP_HEADER_ALLOW, methods);
 }
 
 /* What concerns our own side of the dialog with the callee says nothing to the caller: we answer no

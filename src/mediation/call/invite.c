@@ -12,7 +12,9 @@ const struct call_timers call_timers_default = {.ring_ms = 180000};
 /* Those of M's Require that we have not. One that cannot be read is none that we have. */
 static void write_unsupported(struct sip_writer *w, const struct sip_msg *m)
 {
-	uint64_t have = m->method == SIP_INVITE ? CALL_EXTENSIONS_INVITE : CALL_EXTENSIONS;
+	uint64_t have = m->method == SIP_INVITE  ? CALL_EXTENSIONS_INVITE
+			: m->method == SIP_REFER ? CALL_EXTENSIONS_REFER
+						 : CALL_EXTENSIONS;
 	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REQUIRE);
 	struct sip_tokens t;
 
@@ -84,9 +86,9 @@ static int remember(struct call *c, const struct sip_msg *m)
 	return 0;
 }
 
-static struct call *make(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
+struct call *invite_call(struct calls *l, struct server_transaction *s, const struct sip_msg *m,
+	const struct transaction_hop *from)
 {
-	const struct transaction_hop *from = server_transaction_hop(s);
 	struct call *c = calloc(1, sizeof(*c));
 
 	if (!c)
@@ -95,6 +97,7 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 	list_init(&c->pairs);
 	list_init(&c->exchanges);
 	wheel_timer_init(&c->timer, invite_timer);
+	join_init(c);
 	list_append(&l->calls, &c->link);
 	metrics_add(l->config.cells, CALL_C_KEPT, 1);
 	c->incoming = exchange_open(c, SIP_INVITE, CALL_CALLER);
@@ -107,13 +110,19 @@ static struct call *make(struct calls *l, struct server_transaction *s, const st
 		call_free(c);
 		return NULL;
 	}
+	c->from = c->rights = *from;
 	c->incoming->server = s;
+	c->incoming->is_virtual = !s;
 	c->incoming->server_cseq = m->cseq;
 	c->incoming->asked = sip_session_read(m);
 	reliable_read(c->incoming, m);
-	call_meet(c, CALL_CALLER, server_transaction_hop(s));
-	server_transaction_tag(s, c->local_tag);
-	server_transaction_take(s, &exchange_server_events, c->incoming);
+	call_meet(c, CALL_CALLER, from);
+	if (s) {
+		server_transaction_tag(s, c->local_tag);
+		server_transaction_take(s, &exchange_server_events, c->incoming);
+	}
+	metrics_add(l->config.cells, CALL_C_OPEN, 1);
+	count(l, CALL_C_STARTED);
 	return c;
 }
 
@@ -144,13 +153,11 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 		refuse(l, s, 400, CALL_C_REFUSED_ROUTE);
 		return;
 	}
-	c = err ? NULL : make(l, s, m);
+	c = err ? NULL : invite_call(l, s, m, server_transaction_hop(s));
 	if (!c) {
 		refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
 		return;
 	}
-	metrics_add(l->config.cells, CALL_C_OPEN, 1);
-	count(l, CALL_C_STARTED);
 	status = attempt_next(c, m, 503);
 	if (status) {
 		count(l, CALL_C_REFUSED_ROUTE);

@@ -9,6 +9,7 @@ void call_free(struct call *c)
 	struct calls *l = c->calls;
 
 	wheel_cancel(l->config.wheel, &c->timer);
+	wheel_cancel(l->config.wheel, &c->join);
 	list_for_each_safe (x, &c->exchanges)
 		exchange_free(CONTAINER_OF(x, struct exchange, link));
 	list_for_each_safe (p, &c->pairs)
@@ -80,8 +81,16 @@ void call_parted(struct call *c, const struct sip_msg *m)
 		u->parted(u->arg, c, m);
 }
 
+/* Whoever has left while his REFER is under way is silent, of course. */
+static bool has_left(const struct call *c)
+{
+	return c->refer.state == REFER_ACTED && c->pair->ends[c->refer.by].is_gone;
+}
+
 void call_hang_up(struct call *c, const char *reason)
 {
+	if (has_left(c))
+		return;
 	c->reason = reason;
 	call_over(c, CALL_END_MEDIA, -1);
 }
@@ -103,15 +112,19 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	free(c->invite);
 	c->invite = NULL;
 	reliable_stop_all(c, NULL);
+	join_lose(c);
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
+	join_forget(c);
 	for (int side = 0; c->pair && side < 2; side++) {
 		wheel_cancel(l->config.wheel, &c->pair->ends[side].refresh);
-		if (side != quiet && !(side == CALL_CALLER && is_caller_asking))
+		if (side != quiet && !c->pair->ends[side].is_gone &&
+			!(side == CALL_CALLER && is_caller_asking))
 			say_bye(c, side);
 	}
 	if (l->config.user.ended)
 		l->config.user.ended(l->config.user.arg, c, why);
+	transfer_over(c);
 	call_settle(c);
 }
 
@@ -119,13 +132,21 @@ size_t calls_hang_up(struct calls *l, const char *reason)
 {
 	size_t n = 0;
 
-	list_for_each_safe (it, &l->calls) {
+	/* One that ends may take another with it: none is freed before all are over. */
+	list_for_each (it, &l->calls) {
 		struct call *c = CONTAINER_OF(it, struct call, link);
+		c->is_held = true;
 		if (c->is_over)
 			continue;
 		c->reason = reason;
-		call_over(c, CALL_END_SHUTDOWN, -1);
 		n++;
+	}
+	list_for_each (it, &l->calls)
+		call_over(CONTAINER_OF(it, struct call, link), CALL_END_SHUTDOWN, -1);
+	list_for_each_safe (it, &l->calls) {
+		struct call *c = CONTAINER_OF(it, struct call, link);
+		c->is_held = false;
+		call_settle(c);
 	}
 	return n;
 }

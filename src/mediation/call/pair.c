@@ -67,7 +67,7 @@ static int fill(
 	callee->hop = *client_transaction_hop(attempt->client);
 	if (err || is_late)
 		return err;
-	caller->hop = *server_transaction_hop(c->incoming->server);
+	caller->hop = c->from;
 	err = make_caller(c, caller);
 	if (err == 0)
 		err = sip_dialogs_add(&l->dialogs, &caller->dialog);

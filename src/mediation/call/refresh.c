@@ -53,7 +53,7 @@ static int send_refresh(struct end *e, bool is_update)
 		return -1;
 	fields_begin(c->calls, &w);
 	fields_contact(c->calls, &w, &e->hop);
-	fields_allow(&w);
+	fields_allow(c->calls, &w, &e->hop);
 	r.fields = fields_done(&w);
 	if (!is_update) {
 		r.content_type = body_type(&e->said);
@@ -93,19 +93,22 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	}
 	if (act == SIP_SESSION_WAIT && !e->is_astray)
 		arm(e);
-	else if (relay_open_invite(c) || send_refresh(e, is_update) != 0)
+	else if (e->twin || relay_open_invite(c) || send_refresh(e, is_update) != 0)
 		wait_ms(e, AGAIN_MS);
 	else if (due_ms != UINT64_MAX)
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
 }
 
-void refresh_restore(struct exchange *x)
+void refresh_say_again(struct end *e)
 {
-	struct end *e = end_across(x->pair, x->from);
-
 	e->is_astray = !is_given_up(e) && e->said.at;
 	if (e->is_astray)
 		wait_ms(e, 0);
+}
+
+void refresh_restore(struct exchange *x)
+{
+	refresh_say_again(end_across(x->pair, x->from));
 }
 
 void refresh_init(struct end *e)
@@ -169,12 +172,18 @@ void refresh_take(struct end *e, struct server_transaction *s, const struct sip_
 		server_transaction_leave(s);
 }
 
+static void look_at(struct end *e, uint64_t methods)
+{
+	e->takes_update = (methods & SIP_METHOD_BIT(SIP_UPDATE)) != 0;
+	e->takes_refer = (methods & SIP_METHOD_BIT(SIP_REFER)) != 0;
+}
+
 void refresh_look(struct end *e, const struct sip_msg *m)
 {
 	struct sip_tokens methods;
 
 	if (sip_methods_of(m, SIP_HEADER_ALLOW, &methods) == 0 && methods.is_present)
-		e->takes_update = (methods.known & SIP_METHOD_BIT(SIP_UPDATE)) != 0;
+		look_at(e, methods.known);
 }
 
 /* ---- asked by us ---- */

@@ -23,7 +23,7 @@ static int send_with(struct exchange *x, const struct call_body *b)
 	if (x->method == SIP_INVITE || x->method == SIP_UPDATE)
 		fields_contact(c->calls, &w, &to->hop);
 	if (x->method == SIP_INVITE)
-		fields_allow(&w);
+		fields_allow(c->calls, &w, &to->hop);
 	fields_pass(&w, b->msg, c, x->from);
 	if (w.failed)
 		return ERR_TOO_LARGE;
@@ -205,6 +205,8 @@ static void on_bye(struct end *e, struct server_transaction *s, const struct sip
 		drop(e->pair, e);
 		return;
 	}
+	if (refer_outlives(e))
+		return;
 	if (!c->pair && e->side == CALL_CALLER)
 		why = CALL_END_CANCELLED;
 	call_parted(c, m);
@@ -217,7 +219,7 @@ void options_reply(struct calls *l, struct server_transaction *s, unsigned statu
 	struct sip_writer w;
 
 	fields_begin(l, &w);
-	fields_allow(&w);
+	fields_allow(l, &w, server_transaction_hop(s));
 	sip_write_header_c(&w, SIP_HEADER_ACCEPT, "application/sdp");
 	r.fields = fields_done(&w);
 	if (server_transaction_reply(s, &r) != 0)
@@ -237,12 +239,26 @@ static bool may_offer(const struct end *e)
 				 p->ends[CALL_CALLEE].has_early_answer;
 }
 
+/* The other side has left, or is not there yet; or somebody is about to have this one. */
+static bool is_for_nobody(const struct end *e, const struct sip_msg *m)
+{
+	bool is_offer = m->method == SIP_INVITE || (m->method == SIP_UPDATE && m->body.len > 0);
+	const struct call *c = e->pair->call;
+
+	if (is_offer && e->twin)
+		return true;
+	return (is_offer || m->method == SIP_INFO) &&
+	       (end_across(e->pair, e->side)->is_gone || join_is_awaited(c));
+}
+
 static void take(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct call *c = e->pair->call;
 
 	if (m->method == SIP_BYE) {
 		on_bye(e, s, m);
+	} else if (is_for_nobody(e, m)) {
+		refuse(c->calls, s, 491, CALL_C_GLARE);
 	} else if (m->method == SIP_PRACK) {
 		reliable_acknowledged(e, s, m);
 	} else if (m->method == SIP_INVITE) {
@@ -252,6 +268,10 @@ static void take(struct end *e, struct server_transaction *s, const struct sip_m
 		refresh_take(e, s, m);
 	} else if (m->method == SIP_UPDATE && m->body.len > 0 && !may_offer(e)) {
 		refuse(c->calls, s, 491, CALL_C_GLARE); /* RFC 3311 §5.2 */
+	} else if (m->method == SIP_REFER) {
+		refer_take(e, s, m);
+	} else if (m->method == SIP_NOTIFY && c->peers[e->side].gets_refer) {
+		refer_heard(e, s, m);
 	} else if (m->method == SIP_UPDATE || m->method == SIP_INFO) {
 		if (m->method == SIP_UPDATE)
 			(void)sip_dialog_refresh(&e->dialog, m);
@@ -293,6 +313,10 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		return;
 	}
 	refresh_accepted(x, m);
+	if (x->is_joining) {
+		join_response(x, m);
+		return;
+	}
 	if (x->is_ours)
 		body_again(x, m);
 	exchange_reply(x, m->status, m, NULL);
@@ -327,6 +351,16 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 	x->is_answered = true;
 	if (is_told_nobody(x))
 		return;
+	if (x->is_joining) {
+		join_response(x, m);
+		return;
+	}
+	if (x->method == SIP_NOTIFY) {
+		x->call->refer.is_silent |= m->status >= 300;
+		return;
+	}
+	if (x->method == SIP_REFER)
+		refer_passed(x->call, m);
 	if (x->method == SIP_UPDATE && m->status < 300) {
 		(void)sip_dialog_refresh(&end_across(x->pair, x->from)->dialog, m);
 		refresh_accepted(x, m);
@@ -341,8 +375,12 @@ void relay_response(struct exchange *x, const struct sip_msg *m)
 void relay_client_ended(struct exchange *x, enum transaction_end why)
 {
 	x->is_answered = true;
-	if (is_told_nobody(x))
+	if (is_told_nobody(x) || x->method == SIP_NOTIFY)
 		return;
+	if (x->is_joining) {
+		join_response(x, NULL);
+		return;
+	}
 	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
 	if (x->method != SIP_PRACK) /* its INVITE says what becomes of the call */
 		lose(x);

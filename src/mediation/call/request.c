@@ -93,6 +93,8 @@ static int complete(struct exchange *x, struct transaction_request *r, char *buf
 	if (e) {
 		r->uri = sip_dialog_uri(&e->dialog);
 		x->client_cseq = ++e->dialog.local_cseq;
+		if (e->twin)
+			e->twin->dialog.local_cseq = x->client_cseq;
 		sip_dialog_write(&e->dialog, &w, r->method, x->client_cseq);
 		if (x->method == SIP_INVITE)
 			e->acknowledger = (struct sip_acknowledger){0};

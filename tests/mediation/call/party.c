@@ -574,6 +574,14 @@ static void on_invite(struct party *p, struct server_transaction *s, const struc
 
 /* ---- both ---- */
 
+static void hear(struct leg *g, const struct sip_msg *m)
+{
+	assert_true(m->body.len > 12 && memcmp(m->body.at, "SIP/2.0 ", 8) == 0);
+	assert_true(g->n_notified < ARRAY_LEN(g->notified));
+	g->notified[g->n_notified++] = (unsigned)atoi(m->body.at + 8);
+	keep(g->notify_seen, sizeof(g->notify_seen), m->head);
+}
+
 static void on_within(struct leg *g, struct server_transaction *s, const struct sip_msg *m)
 {
 	const char *fields = g->plan.within_fields;
@@ -587,6 +595,16 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 	g->n_updates += m->method == SIP_UPDATE;
 	g->n_pracks += m->method == SIP_PRACK;
 	keep(g->within_body, sizeof(g->within_body), m->body);
+	keep(g->within_seen, sizeof(g->within_seen), m->head);
+	if (m->method == SIP_INVITE && (g->n_busy > 0 || g->within_refusal)) {
+		const struct transaction_reply no = {
+			.status = g->n_busy > 0 ? 491 : g->within_refusal};
+		g->n_busy -= g->n_busy > 0;
+		(void)server_transaction_reply(s, &no);
+		return;
+	}
+	if (m->method == SIP_NOTIFY)
+		hear(g, m);
 	if (m->method == SIP_INVITE) {
 		g->server = s;
 		server_transaction_take(s, &server_events, g);

@@ -110,6 +110,7 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 
 	(void)from;
 	assert_true((*own == NULL) == (attempt == 0));
+	assert_int_equal(invite->method, SIP_INVITE);
 	if (!*own)
 		*own = malloc(1);
 	assert_int_equal(sip_uri_decode(invite->uri, &u), 0);
@@ -140,6 +141,32 @@ static void on_peer(void *arg, const struct transaction_hop *hop, struct call_pe
 	out->is_trusted = w->is_trusted;
 	out->session_s = w->session_s;
 	out->account = w->account.username ? &w->account : NULL;
+	out->may_refer = w->may_refer;
+	out->gets_refer = w->passes_refers;
+}
+
+static unsigned on_refer(void *arg, const struct call_referral *r, struct call_referred *out)
+{
+	struct world *w = arg;
+
+	assert_true(r->target.len > 0 && r->referrer.len > 0);
+	w->n_refers++;
+	if (!w->passes_refers || !r->takes_refer)
+		return 0;
+	(void)snprintf(out->to, sizeof(out->to), "sip:elsewhere@callee.example");
+	(void)snprintf(out->by, sizeof(out->by), "sip:referrer@b2bua.example");
+	return CALL_REFER_PASS;
+}
+
+static void on_joined(void *arg, struct call *c, enum call_side side, struct call *old,
+	enum call_side side_before)
+{
+	struct world *w = arg;
+
+	(void)side;
+	(void)side_before;
+	assert_ptr_not_equal(c, old);
+	w->n_joined++;
 }
 
 static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)
@@ -154,7 +181,12 @@ static int on_body(void *arg, struct call_body *b)
 	struct world *w = arg;
 
 	assert_true(b->content.len == 0 || b->type.len > 0);
-	assert_true(b->content.len > 0 || b->route || b->msg->status == 200);
+	assert_true(b->content.len > 0 || b->route || b->is_ours || b->msg->status == 200);
+	if (b->is_ours) {
+		assert_true((b->goes_on != NULL) == (b->route == NULL));
+		b->type = sip_str_c("application/sdp");
+		b->content = sip_str_c("our own");
+	}
 	if (b->content.len == 0)
 		return 0;
 	assert_true(b->exchange != 0 || b->msg->status >= 300);
@@ -266,6 +298,8 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 		.clock = &w->clock,
 		.user = {.route = on_route,
 			.peer = on_peer,
+			.refer = on_refer,
+			.joined = on_joined,
 			.forget = on_forget,
 			.reached = on_reached,
 			.judge = on_judge,

@@ -66,6 +66,7 @@ struct leg {
 	struct client_transaction *within; /* of its last request within the call */
 	bool answers_late;                 /* and answers when that is cancelled */
 	bool is_thinking;                  /* rings at an INVITE within the call */
+	unsigned n_busy, within_refusal;   /* so many of these it refuses, all of them with that */
 	unsigned update_status;            /* refuses UPDATE with it; 0: it does not */
 	const char *fields;                /* of its requests within the call, further ones */
 	struct wheel_timer ring, answer, hang_up, reinvite, repeat;
@@ -88,6 +89,9 @@ struct leg {
 	char tags[8][64];                  /* To tags it has seen */
 	unsigned n_tags;
 	char body[64], ack_body[64], within_body[64]; /* as they came */
+	unsigned n_notified, notified[8];             /* what NOTIFY requests have said */
+	char notify_seen[1024];                       /* head of the last one */
+	char within_seen[1024]; /* head of the last request within the dialog */
 	char reason[64];
 	char ack_seen[2048];
 	char seen[2048]; /* head of the INVITE or final response that came */
@@ -155,8 +159,10 @@ struct world {
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */
 	bool is_trusted;                    /* both sides are */
-	uint32_t session_s;                 /* asked of both sides */
-	struct sip_account account;         /* with both sides; username NULL: none */
+	bool may_refer, passes_refers;      /* as both sides do */
+	unsigned n_refers, n_joined;
+	uint32_t session_s;         /* asked of both sides */
+	struct sip_account account; /* with both sides; username NULL: none */
 	/* Both sides ask who we are, by this status; 0: they do not. */
 	unsigned challenge;
 	enum sip_digest_algorithm algorithm;

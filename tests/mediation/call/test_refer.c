@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Transfer by REFER within a call. */
+#include "world.h"
+
+#define TARGET 500 /* the telephone that others are transferred to */
+
+static const struct plan long_call = {.ring_ms = 100, .answer_ms = 1000};
+static const char to_target[] = "Refer-To: <sip:500@b2bua.example>\r\n";
+
+struct talk {
+	struct world *w;
+	struct leg *a, *b;
+};
+
+static struct talk begin_with(const struct plan *target, const char *allow)
+{
+	struct plan plan = long_call;
+	struct talk t = {.w = world_create()};
+
+	t.w->may_refer = true;
+	t.w->plans[TARGET] = *target;
+	plan.answer_fields = allow;
+	t.a = party_dial(t.w, &plan);
+	world_pass(t.w, 3000);
+	t.b = party_callee(t.w, t.a);
+	assert_true(t.a->is_up && t.b->is_up && t.b->is_acked);
+	return t;
+}
+
+static struct talk begin(void)
+{
+	return begin_with(&long_call, NULL);
+}
+
+static struct leg *target_of(const struct talk *t)
+{
+	return t->w->parties[NODE_CALLEE].legs[TARGET];
+}
+
+static void refer(struct leg *g, const char *fields)
+{
+	g->fields = fields;
+	leg_request(g, SIP_REFER, NULL);
+	g->fields = NULL;
+}
+
+static void refused(struct talk *t, const char *fields, unsigned status)
+{
+	refer(t->a, fields);
+	world_pass(t->w, 1000);
+	assert_int_equal(t->a->within_status, status);
+	assert_int_equal(t->a->n_notified, 0);
+}
+
+static void end(struct talk *t, struct leg *by)
+{
+	if (by)
+		leg_hang_up(by);
+	world_settle(t->w);
+	world_destroy(t->w);
+}
+
+/* The two are in one call. */
+static void hear_each_other(struct world *w, struct leg *one, struct leg *other)
+{
+	leg_request(one, SIP_INFO, "hello");
+	world_pass(w, 500);
+	assert_int_equal(one->within_status, 200);
+	assert_string_equal(other->within_body, "hello");
+	leg_request(other, SIP_INFO, "hello back");
+	world_pass(w, 500);
+	assert_int_equal(other->within_status, 200);
+	assert_string_equal(one->within_body, "hello back");
+}
+
+static void heard(const struct leg *g, unsigned n, const unsigned *all)
+{
+	assert_int_equal(g->n_notified, n);
+	for (unsigned i = 0; i < n; i++)
+		assert_int_equal(g->notified[i], all[i]);
+	assert_non_null(strstr(g->notify_seen, "Event: refer\r\n"));
+	assert_non_null(strstr(g->notify_seen,
+		all[n - 1] >= 200 ? "Subscription-State: terminated;reason=noresource\r\n"
+				  : "Subscription-State: active;expires="));
+}
+
+static void transferred(struct talk *t, struct leg *by, struct leg *other)
+{
+	static const unsigned all[] = {100, 180, 200};
+	struct leg *target;
+
+	refer(by, to_target);
+	world_pass(t->w, 100);
+	assert_int_equal(by->within_status, 202);
+	world_pass(t->w, 3000);
+	target = target_of(t);
+
+	heard(by, 3, all);
+	assert_true(by->is_over && !other->is_over && target->is_up && target->is_acked);
+	assert_string_equal(target->body, "our own");
+	assert_string_equal(other->within_body, "our own");
+	assert_true(other->is_acked);
+	assert_int_equal(world_count(t->w, CALL_C_OPEN), 1);
+	assert_int_equal(world_count(t->w, CALL_C_TRANSFERRED), 1);
+	assert_int_equal(world_count(t->w, CALL_C_ENDED + CALL_END_TRANSFERRED), 1);
+	assert_int_equal(t->w->n_joined, 1);
+	assert_int_equal(t->w->told, 200);
+	hear_each_other(t->w, other, target);
+	hear_each_other(t->w, target, other);
+	leg_request(other, SIP_INVITE, "hold");
+	world_pass(t->w, 1000);
+	assert_int_equal(other->within_status, 200);
+	assert_string_equal(target->within_body, "hold");
+}
+
+static void the_caller_transfers_the_callee(void **state)
+{
+	struct talk t = begin();
+
+	transferred(&t, t.a, t.b);
+	leg_hang_up(target_of(&t));
+	world_pass(t.w, 1000);
+	assert_true(t.b->is_over);
+	assert_int_equal(t.w->end, CALL_END_CALLEE);
+	end(&t, NULL);
+}
+
+static void the_callee_transfers_the_caller(void **state)
+{
+	struct talk t = begin();
+
+	transferred(&t, t.b, t.a);
+	leg_hang_up(t.a);
+	world_pass(t.w, 1000);
+	assert_true(target_of(&t)->is_over);
+	assert_int_equal(t.w->end, CALL_END_CALLER);
+	end(&t, NULL);
+}
+
+static void who_was_transferred_transfers_again(void **state)
+{
+	struct talk t = begin();
+
+	t.w->plans[TARGET + 1] = long_call;
+	transferred(&t, t.a, t.b);
+	refer(t.b, "Refer-To: <sip:501@b2bua.example>\r\n");
+	world_pass(t.w, 3000);
+
+	assert_int_equal(t.b->notified[t.b->n_notified - 1], 200);
+	assert_true(t.b->is_over);
+	hear_each_other(t.w, target_of(&t), t.w->parties[NODE_CALLEE].legs[TARGET + 1]);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	end(&t, target_of(&t));
+}
+
+static void a_target_that_refuses_leaves_the_call(void **state)
+{
+	static const struct plan busy = {.ring_ms = 100, .answer_ms = 500, .status = 486};
+	static const unsigned all[] = {100, 180, 486};
+	struct talk t = begin_with(&busy, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 3000);
+
+	heard(t.a, 3, all);
+	assert_int_equal(t.b->n_requests, 0);
+	hear_each_other(t.w, t.a, t.b);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	/* and it may be tried again, under an id of its own (RFC 3515 §2.4.6) */
+	t.w->n_routes = 0;
+	refer(t.a, to_target);
+	world_pass(t.w, 3000);
+	assert_int_equal(t.a->n_notified, 5);
+	assert_int_equal(t.a->notified[4], 404);
+	assert_non_null(strstr(t.a->notify_seen, "Event: refer;id="));
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+static void who_will_not_be_joined_stays(void **state)
+{
+	struct talk t = begin();
+
+	t.b->within_refusal = 488;
+	refer(t.a, to_target);
+	world_pass(t.w, 4000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 488);
+	assert_true(target_of(&t)->is_over && !t.a->is_over && !t.b->is_over);
+	hear_each_other(t.w, t.a, t.b);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	end(&t, t.b);
+}
+
+static void an_invite_that_is_met_is_sent_again(void **state)
+{
+	struct talk t = begin();
+
+	t.b->n_busy = 2;
+	refer(t.a, to_target);
+	world_pass(t.w, 10000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 200);
+	hear_each_other(t.w, t.b, target_of(&t));
+	end(&t, t.b);
+}
+
+static void who_leaves_ends_the_transfer(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100};
+	struct talk t = begin_with(&rings, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	leg_hang_up(t.b);
+	world_pass(t.w, 1000);
+
+	assert_true(t.a->is_over && target_of(&t)->is_over);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 0);
+	end(&t, NULL);
+}
+
+static void the_referrer_may_leave_at_once(void **state)
+{
+	static const struct plan slow = {.ring_ms = 100, .answer_ms = 60000};
+	struct talk t = begin_with(&slow, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	leg_hang_up(t.a);
+	world_pass(t.w, 10000);
+	assert_true(!t.b->is_over);
+	leg_request(t.b, SIP_INFO, "anybody?");
+	world_pass(t.w, 500);
+	assert_int_equal(t.b->within_status, 491);
+	world_pass(t.w, 60000);
+
+	assert_true(target_of(&t)->is_up);
+	hear_each_other(t.w, t.b, target_of(&t));
+	end(&t, t.b);
+}
+
+static void nobody_is_left_when_the_referrer_has_gone(void **state)
+{
+	static const struct plan busy = {.ring_ms = 100, .answer_ms = 5000, .status = 486};
+	struct talk t = begin_with(&busy, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	leg_hang_up(t.a);
+	world_pass(t.w, 10000);
+
+	assert_true(t.b->is_over);
+	assert_int_equal(t.w->end, CALL_END_CALLER);
+	end(&t, NULL);
+}
+
+static void the_target_may_change_its_mind(void **state)
+{
+	struct talk t = begin();
+
+	t.b->n_busy = 1; /* so that it has the time */
+	refer(t.a, to_target);
+	world_pass(t.w, 1100);
+	assert_true(target_of(&t)->is_up);
+	leg_hang_up(target_of(&t));
+	world_pass(t.w, 10000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 487);
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+static void all_calls_end_at_once(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100};
+	struct talk t = begin_with(&rings, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	assert_int_equal(calls_hang_up(t.w->calls, "over"), 2);
+	world_pass(t.w, 1000);
+
+	assert_true(t.a->is_over && t.b->is_over && target_of(&t)->is_over);
+	end(&t, NULL);
+}
+
+/* RFC 3261 §21.4.6 */
+static void whoever_may_not_refer_gets_405(void **state)
+{
+	struct talk t = begin();
+
+	t.w->may_refer = false;
+	leg_hang_up(t.a);
+	world_settle(t.w);
+	t.a = party_dial(t.w, &long_call);
+	world_pass(t.w, 3000);
+	refused(&t, to_target, 405);
+	assert_non_null(strstr(t.a->seen, "Allow: INVITE"));
+	assert_null(strstr(t.a->seen, ", REFER"));
+	assert_int_equal(t.w->n_refers, 0);
+	end(&t, t.a);
+}
+
+static void targets_that_are_none_are_refused(void **state)
+{
+	static const struct {
+		const char *fields;
+		unsigned status;
+	} bad[] = {
+		{"", 400},
+		{"Refer-To: <sip:500@a.example>\r\nRefer-To: <sip:501@a.example>\r\n", 400},
+		{"Refer-To: nonsense\r\n", 400},
+		{"Refer-To: <https://a.example/>\r\n", 416},
+		{"Refer-To: <sip:500@a.example;method=BYE>\r\n", 501},
+	};
+	char longest[CALL_TARGET_MAX + 64];
+	struct talk t = begin();
+
+	for (unsigned i = 0; i < ARRAY_LEN(bad); i++)
+		refused(&t, bad[i].fields, bad[i].status);
+	(void)snprintf(longest, sizeof(longest), "Refer-To: <sip:500@b2bua.example;x=%0*d>\r\n",
+		CALL_TARGET_MAX + 1 - (int)strlen("sip:500@b2bua.example;x="), 0);
+	refused(&t, longest, 400);
+	assert_int_equal(t.w->n_refers, 0);
+	(void)snprintf(longest, sizeof(longest), "Refer-To: <sip:500@b2bua.example;x=%0*d>\r\n",
+		CALL_TARGET_MAX - (int)strlen("sip:500@b2bua.example;x="), 0);
+	refer(t.a, longest);
+	world_pass(t.w, 3000);
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 200);
+	end(&t, t.b);
+}
+
+static void one_transfer_at_a_time(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100};
+	struct talk t = begin_with(&rings, NULL);
+
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	refer(t.a, "Refer-To: <sip:501@b2bua.example>\r\n");
+	world_pass(t.w, 500);
+	assert_int_equal(t.a->within_status, 491);
+	refer(t.b, "Refer-To: <sip:501@b2bua.example>\r\n");
+	world_pass(t.w, 500);
+	assert_int_equal(t.b->within_status, 491);
+	assert_int_equal(world_count(t.w, CALL_C_TRANSFERS), 1);
+	leg_hang_up(t.b);
+	end(&t, NULL);
+}
+
+static void transfers_of_a_call_are_few(void **state)
+{
+	struct talk t = begin();
+
+	t.w->n_routes = 0;
+	for (unsigned i = 0; i < 20; i++) {
+		refer(t.a, to_target);
+		world_pass(t.w, 1000);
+		t.a->n_notified = 0;
+	}
+	assert_int_equal(t.a->within_status, 403);
+	assert_int_equal(world_count(t.w, CALL_C_TRANSFERS), 16);
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+/* RFC 4488 */
+static void a_referrer_may_want_no_word(void **state)
+{
+	struct talk t = begin();
+
+	refer(t.a, "Refer-To: <sip:500@b2bua.example>\r\nRefer-Sub: false\r\n"
+		   "Require: norefersub\r\n");
+	world_pass(t.w, 100);
+	assert_int_equal(t.a->within_status, 200);
+	assert_non_null(strstr(t.a->seen, "Refer-Sub: false"));
+	world_pass(t.w, 3000);
+
+	assert_int_equal(t.a->n_notified, 0);
+	hear_each_other(t.w, t.b, target_of(&t));
+	end(&t, t.b);
+}
+
+static void notify(struct leg *g, const char *fields, const char *body)
+{
+	g->fields = fields;
+	leg_request(g, SIP_NOTIFY, body);
+	g->fields = NULL;
+}
+
+static void a_peer_that_can_transfers_itself(void **state)
+{
+	struct talk t = begin_with(&long_call, "Allow: INVITE, ACK, BYE, REFER\r\n");
+	static const unsigned all[] = {180, 200};
+
+	t.w->passes_refers = true;
+	leg_hang_up(t.a);
+	world_settle(t.w);
+	struct plan plan = long_call;
+	plan.answer_fields = "Allow: INVITE, ACK, BYE, REFER\r\n";
+	t.a = party_dial(t.w, &plan);
+	world_pass(t.w, 3000);
+	t.b = party_callee(t.w, t.a);
+	notify(t.b, "Event: refer\r\nSubscription-State: active\r\n", "SIP/2.0 200 OK\r\n");
+	world_pass(t.w, 500);
+	assert_int_equal(t.b->within_status, 481); /* nobody has asked */
+
+	refer(t.a, "Refer-To: <sip:500@b2bua.example>\r\nReferred-By: <sip:7@a.example>\r\n");
+	world_pass(t.w, 1000);
+	assert_int_equal(t.a->within_status, 200);
+	assert_int_equal(world_count(t.w, CALL_C_REFERS_PASSED), 1);
+	assert_non_null(strstr(t.b->within_seen, "Refer-To: <sip:elsewhere@callee.example>\r\n"));
+	assert_non_null(strstr(t.b->within_seen, "Referred-By: <sip:referrer@b2bua.example>\r\n"));
+	assert_null(strstr(t.b->within_seen, "7@a.example"));
+	notify(t.b, "Event: refer\r\nSubscription-State: active\r\n",
+		"SIP/2.0 180 Ringing\r\nServer: secret\r\n");
+	world_pass(t.w, 500);
+	notify(t.b, "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\n",
+		"SIP/2.0 200 OK\r\n");
+	world_pass(t.w, 500);
+
+	heard(t.a, 2, all);
+	assert_null(target_of(&t));
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	end(&t, t.a);
+}
+
+static void a_peer_that_cannot_has_it_done(void **state)
+{
+	struct talk t = begin_with(&long_call, "Allow: INVITE, ACK, BYE\r\n");
+
+	t.w->passes_refers = true;
+	transferred(&t, t.a, t.b);
+	assert_int_equal(world_count(t.w, CALL_C_REFERS_PASSED), 0);
+	end(&t, t.b);
+}
+
+static void transfers_survive_a_bad_network(void **state)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct talk t = begin();
+		t.w->seed = i;
+		t.w->loss_percent = 15;
+		t.w->doubled_percent = 15;
+		t.w->delay_max_ms = 300;
+		refer(i % 2 ? t.a : t.b, to_target);
+		world_pass(t.w, 60000);
+		t.w->loss_percent = 0;
+		leg_hang_up(t.a);
+		leg_hang_up(t.b);
+		if (target_of(&t))
+			leg_hang_up(target_of(&t));
+		end(&t, NULL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(the_caller_transfers_the_callee),
+		cmocka_unit_test(the_callee_transfers_the_caller),
+		cmocka_unit_test(who_was_transferred_transfers_again),
+		cmocka_unit_test(a_target_that_refuses_leaves_the_call),
+		cmocka_unit_test(who_will_not_be_joined_stays),
+		cmocka_unit_test(an_invite_that_is_met_is_sent_again),
+		cmocka_unit_test(who_leaves_ends_the_transfer),
+		cmocka_unit_test(the_referrer_may_leave_at_once),
+		cmocka_unit_test(nobody_is_left_when_the_referrer_has_gone),
+		cmocka_unit_test(the_target_may_change_its_mind),
+		cmocka_unit_test(all_calls_end_at_once),
+		cmocka_unit_test(whoever_may_not_refer_gets_405),
+		cmocka_unit_test(targets_that_are_none_are_refused),
+		cmocka_unit_test(one_transfer_at_a_time),
+		cmocka_unit_test(transfers_of_a_call_are_few),
+		cmocka_unit_test(a_referrer_may_want_no_word),
+		cmocka_unit_test(a_peer_that_can_transfers_itself),
+		cmocka_unit_test(a_peer_that_cannot_has_it_done),
+		cmocka_unit_test(transfers_survive_a_bad_network),
+	};
+
+	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+}
