@@ -32,14 +32,14 @@ static enum srtp_result locate(
 		return SRTP_MALFORMED;
 	uint32_t ssrc = be32_get(data + 4);
 	*out = (struct srtcp_packet){s, srtp_stream_find(s, ssrc), ssrc, 0, data, len};
-	return srtp_session_admit(s, out->stream, &s->rtcp_life);
+	return srtp_session_admit(s, out->stream, out->ssrc, &s->rtcp_life);
 }
 
 /* It has passed. */
 static void settle(const struct srtcp_packet *p)
 {
 	struct srtp_session *s = p->session;
-	struct srtp_stream *st = p->stream ? p->stream : srtp_stream_add(s, p->ssrc);
+	struct srtp_stream *st = srtp_stream_heard(s, p->stream, p->ssrc);
 
 	srtp_window_add(&st->rtcp, p->index);
 	s->rtcp_life.used++;

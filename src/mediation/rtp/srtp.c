@@ -97,20 +97,61 @@ struct srtp_stream *srtp_stream_find(struct srtp_session *s, uint32_t ssrc)
 	return NULL;
 }
 
-struct srtp_stream *srtp_stream_add(struct srtp_session *s, uint32_t ssrc)
+/* The one that has been quiet for longest. */
+static struct srtp_stream *retire(struct srtp_session *s)
 {
-	assert(s->n_streams < SRTP_STREAMS_MAX);
-	struct srtp_stream *st = &s->streams[s->n_streams++];
-	st->ssrc = ssrc;
+	struct srtp_stream *st = &s->streams[0];
+
+	assert(s->direction == SRTP_UNPROTECT && s->n_retired < SRTP_RETIRED_MAX);
+	for (unsigned i = 1; i < s->n_streams; i++)
+		if (s->streams[i].last < st->last)
+			st = &s->streams[i];
+	s->retired[s->n_retired++] = st->ssrc;
 	return st;
 }
 
+static struct srtp_stream *add_stream(struct srtp_session *s, uint32_t ssrc)
+{
+	struct srtp_stream *st =
+		s->n_streams < SRTP_STREAMS_MAX ? &s->streams[s->n_streams++] : retire(s);
+
+	*st = (struct srtp_stream){.ssrc = ssrc};
+	return st;
+}
+
+struct srtp_stream *srtp_stream_heard(struct srtp_session *s, struct srtp_stream *st, uint32_t ssrc)
+{
+	if (!st)
+		st = add_stream(s, ssrc);
+	st->last = ++s->n_good;
+	return st;
+}
+
+static bool is_retired(const struct srtp_session *s, uint32_t ssrc)
+{
+	for (unsigned i = 0; i < s->n_retired; i++)
+		if (s->retired[i] == ssrc)
+			return true;
+	return false;
+}
+
+/* What protects must not forget how far a source has come: its numbers would be used twice. */
+static bool has_room(const struct srtp_session *s)
+{
+	return s->n_streams < SRTP_STREAMS_MAX ||
+	       (s->direction == SRTP_UNPROTECT && s->n_retired < SRTP_RETIRED_MAX);
+}
+
 enum srtp_result srtp_session_admit(const struct srtp_session *s, const struct srtp_stream *st,
-	const struct srtp_lifetime *life)
+	uint32_t ssrc, const struct srtp_lifetime *life)
 {
 	if (life->used >= life->max)
 		return SRTP_KEY_SPENT;
-	return !st && s->n_streams == SRTP_STREAMS_MAX ? SRTP_STREAMS : SRTP_OK;
+	if (st)
+		return SRTP_OK;
+	if (is_retired(s, ssrc))
+		return SRTP_TOO_OLD;
+	return has_room(s) ? SRTP_OK : SRTP_STREAMS;
 }
 
 void srtp_session_leave(struct srtp_session *s, uint32_t ssrc)
@@ -131,7 +172,7 @@ enum srtp_result srtp_session_rollover_set(struct srtp_session *s, uint32_t ssrc
 	if (!st && s->n_streams == SRTP_STREAMS_MAX)
 		return SRTP_STREAMS;
 	if (!st)
-		st = srtp_stream_add(s, ssrc);
+		st = add_stream(s, ssrc);
 	st->rtp = (struct srtp_window){.top = (uint64_t)roc << 16};
 	return SRTP_OK;
 }
@@ -170,7 +211,7 @@ static enum srtp_result locate(
 	if (rtp_decode_header(data, len, &rtp) != 0)
 		return SRTP_MALFORMED;
 	struct srtp_stream *st = srtp_stream_find(s, rtp.ssrc);
-	enum srtp_result r = srtp_session_admit(s, st, &s->rtp_life);
+	enum srtp_result r = srtp_session_admit(s, st, rtp.ssrc, &s->rtp_life);
 	if (r != SRTP_OK)
 		return r;
 	const struct srtp_window *w = st ? &st->rtp : &fresh;
@@ -183,7 +224,7 @@ static enum srtp_result locate(
 static void settle(const struct srtp_packet *p)
 {
 	struct srtp_session *s = p->session;
-	struct srtp_stream *st = p->stream ? p->stream : srtp_stream_add(s, p->ssrc);
+	struct srtp_stream *st = srtp_stream_heard(s, p->stream, p->ssrc);
 
 	srtp_window_add(&st->rtp, p->index);
 	s->rtp_life.used++;

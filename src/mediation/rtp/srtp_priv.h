@@ -65,6 +65,7 @@ uint64_t srtp_window_estimate(const struct srtp_window *w, uint16_t sequence);
 
 struct srtp_stream {
 	uint32_t ssrc;
+	uint64_t last; /* when it was heard, counted in good packets */
 	struct srtp_window rtp, rtcp;
 };
 
@@ -80,16 +81,21 @@ struct srtp_session {
 	struct srtp_key rtp, rtcp;
 	struct srtp_lifetime rtp_life, rtcp_life;
 	uint64_t counts[SRTP_RESULTS];
+	uint64_t n_good;
 	struct srtp_stream streams[SRTP_STREAMS_MAX];
+	unsigned n_retired;
+	uint32_t retired[SRTP_RETIRED_MAX];
 };
 
 /* NULL: there is none yet. */
 struct srtp_stream *srtp_stream_find(struct srtp_session *s, uint32_t ssrc);
-/* S has room for one. Zeroed. */
-struct srtp_stream *srtp_stream_add(struct srtp_session *s, uint32_t ssrc);
-/* May a packet of ST (NULL: a new one's) be worked on? */
+/* A packet of SSRC has passed, whose stream is ST (NULL: a new one, for which srtp_session_admit
+ * has found room). */
+struct srtp_stream *srtp_stream_heard(
+	struct srtp_session *s, struct srtp_stream *st, uint32_t ssrc);
+/* May a packet of SSRC, whose stream is ST (NULL: a new one), be worked on? */
 enum srtp_result srtp_session_admit(const struct srtp_session *s, const struct srtp_stream *st,
-	const struct srtp_lifetime *life);
+	uint32_t ssrc, const struct srtp_lifetime *life);
 enum srtp_result srtp_session_counted(struct srtp_session *s, enum srtp_result r);
 
 #endif

@@ -191,7 +191,7 @@ static void check_gcm(const struct gcm_vector *v, enum srtp_direction direction)
 		SRTP_OK);
 	check_hex(data, len, seals ? v->rtp : GCM_RTP);
 	if (v->rtcp) {
-		struct srtp_stream *st = srtp_stream_add(s, 0x4d617273);
+		struct srtp_stream *st = srtp_stream_heard(s, NULL, 0x4d617273);
 		srtp_window_add(&st->rtcp, 0x5d3);
 		len = from_hex(seals ? GCM_RTCP : v->rtcp, data);
 		assert_int_equal(seals ? srtp_session_protect_rtcp(s, data, &len, CAP)
@@ -519,6 +519,78 @@ static void sources_are_bounded(void **state)
 	pair_end(&p);
 }
 
+/* Each source is sealed by a session of its own, which has forgotten the others. */
+static size_t sent_anew(enum srtp_suite suite, uint8_t *data, uint32_t ssrc, uint16_t sequence)
+{
+	struct srtp_session *tx = make(suite, SRTP_PROTECT, 0);
+	size_t len = sent(tx, data, ssrc, sequence);
+
+	srtp_session_destroy(tx);
+	return len;
+}
+
+static enum srtp_result taken(struct srtp_session *rx, uint32_t ssrc, uint16_t sequence)
+{
+	uint8_t data[CAP];
+	size_t len = sent_anew(SRTP_AES_CM_128_HMAC_SHA1_80, data, ssrc, sequence);
+
+	return srtp_session_unprotect(rx, data, &len);
+}
+
+/* A phone that takes another source at each hold. */
+static void quiet_source_makes_room_for_a_new_one(void **state)
+{
+	struct srtp_session *rx = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_UNPROTECT, 0);
+	uint8_t data[CAP];
+	size_t len;
+
+	for (uint32_t i = 0; i < SRTP_STREAMS_MAX + SRTP_RETIRED_MAX; i++)
+		assert_int_equal(taken(rx, 100 + i, 7), SRTP_OK);
+	assert_int_equal(taken(rx, 9999, 7), SRTP_STREAMS);
+	/* The last ones go on; of the others nothing is taken, be it new or old. */
+	for (uint32_t i = 0; i < SRTP_STREAMS_MAX; i++)
+		assert_int_equal(taken(rx, 100 + SRTP_RETIRED_MAX + i, 8), SRTP_OK);
+	for (uint32_t i = 0; i < SRTP_RETIRED_MAX; i++) {
+		assert_int_equal(taken(rx, 100 + i, 7), SRTP_TOO_OLD);
+		assert_int_equal(taken(rx, 100 + i, 8), SRTP_TOO_OLD);
+	}
+	struct srtp_session *tx = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_PROTECT, 0);
+	len = sent_report(tx, data, 100);
+	assert_int_equal(srtp_session_unprotect_rtcp(rx, data, &len), SRTP_TOO_OLD);
+	srtp_session_destroy(tx);
+	srtp_session_destroy(rx);
+}
+
+static void source_that_is_heard_keeps_its_place(void **state)
+{
+	struct srtp_session *rx = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_UNPROTECT, 0);
+
+	for (uint16_t i = 0; i < 3 * SRTP_STREAMS_MAX; i++) {
+		assert_int_equal(taken(rx, 1, i), SRTP_OK);
+		assert_int_equal(taken(rx, 100u + i, 7), SRTP_OK);
+	}
+	assert_int_equal(taken(rx, 1, 5), SRTP_REPLAYED);
+	srtp_session_destroy(rx);
+}
+
+/* Nobody without the key makes anybody leave. */
+static void forged_source_takes_no_room(void **state)
+{
+	struct srtp_session *rx = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_UNPROTECT, 0);
+	uint8_t data[CAP];
+
+	for (uint32_t i = 0; i < SRTP_STREAMS_MAX; i++)
+		assert_int_equal(taken(rx, i, 7), SRTP_OK);
+	for (uint32_t i = 0; i < 1000; i++) {
+		size_t len = sent_anew(SRTP_AES_CM_128_HMAC_SHA1_80, data, 100 + i, 7);
+		data[len - 1] ^= 1;
+		assert_int_equal(srtp_session_unprotect(rx, data, &len), SRTP_AUTH_FAILED);
+	}
+	for (uint32_t i = 0; i < SRTP_STREAMS_MAX; i++)
+		assert_int_equal(taken(rx, i, 8), SRTP_OK);
+	srtp_session_destroy(rx);
+}
+
 /* RFC 3711 §9.2 */
 static void key_ends_with_its_lifetime(void **state)
 {
@@ -644,6 +716,9 @@ int main(void)
 		cmocka_unit_test(index_is_the_nearest_that_fits),
 		cmocka_unit_test(forged_packets_leave_no_source_behind),
 		cmocka_unit_test(sources_are_bounded),
+		cmocka_unit_test(quiet_source_makes_room_for_a_new_one),
+		cmocka_unit_test(source_that_is_heard_keeps_its_place),
+		cmocka_unit_test(forged_source_takes_no_room),
 		cmocka_unit_test(key_ends_with_its_lifetime),
 		cmocka_unit_test(lifetime_that_is_set_counts_from_the_first_packet),
 		cmocka_unit_test(indices_do_not_go_round),

@@ -53,18 +53,20 @@ enum srtp_result {
 	SRTP_NO_SPACE,
 	SRTP_AUTH_FAILED,
 	SRTP_REPLAYED,
-	SRTP_TOO_OLD,   /* behind the replay window */
+	SRTP_TOO_OLD,   /* behind the replay window, or of a source that has made room */
 	SRTP_CLEAR,     /* marked as not encrypted, which nobody has agreed to */
-	SRTP_STREAMS,   /* a source more than SRTP_STREAMS_MAX */
+	SRTP_STREAMS,   /* a source more than there may be */
 	SRTP_KEY_SPENT, /* its lifetime has passed */
 	SRTP_NO_CIPHER, /* OpenSSL refuses its work */
 	SRTP_RESULTS,
 };
 const char *srtp_result_text(enum srtp_result r);
 
-/* Sources of one session. None that sends to us is ever forgotten: its replay list must hold as
- * long as the key. */
+/* Sources of one session. Of those that send to us, the one that has been quiet for longest makes
+ * room for a new one, and nothing of it is taken any more: its replay list is gone, and the key is
+ * not. Phones take another source at each hold. */
 #define SRTP_STREAMS_MAX 16
+#define SRTP_RETIRED_MAX 112 /* that have made room, under one key */
 /* Packets that may come late (RFC 3711 §3.3.2 asks for 64). */
 #define SRTP_WINDOW 128
 
