@@ -100,7 +100,8 @@ static bool end_message(struct sip_conn *c, const struct ws_read *read)
 
 static bool take_data(struct sip_conn *c, const struct ws_read *read, bool is_end)
 {
-	if (c->rest.len + read->data.len > c->t->config.limits.message_bytes) {
+	/* A frame says how long it will be: nobody waits for what is too long. */
+	if (c->rest.len + read->data.len + read->left > c->t->config.limits.message_bytes) {
 		close_with(c, WS_TOO_BIG, SIP_TRANSPORT_C_END_TOO_LARGE, ERR_TOO_LARGE);
 		return false;
 	}

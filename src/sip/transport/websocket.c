@@ -137,6 +137,7 @@ static enum ws_event read_data(
 		w->message = f->opcode;
 	out->data = bytes_of(f->data, f->data_length);
 	out->is_text = w->message == WS_TEXT;
+	out->left = f->payload_length - w->got;
 	if (!is_end || !f->fin)
 		return WS_DATA;
 	w->message = 0;

@@ -47,6 +47,7 @@ enum ws_event {
 struct ws_read {
 	struct bytes data; /* a view, until the next call */
 	bool is_text;      /* of WS_DATA and WS_MESSAGE */
+	uint64_t left;     /* of WS_DATA: bytes of its frame that are still to come */
 	uint16_t code;
 };
 

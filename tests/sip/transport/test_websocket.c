@@ -302,6 +302,33 @@ static void message_is_so_long_at_most(void **state)
 	close(fd);
 }
 
+/* It is not waited for. */
+static void frame_that_says_to_be_too_long_ends_at_once(void **state)
+{
+	struct rig *r = *state;
+	const uint8_t huge[] = {FIN | BINARY, 0x80 | 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'x'};
+	int fd = open_ws(r);
+
+	assert_int_equal(send(fd, huge, sizeof(huge), MSG_NOSIGNAL), sizeof(huge));
+	hear_close(r, fd, 1009);
+
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_END_TOO_LARGE), 1);
+	close(fd);
+}
+
+static void pings_without_end_end_the_connection(void **state)
+{
+	struct rig *r = *state;
+	int fd = open_ws(r);
+
+	for (int i = 0; i < 129; i++)
+		say_frame(fd, FIN | (i % 2 ? PING : PONG), "", 0);
+	rig_hear_end(r, fd);
+
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_END_FLOOD), 1);
+	close(fd);
+}
+
 /* ---- the request, and times ---- */
 
 static void refused_request_is_told_why(void **state)
@@ -414,6 +441,8 @@ int main(void)
 		TEST(close_is_answered_with_its_code),
 		TEST(frame_that_breaks_the_protocol_ends_the_connection),
 		TEST(message_is_so_long_at_most),
+		TEST(frame_that_says_to_be_too_long_ends_at_once),
+		TEST(pings_without_end_end_the_connection),
 		TEST(refused_request_is_told_why),
 		TEST(origin_is_the_listeners_affair),
 		TEST(request_must_be_there_in_time),
