@@ -16,7 +16,7 @@ import time
 def connected(host, port):
     for _ in range(600):
         try:
-            return socket.create_connection((host, int(port)), timeout=5)
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=5)
         except OSError:
             time.sleep(0.1)
     sys.exit("no baresip at %s:%s" % (host, port))
