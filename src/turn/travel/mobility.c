@@ -16,6 +16,7 @@
 #include "mobility.h"
 
 #define HOPS_MAX    2
+#define AGAIN_MAX   7     /* copies of a request that are answered with it */
 #define TICKETS_MAX 60000 /* good at once; the serial has 16 bits */
 #define USER_LEN    CRYPTO_SHA256_LEN
 
@@ -258,12 +259,14 @@ static void answer_arrival(const struct turn_arrival *a)
 	answer(a->server, &a->origin, a->lifetime_s, a->name, a->serial);
 }
 
+/* Who repeats its request on a connection, where nothing is lost, waits for as many answers. */
 static void on_verdict(struct turn_arrival *a, const struct reply *r)
 {
 	struct turn_server *s = a->server;
 
 	if (r->code != 0) {
-		turn_origin_refuse(s, &a->origin, turn_refuse(r->code));
+		for (unsigned i = 0; i <= a->n_again; i++)
+			turn_origin_refuse(s, &a->origin, turn_refuse(r->code));
 		turn_arrival_destroy(a);
 		return;
 	}
@@ -272,7 +275,8 @@ static void on_verdict(struct turn_arrival *a, const struct reply *r)
 	a->owner = r->owner;
 	a->serial = r->serial;
 	a->lifetime_s = r->lifetime_s;
-	answer_arrival(a);
+	for (unsigned i = 0; i <= a->n_again; i++)
+		answer_arrival(a);
 	if (r->lifetime_s == 0)
 		turn_arrival_destroy(a);
 	else
@@ -357,6 +361,8 @@ static bool answer_again(struct turn_request *req)
 	}
 	if (a->stage != TURN_ARRIVAL_ASKING)
 		answer_arrival(a);
+	else if (a->n_again < AGAIN_MAX)
+		a->n_again++;
 	return true;
 }
 

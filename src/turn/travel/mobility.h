@@ -95,6 +95,7 @@ struct turn_arrival {
 	struct turn_origin
 		origin; /* of the Refresh; its client's port is NULL when it has closed */
 	enum turn_arrival_stage stage;
+	uint8_t n_again; /* copies of the Refresh that came while it was ASKING */
 	uint64_t name;   /* of the allocation */
 	uint64_t number; /* of this arrival, unique in its worker's life */
 	uint8_t owner;   /* the worker that has the allocation */
