@@ -16,7 +16,7 @@
 #define BATCH_WAIT_NS  50000u /* without sleep: so long may a packet wait for company */
 #define BATCH_MIN      16
 #define UNDISTURBED_NS 1000
-#define LEAD_RATE      20000.0 /* whatever is measured then */
+#define LEAD_RATE      20000.0 /* whatever is measured then, but no faster than that */
 #define LEAD_SECONDS   1.0     /* at least */
 #define SEARCH_STEP    1.03    /* as close as the highest rate is told */
 #define SEARCH_MIN     1000.0
@@ -286,10 +286,11 @@ void traffic_run(struct load *l, double rate, double seconds)
 
 void traffic_lead(struct load *l)
 {
-	double seconds = l->config.n_lead * (double)l->config.n_flows * WAYS / LEAD_RATE;
+	double rate = l->config.rate < LEAD_RATE ? l->config.rate : LEAD_RATE;
+	double seconds = l->config.n_lead * (double)l->config.n_flows * WAYS / rate;
 
 	if (l->config.n_lead > 0)
-		traffic_run(l, LEAD_RATE, seconds > LEAD_SECONDS ? seconds : LEAD_SECONDS);
+		traffic_run(l, rate, seconds > LEAD_SECONDS ? seconds : LEAD_SECONDS);
 }
 
 double run_loss_percent(const struct run_result *r)

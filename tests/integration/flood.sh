@@ -66,6 +66,9 @@ flood "$COUNT" >/dev/null
 flood "$COUNT" -b >/dev/null
 await good 60
 
+# What clients and peers have no room for is their host's doing; with a sanitizer the daemon is slow too.
+LOSERS="ext hq${SANITIZED:+ edge}"
+full=$(overflows $LOSERS)
 before=$(memory_kb edge Rss)
 rx=$(link_bytes rx_bytes) tx=$(link_bytes tx_bytes)
 good_client $((COUNT / RATE * 50 + 100))
@@ -74,7 +77,8 @@ note "$(cat "$WORK/check.out")"
 check "they reached the daemon's host" at_least $(($(link_bytes rx_bytes) - rx)) $((COUNT * 56))
 note "on the wire: $(($(link_bytes rx_bytes) - rx)) bytes in, $(($(link_bytes tx_bytes) - tx)) out"
 await good 120
-check "the good client lost nothing beside it" uclient_clean "$WORK/good.log"
+check "the good client lost nothing beside it" uclient_clean "$WORK/good.log" \
+	$(($(overflows $LOSERS) - full))
 check "$COUNT spoofed Bindings are sent" flood "$COUNT" -b
 after=$(memory_kb edge Rss)
 note "resident memory: $before kB before, $after kB after"

@@ -665,11 +665,16 @@ has_relayed() {
 	same "$STATUS" 0 && uclient_clean "$WORK/$1.log"
 }
 
-# uclient_clean FILE: packets were sent, and as many received; none was lost or dropped.
+# uclient_clean FILE [MISSING]: packets were sent, and as many received; none was lost or dropped, but
+# for so many that others are known to have lost.
 uclient_clean() {
-	local sent received
+	local sent received missing=${2:-0}
 	sent=$(grep -oE 'tot_send_msgs=[0-9]+' "$1" | tail -n 1 | cut -d= -f2)
 	received=$(grep -oE 'tot_recv_msgs=[0-9]+' "$1" | tail -n 1 | cut -d= -f2)
+	if [ "$missing" != 0 ]; then
+		[ "${sent:-0}" -gt 0 ] && at_most $((sent - ${received:-0})) "$missing"
+		return
+	fi
 	[ "${sent:-0}" -gt 0 ] && [ "$sent" = "$received" ] &&
 		grep -q 'Total lost packets 0 (0.000000%), total send dropped 0 (0.000000%)' "$1" && return
 	tail -n 12 "$1"

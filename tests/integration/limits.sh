@@ -78,11 +78,18 @@ start peer hq turnutils_peer -L 10.200.2.2
 # ---- challenges ----
 
 start good flood timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" -L 198.18.5.9 \
-	-e 10.200.2.2 -c -n $((SECONDS_LONG * 50 + 100)) -m 4 $OUT
+	-e 10.200.2.2 -c -n $((SECONDS_LONG * 50 + 400)) -m 4 $OUT
 within 15 has "$WORK/good.log" 'tot_recv_msgs=[1-9]' >/dev/null
 flood 1 $FLOOD 198.18.5.0/24 >/dev/null # pages of tables that are touched now are not growth
 flood 4 250 198.18.7.0/24 -b >/dev/null
-sleep 1.5
+# The client opens its sessions one by one, and its packets bring what they use into memory.
+steady() {
+	local n kb
+	n=$(metric edge sallyport_turn_allocations) kb=$(memory_kb edge Rss)
+	sleep 1.5
+	metric_is edge sallyport_turn_allocations "" "$n" && at_most $(($(memory_kb edge Rss) - kb)) 16
+}
+check "the good client has all its sessions, and they all they need" within 20 steady
 memory=$(memory_kb edge Rss)
 before=$(replies flooded) other=$(replies other)
 nonce=$(probe flood -1 -L 198.18.5.9 $OUT allocate | field nonce)
@@ -170,11 +177,11 @@ uclient_flood() {
 	within 15 has "$WORK/uflood.log" 'tot_recv_msgs=[1-9]' >/dev/null
 	sleep 2 # the buckets' first quarter of a second is spent, all allocations send
 }
-# measure ROW DIRECTION: how fast that counter grows, by the second, over ten of them.
+# measure ROW DIRECTION: how fast that counter grows, by the second, over five of them.
 measure() {
 	local from to began ended
 	from=$(total "$1" "direction=\"$2\"") began=$(date +%s%N)
-	sleep 10
+	sleep 5
 	to=$(total "$1" "direction=\"$2\"") ended=$(date +%s%N)
 	echo $(((to - from) * 1000000000 / (ended - began)))
 }

@@ -135,15 +135,16 @@ check "a permitted peer's megabyte comes back from the client" answers same=True
 check "the client was told of it" has "$WORK/wait.log" 'from_peer=True bytes=1000000'
 stop wait
 
-wait_for closed wait_closed 3
+wait_for closed wait_closed 60
 check "peers without a permission are closed at once" answers live=0 -- \
 	python hq dial $RELAYED $RELAYED_PORT 20
+kill -USR1 "${PIDS[closed]}"
 await closed 20
 check "the client hears nothing of them" has "$WORK/closed.log" 'code=0 attempts=0'
 check "they are counted" at_least \
 	"$(metric 'sallyport_turn_peer_connections_refused_total\{reason="not_permitted"')" 20
 
-wait_for flood wait_unbound 12
+wait_for flood wait_unbound 60
 before=$(memory_kb edge Rss)
 check "of 1,000 connections that nobody binds the limit is kept" answers tried=1000 live=40 -- \
 	python hq dial $RELAYED $RELAYED_PORT 1000
@@ -151,6 +152,7 @@ after=$(memory_kb edge Rss)
 check "the others are counted" at_least \
 	"$(metric 'sallyport_turn_peer_connections_refused_total\{reason="limit"')" 960
 [ -n "$SANITIZED" ] || check "they cost little memory" at_most $((after - before)) 4096
+kill -USR1 "${PIDS[flood]}"
 await flood 30
 check "the client was told of as many and is served" has "$WORK/flood.log" 'code=0 attempts=40'
 
