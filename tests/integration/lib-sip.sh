@@ -219,7 +219,8 @@ listens() {
 
 # softphone NAME SPACE ADDRESS PORT HZ LINES...: a baresip there that plays a tone, records what it hears
 # under $WORK/NAME/, and is driven by tell. LINES are its accounts; TLS is at PORT + 1, its port for control
-# PORT + 1000. PHONE_AS is its certificate, PHONE_NAMES its name server.
+# PORT + 1000. PHONE_AS is its certificate, PHONE_NAMES its name server, PHONE_MUX
+# whether its RTCP may go over the port of RTP.
 softphone() {
 	local name=$1 where=$2 address=$3 port=$4 hz=$5 names=${PHONE_NAMES:-$FE}
 	[ "$where" != pstn ] || names=$GW
@@ -245,7 +246,7 @@ softphone() {
 	audio_level no
 	rtp_tos 184
 	rtp_ports ${PHONE_RTP:-20000-20999}
-	rtcp_mux no
+	rtcp_mux ${PHONE_MUX:-no}
 	jitter_buffer_delay 2-5
 	rtp_stats yes
 	dns_server $names:53

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # A softphone inside places calls to a gateway and gets them. Its SIP goes over mutual TLS by way of a
-# registrar, its media are SRTP in A-law; the gateway has TLS, RTP and mu-law. Each hears the other's
-# tone, digits pass, either side holds, resumes and hangs up; and nothing is left when they are over.
+# registrar, its media are SRTP in A-law over one port with RTCP; the gateway has TLS, RTP and mu-law. Each
+# hears the other's tone, digits pass under the number of each side, either side holds, resumes and hangs
+# up; and nothing is left when they are over.
 # With asan, tsan: calls of phones, with media on the workers.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
@@ -10,12 +11,12 @@ begin kamailio baresip dnsmasq tcpdump
 
 sip_site
 front_end "sip:$MED:5070;transport=tls"
-SETTINGS=", srtp: none, codecs: [PCMU]" mediation_conf
+SETTINGS=", srtp: none, codecs: [PCMU], dtmf_pt: 97" mediation_conf
 edge_start med
 
 NUMBER=+14255550123
 PHONE_AS=gw1 softphone gw pstn $GW 5066 600 "$(gateway_number $NUMBER tls mediaenc=none audio_codecs=PCMU)"
-softphone phone desk $DESK 5060 1000 "$(inside 2001 mediaenc=srtp-mand audio_codecs=PCMA)"
+PHONE_MUX=yes softphone phone desk $DESK 5060 1000 "$(inside 2001 mediaenc=srtp-mand audio_codecs=PCMA)"
 check "the telephone registers" within 20 registered phone
 capture core med to-core
 capture trunk med to-pstn
@@ -54,6 +55,8 @@ press phone 1 2 '#'
 check "digits reach the gateway" within 10 digits gw '12#'
 press gw 4 '*' 0
 check "digits reach the telephone" within 10 digits phone '4*0'
+check "the node's RTCP reaches both" within 30 heard phone CALL_RTCP
+check "... also the gateway" within 30 heard gw CALL_RTCP
 
 offered() {
 	check "$1" within 20 heard "$2" 'CALL_REMOTE_SDP .* offer' "$3"
@@ -83,6 +86,23 @@ check "what the telephone sends never decodes as G.711" unheard core 1000 $DESK:
 check "nor what it gets" unheard core 600 $MED:
 check "what the gateway gets is the tone in mu-law" carries trunk 1000 $MED_PSTN: PCMU 3000
 check "so is what it sends" carries trunk 600 $GW: PCMU 3000
+
+# numbered FROM PRESENT ABSENT: what the trunk carries from there has packets of the one type, none of the other.
+numbered() {
+	sound trunk 1000 "$1" | grep -E " types=[^ ]*\\b$2:" | grep -vE " types=[^ ]*\\b$3:"
+}
+check "digits to the gateway have the trunk's number" numbered $MED_PSTN: 97 101
+check "so have those that it sends" numbered $GW: 97 101
+# flows FROM TO N: so many pairs of ports.
+flows() {
+	local n
+	n=$(tcpdump -nr "$WORK/core.pcap" "udp and src host $1 and dst host $2 and greater 60" 2>/dev/null |
+		awk '{ print $3, $5 }' | sort -u | tee "$WORK/flows" | wc -l)
+	same "$n" "$3" || cat "$WORK/flows"
+	[ "$n" = "$3" ]
+}
+check "RTP and RTCP of the telephone have one port" flows $DESK $MED 1
+check "and one of the node's" flows $MED $DESK 1
 
 tell phone dial "sip:$NUMBER@example.net"
 both "another call" 2 CALL_ESTABLISHED
