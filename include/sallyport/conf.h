@@ -108,6 +108,9 @@ int conf_load_file(
 int conf_load_text(const char *name, const char *text, size_t len, const struct conf_option *rows,
 	size_t root_size, struct conf_doc **out);
 void conf_destroy(struct conf_doc *doc);
+/* One more owner, who calls conf_destroy too, on whatever thread. What is in the document stays as
+ * it is; of its problems the first owner alone speaks. */
+struct conf_doc *conf_get(struct conf_doc *doc);
 
 const void *conf_root(const struct conf_doc *doc);
 size_t conf_error_count(const struct conf_doc *doc); /* warnings included */

@@ -43,9 +43,15 @@ void conf_errors_clear(struct conf_doc *doc)
 	doc->n_warnings = 0;
 }
 
+struct conf_doc *conf_get(struct conf_doc *doc)
+{
+	atomic_fetch_add_explicit(&doc->n_owners, 1, memory_order_relaxed);
+	return doc;
+}
+
 void conf_destroy(struct conf_doc *doc)
 {
-	if (doc == NULL)
+	if (doc == NULL || atomic_fetch_sub_explicit(&doc->n_owners, 1, memory_order_acq_rel) > 0)
 		return;
 	hash_table_fini(&doc->marks);
 	arena_fini(&doc->arena);

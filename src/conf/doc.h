@@ -7,6 +7,7 @@
 #define CONF_DOC_H
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <sallyport/conf.h>
 #include "arena.h"
 
@@ -19,6 +20,7 @@ struct conf_pos {
 };
 
 struct conf_doc {
+	atomic_uint n_owners; /* beside the first */
 	struct arena arena;
 	char *name; /* of the file, for messages */
 	void *root;
