@@ -14,15 +14,25 @@
 struct call_thread; /* main thread */
 
 /*
- * Reads "mediation" from the file at PATH, which has passed its checks, and binds what its trunks
- * listen on; nothing runs yet, the WORKERS neither, which get its media. WHY gets a sentence on
- * failure. METRICS has a block BLOCK for it. Takes a count of what is in TLS.
+ * Makes it by "mediation" in DOC, which has passed its checks, and binds what its trunks listen on;
+ * nothing runs yet, the WORKERS neither, which get its media. WHY gets a sentence on failure.
+ * METRICS has a block BLOCK for it. Takes counts of DOC and of what is in TLS.
  */
-int call_thread_create(const char *path, const struct call_tls *tls, struct workers *workers,
+int call_thread_create(struct conf_doc *doc, const struct call_tls *tls, struct workers *workers,
 	struct metrics_set *metrics, unsigned block, struct call_thread **out,
 	char why[CALL_THREAD_WHY_LEN]);
 /* As the user that it shall run as. WHY as above, or untouched. */
 int call_thread_start(struct call_thread *t, char why[CALL_THREAD_WHY_LEN]);
+/*
+ * New calls go by "mediation" in DOC, which has passed its checks; those that run go on as they
+ * began. Trunks with the same ends keep what is known of them, those that are no more there end
+ * with their calls. On failure all is as it was, and WHY has a sentence.
+ */
+int call_thread_reload(struct call_thread *t, struct conf_doc *doc, char why[CALL_THREAD_WHY_LEN]);
+/* The numbers of the trunks in the newest options, as struct call_trunk has them: for counters. */
+const uint32_t *call_thread_numbers(const struct call_thread *t);
+/* Reads the passwords of registrations; says at their places in DOC what is wrong with them. */
+int call_passwords_check(struct conf_doc *doc, const struct options_mediation *m);
 /* New connections have these from now on; running ones keep theirs. */
 void call_thread_tls(struct call_thread *t, const struct call_tls *tls);
 /* From now on new calls get 503, and OPTIONS too; those that run go on. ERR_FULL: not told. */

@@ -90,8 +90,8 @@ static void on_status(void *arg, struct api_status *out)
 	out->n_workers = c->n_workers;
 	datapath_show(c->datapath, out);
 	if (c->call_thread) {
-		out->n_trunks = trunk_metrics_status(
-			c->metrics, &c->settings->options->mediation, c->trunks);
+		out->n_trunks = trunk_metrics_status(c->metrics, &c->settings->options->mediation,
+			call_thread_numbers(c->call_thread), c->trunks);
 		out->trunks = c->trunks;
 	}
 }
@@ -393,11 +393,12 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 		rc = workers_create(c->loop, c->settings, c->datapath,
 			c->takeover ? takeover_inherited(c->takeover) : NULL, c->metrics,
 			c->n_workers, &c->workers, why);
-	if (c->settings->options->has_mediation)
-		trunk_metrics_show(&c->settings->options->mediation);
 	if (rc == 0 && c->settings->options->has_mediation)
-		rc = call_thread_create(c->path, &c->settings->call_tls, c->workers, c->metrics,
-			c->n_workers + 1, &c->call_thread, why);
+		rc = call_thread_create(c->settings->doc, &c->settings->call_tls, c->workers,
+			c->metrics, c->n_workers + 1, &c->call_thread, why);
+	if (rc == 0 && c->call_thread)
+		trunk_metrics_show(
+			&c->settings->options->mediation, call_thread_numbers(c->call_thread));
 	if (rc == 0 && c->settings->options->has_access)
 		rc = make_access(c, why);
 	if (rc == 0)

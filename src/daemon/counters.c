@@ -17,6 +17,9 @@ static const struct metrics_row rows[DAEMON_C_COUNT] = {
 		"Call detail records that were written."},
 	[DAEMON_C_CALL_RECORDS_LOST] = {"sallyport_call_records_lost_total", NULL, METRICS_COUNTER,
 		"Call detail records that could not be written."},
+	[DAEMON_C_CALL_PLANS] = {"sallyport_call_plans_total", NULL, METRICS_COUNTER,
+		"Configurations that calls have begun to go by: the first, and one for each "
+		"reload or changed file."},
 };
 
 const struct metrics_group daemon_counters = {rows, DAEMON_C_COUNT};

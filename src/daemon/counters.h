@@ -12,6 +12,7 @@ enum daemon_counter {
 	DAEMON_C_CALL_LOOPS,
 	DAEMON_C_CALL_RECORDS,
 	DAEMON_C_CALL_RECORDS_LOST,
+	DAEMON_C_CALL_PLANS,
 	DAEMON_C_COUNT,
 };
 extern const struct metrics_group daemon_counters;

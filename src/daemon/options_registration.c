@@ -58,10 +58,10 @@ const struct conf_option options_registration_table[] = {
 	{.name = "password_file",
 		.type = CONF_PATH,
 		AT(options_registration, password_file),
-		.flags = CONF_REQUIRED,
+		.flags = CONF_REQUIRED | CONF_RELOAD,
 		.example = "/etc/sallyport/provider.password",
 		.text = "File with the password in its first line, readable by its owner alone. It "
-			"is read at the start."},
+			"is read again when it changes."},
 	{.name = "expires",
 		.type = CONF_DURATION,
 		AT(options_registration, expires_s),

@@ -14,6 +14,7 @@
 #include "revocations.h"
 #include "status.h"
 #include "tenant_metrics.h"
+#include "trunk_metrics.h"
 #include "watch.h"
 
 /* ---- log ---- */
@@ -157,6 +158,8 @@ static int reload_settings(struct control *c, struct asker *asker, struct settin
 		return ERR_CONFIG;
 	}
 	rc = control_log_open(c, &s->options->log, why);
+	if (rc == 0 && c->call_thread) /* behind it nothing fails */
+		rc = call_thread_reload(c->call_thread, s->doc, why);
 	if (rc != 0) {
 		say_to_log(asker, false, why);
 		settings_destroy(s);
@@ -204,8 +207,10 @@ static void put_in_force(struct control *c, struct settings *s)
 	if (c->access && access_thread_update(c->access, s) != 0)
 		log_error(LOG_DAEMON, "SIP door not told",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
-	if (c->call_thread)
+	if (c->call_thread) {
 		call_thread_tls(c->call_thread, &s->call_tls);
+		trunk_metrics_show(&s->options->mediation, call_thread_numbers(c->call_thread));
+	}
 	swap_tls(c);
 }
 
@@ -259,6 +264,16 @@ static void keep_first(void *arg, bool is_warning, const char *line)
 		snprintf(first, CRYPTO_WHY_LEN, "%s", line);
 }
 
+/* Passwords: all else of it is as it was. */
+static void reread_calls(struct control *c, struct settings *s)
+{
+	char why[CALL_THREAD_WHY_LEN];
+
+	if (call_thread_reload(c->call_thread, s->doc, why) != 0)
+		log_error(LOG_CONF, "changed passwords not taken",
+			"error=\"%s\" hint=\"send SIGHUP\"", why);
+}
+
 void control_files_changed(void *arg)
 {
 	struct control *c = arg;
@@ -267,6 +282,8 @@ void control_files_changed(void *arg)
 	char why[CRYPTO_WHY_LEN] = "";
 	int rc = settings_reread(old, keep_first, why, &s);
 
+	if (rc == 0 && c->call_thread)
+		reread_calls(c, s);
 	if (rc != 0) {
 		metrics_add(cells, DAEMON_C_FILES_REFUSED, 1);
 		log_error(LOG_CONF, "changed files not taken",

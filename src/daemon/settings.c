@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "behavior.h"
+#include "call_thread.h"
 #include "settings_priv.h"
 
 /* ---- memory that lives as long as the settings ---- */
@@ -444,7 +445,9 @@ static int make_call_tls(struct settings *s)
 {
 	if (!s->options->has_mediation)
 		return 0;
-	return call_tls_make(s->doc, &s->options->mediation, &s->call_tls);
+	int rc = call_passwords_check(s->doc, &s->options->mediation);
+	int tls_rc = call_tls_make(s->doc, &s->options->mediation, &s->call_tls);
+	return rc ? rc : tls_rc;
 }
 
 /* Of the sections "edge", "mras" and "tenants". */

@@ -9,10 +9,12 @@
 #include "options.h"
 
 extern const struct metrics_group trunk_counters;
-/* Shows those of the trunks of M. Main thread, before anybody reads them. */
-void trunk_metrics_show(const struct options_mediation *m);
+/* Numbers that trunks may have; behind them is the front end. */
+#define TRUNK_NUMBERS_MAX (2 * OPTIONS_TRUNKS_MAX)
+/* Shows those of the trunks of M, which have these numbers, and no others. Main thread. */
+void trunk_metrics_show(const struct options_mediation *m, const uint32_t *numbers);
 /* Writes at most OPTIONS_TRUNKS_MAX of them, and their number. Views of M. Main thread. */
 size_t trunk_metrics_status(const struct metrics_set *set, const struct options_mediation *m,
-	struct api_trunk out[OPTIONS_TRUNKS_MAX]);
+	const uint32_t *numbers, struct api_trunk out[OPTIONS_TRUNKS_MAX]);
 
 #endif

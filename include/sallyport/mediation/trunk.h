@@ -26,7 +26,9 @@ enum trunk_why {
 	TRUNK_SILENT,    /* no address of it answers */
 	TRUNK_AVOIDED,   /* it has asked to be left alone (Retry-After) */
 	TRUNK_UNREGISTERED,
-	TRUNK_FULL, /* it has its "max_calls" */
+	TRUNK_FULL,    /* it has its "max_calls" */
+	TRUNK_RETIRED, /* it is in the configuration no more; its calls go on */
+	TRUNK_UNUSED,  /* there is none of this number */
 	TRUNK_WHY_COUNT,
 };
 const char *trunk_why_text(enum trunk_why why); /* "no answer" */
@@ -53,7 +55,7 @@ extern const struct metrics_row trunk_templates[TRUNK_C_COUNT];
 
 /* ---- making them ---- */
 
-/* A registration with a provider (RFC 3261 §10). Not owned; lives as long as the trunks. */
+/* A registration with a provider (RFC 3261 §10). Not owned; lives as long as the trunk. */
 struct trunk_registration {
 	const char *domain;         /* Request-URI, and host of the address of record */
 	const char *user;           /* of that, and of our Contact */
@@ -62,7 +64,7 @@ struct trunk_registration {
 };
 
 struct trunk_config {
-	const char *name;            /* not owned */
+	const char *name;            /* not owned, and as long as there is the trunk */
 	bool is_enabled;             /* off: its calls end, none begins */
 	struct sip_next_hop gateway; /* TRANSPORT and LOCAL are set */
 	struct addr address;         /* of HOST, without port; family NONE: it is looked up */
@@ -79,6 +81,8 @@ struct trunks_user {
 		struct transaction_hop *out);
 	/* The URI of our Contact for messages that go to HOP, with a NUL. */
 	int (*contact)(void *arg, const struct transaction_hop *hop, char *out, size_t cap);
+	/* A trunk that was retired is gone: its number may be another one's. NULL: nobody asks. */
+	void (*gone)(void *arg, uint32_t trunk);
 	void *arg;
 };
 
@@ -87,8 +91,9 @@ struct trunks_config {
 	const struct clock *clock;   /* not owned */
 	struct sip_locator *locator; /* not owned; NULL where all gateways are addresses */
 	struct trunks_user user;
-	const struct trunk_config *trunks; /* copied */
-	uint32_t n_trunks;
+	/* Copied; one without a name is a number that is not in use. NULL: none is. */
+	const struct trunk_config *trunks;
+	uint32_t n_trunks;   /* numbers that there may be */
 	metrics_cell *cells; /* N_TRUNKS blocks of TRUNK_C_COUNT; not owned */
 	/* Uniform in [0, bound); crypto_random_below, or a test's. */
 	uint32_t (*random_below)(uint32_t bound);
@@ -99,6 +104,15 @@ struct trunks; /* opaque */
 struct trunks *trunks_create(const struct trunks_config *c); /* NULL when out of memory */
 /* Begins to look up, ask and register, over T, which is not owned. */
 void trunks_start(struct trunks *t, struct transactions *transactions);
+/*
+ * Trunk number TRUNK is this from now on. A number that is in use keeps what is known of its
+ * gateway and the registration: only what says how it is asked, how many calls it may have and the
+ * account's password and time may differ. -ENOMEM: for a number that was not in use.
+ */
+int trunks_set(struct trunks *t, uint32_t trunk, const struct trunk_config *c);
+/* It begins no more calls, asks for nothing and takes its registration back. Its calls and whose
+ * its addresses are stay until it is gone: a while after the last of them. */
+void trunks_retire(struct trunks *t, uint32_t trunk);
 /*
  * The orderly end: nothing new is asked, and what is registered is taken back. DONE comes when that
  * is answered, or the time for it is up; never before the return. False: there is nothing to wait

@@ -21,8 +21,7 @@ static void add(struct ways *w, const struct dial_attempt *to, uint32_t peer,
 static void add_trunk(
 	struct call_thread *t, struct ways *w, const struct dial_attempt *to, bool wants_up)
 {
-	const struct options_trunk *first = t->options->trunks.items;
-	uint32_t peer = to->trunk ? (uint32_t)(to->trunk->options - first) : call_front(t);
+	uint32_t peer = to->trunk ? call_trunk_number(t, to->trunk->options) : call_front(t);
 	const struct sip_target *targets[SIP_TARGETS_MAX];
 	size_t n_up, n;
 

@@ -2,13 +2,10 @@
 /* The trunks of the configuration as mediation/trunk has them: what they are made from, how their
  * requests leave, and their orderly end. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "thread.h"
+#include "plan.h"
 
 #define DNS_TIMEOUT_MS 5000
 #define DNS_QUESTIONS  1024
@@ -19,142 +16,173 @@
 struct call_gateways {
 	struct dns *dns; /* NULL: all gateways are addresses */
 	struct sip_locator *locator;
-	struct trunk_config *trunks;
-	struct trunk_registration *registrations;
-	char (*passwords)[CALL_PASSWORD_MAX + 1];
-	size_t n;
+	struct call_gateway *at[CALL_TRUNKS_MAX + 1]; /* by number; NULL: none */
 };
-
-/* ---- passwords ---- */
-
-static int refuse(char *why, const char *path, const char *text)
-{
-	(void)snprintf(why, CALL_THREAD_WHY_LEN, "%s: %s", path, text);
-	return ERR_CONFIG;
-}
-
-static int read_first_line(int fd, const char *path, char *out, char *why)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return refuse(why, path, "is not a regular file");
-	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return refuse(why, path, "is open to others than its owner; use chmod 600");
-	ssize_t n = read(fd, out, CALL_PASSWORD_MAX + 1);
-	if (n < 0)
-		return refuse(why, path, strerror(errno));
-	size_t len = 0;
-	while (len < (size_t)n && out[len] != '\n' && out[len] != '\r' && out[len] != '\0')
-		len++;
-	if (len == 0 || len > CALL_PASSWORD_MAX)
-		return refuse(why, path, "has no password of 1 to 128 bytes in its first line");
-	memset(out + len, 0, CALL_PASSWORD_MAX + 1 - len);
-	return 0;
-}
-
-static int read_password(const char *path, char *out, char *why)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return refuse(why, path, strerror(errno));
-	int rc = read_first_line(fd, path, out, why);
-	close(fd);
-	return rc;
-}
 
 /* ---- what they are made from ---- */
 
-static int make_registration(struct call_gateways *g, size_t i, const struct options_trunk *o,
-	const char *host, char *why)
+/* The table allows no more in any of them. */
+static void copy(char *out, size_t cap, const char *text)
 {
-	const struct options_registration *r = &o->registration;
-	const char *user = r->auth_user ? r->auth_user : r->user;
-
-	if (!o->has_registration)
-		return 0;
-	g->registrations[i] = (struct trunk_registration){.domain = r->domain ? r->domain : host,
-		.user = r->user,
-		.account = {user, g->passwords[i]},
-		.expires_s = (uint32_t)r->expires_s};
-	g->trunks[i].registration = &g->registrations[i];
-	return read_password(r->password_file, g->passwords[i], why);
+	(void)snprintf(out, cap, "%s", text);
 }
 
-static void set_host(struct call_thread *t, size_t i, const char *host, const struct addr *address)
+static int make_registration(
+	struct call_gateway *g, const struct options_registration *r, const char *host, char *why)
 {
-	struct trunk_config *c = &t->gateways->trunks[i];
-	uint32_t place = t->trunks[i].place;
+	copy(g->domain, sizeof(g->domain), r->domain ? r->domain : host);
+	copy(g->user, sizeof(g->user), r->user);
+	copy(g->auth_user, sizeof(g->auth_user), r->auth_user ? r->auth_user : r->user);
+	g->registration.expires_s = (uint32_t)r->expires_s;
+	return call_password_read(r->password_file, g->password, why);
+}
+
+static void set_host(const struct call_thread *t, struct call_gateway *g,
+	const struct call_trunk *k, const char *host, const struct addr *address)
+{
+	struct trunk_config *c = &g->config;
 
 	c->address = *address;
-	(void)snprintf(c->gateway.host, sizeof(c->gateway.host), "%s", host);
-	(void)snprintf(c->gateway.domain, sizeof(c->gateway.domain), "%s", host);
-	if (place != 0)
-		c->gateway.local = t->listeners[place - 1].local;
+	copy(c->gateway.host, sizeof(c->gateway.host), host);
+	copy(c->gateway.domain, sizeof(c->gateway.domain), host);
+	c->gateway.transport = k->transport;
+	if (k->place != 0)
+		c->gateway.local = t->listeners[k->place - 1].local;
 }
 
-static int make_trunk(struct call_thread *t, size_t i, char *why)
+int call_gateway_trunk(const struct call_thread *t, const struct options_mediation *m,
+	const struct options_trunk *o, const struct call_trunk *k, struct call_gateway **out,
+	char why[CALL_THREAD_WHY_LEN])
 {
-	struct call_gateways *g = t->gateways;
-	const struct options_trunk *o = (const struct options_trunk *)t->options->trunks.items + i;
-	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, o);
-	const struct call_trunk *k = &t->trunks[i];
-	struct trunk_config *c = &g->trunks[i];
+	const struct options_trunk_settings *s = options_trunk_settings_of(m, o);
+	struct call_gateway *g = calloc(1, sizeof(*g));
 	struct options_trunk_end end;
 
+	*out = g;
+	if (!g)
+		return -ENOMEM;
 	if (options_trunk_gateway(o, &end) != 0)
 		return ERR_CONFIG;
-	const struct options_gateway *of = options_gateway_find(t->options, end.name);
-	const char *host = of->host;
-	*c = (struct trunk_config){.name = o->name,
-		.is_enabled = o->enabled && k->place != 0,
-		.gateway = {.port = end.port, .transport = k->transport},
+	const struct options_gateway *of = options_gateway_find(m, end.name);
+	g->config = (struct trunk_config){.is_enabled = o->enabled,
 		.sends_options = s ? s->options.send : true,
 		.interval_s = s ? (uint32_t)s->options.interval_s : PING_S,
 		.fail_after = s ? (unsigned)s->options.fail_after : FAIL_AFTER,
 		.max_calls = (uint32_t)o->max_calls};
-	set_host(t, i, host, &of->address);
-	return make_registration(g, i, o, host, why);
+	copy(g->name, sizeof(g->name), o->name);
+	set_host(t, g, k, of->host, &of->address);
+	g->config.gateway.port = end.port;
+	return o->has_registration ? make_registration(g, &o->registration, of->host, why) : 0;
 }
 
 /* It has no row of its own, and no counters that are shown. */
-static void make_front(struct call_thread *t)
+int call_gateway_front(const struct call_thread *t, const struct options_mediation *m,
+	const struct call_trunk *k, struct call_gateway **out)
 {
-	const struct options_pool *p = options_client_pool(t->options);
-	uint32_t i = call_front(t);
-	struct trunk_config *c = &t->gateways->trunks[i];
+	const struct options_pool *p = options_client_pool(m);
+	struct call_gateway *g = calloc(1, sizeof(*g));
 
-	*c = (struct trunk_config){.name = "front",
-		.is_enabled = p && p->has_next_hop,
+	*out = g;
+	if (!g)
+		return -ENOMEM;
+	g->config = (struct trunk_config){.is_enabled = p && p->has_next_hop,
 		.interval_s = PING_S,
 		.fail_after = FAIL_AFTER,
 		.gateway = {.transport = SIP_TLS}};
-	if (!c->is_enabled)
-		return;
-	c->gateway.port = (uint16_t)p->next_hop.port;
-	set_host(t, i, p->next_hop.host, &p->next_hop.address);
+	copy(g->name, sizeof(g->name), "front");
+	if (!p || !p->has_next_hop)
+		return 0;
+	set_host(t, g, k, p->next_hop.host, &p->next_hop.address);
+	g->config.gateway.port = (uint16_t)p->next_hop.port;
+	return 0;
 }
 
-static bool has_names(const struct call_gateways *g)
+void call_gateway_destroy(struct call_gateway *g)
+{
+	if (!g)
+		return;
+	crypto_wipe(g->password, sizeof(g->password));
+	free(g);
+}
+
+/* Its texts are where calls and trunks have been told that they are. */
+static void point(struct call_gateway *g)
+{
+	g->config.name = g->name;
+	g->config.registration = g->user[0] ? &g->registration : NULL;
+	g->registration.domain = g->domain;
+	g->registration.user = g->user;
+	g->registration.account = (struct sip_account){g->auth_user, g->password};
+}
+
+int call_gateways_set(struct call_thread *t, uint32_t number, struct call_gateway *g)
+{
+	struct call_gateway **at = &t->gateways->at[number];
+
+	if (*at) {
+		**at = *g;
+		call_gateway_destroy(g);
+	} else {
+		*at = g;
+	}
+	point(*at);
+	int rc = trunks_set(t->running, number, &(*at)->config);
+	if (rc != 0) {
+		call_gateway_destroy(*at);
+		*at = NULL;
+	}
+	return rc;
+}
+
+void call_gateways_name(const struct call_thread *t, uint32_t number, struct call_trunk *k)
+{
+	const struct call_gateway *g = t->gateways->at[number];
+
+	k->label = g->name;
+	k->name = k->transport == SIP_TLS && g->config.gateway.host[0] ? g->config.gateway.host
+								       : NULL;
+}
+
+static void on_gone(void *arg, uint32_t trunk)
+{
+	struct call_thread *t = arg;
+
+	t->trunks[trunk] = (struct call_trunk){.place = 0};
+	call_gateway_destroy(t->gateways->at[trunk]);
+	t->gateways->at[trunk] = NULL;
+}
+
+static bool is_looked_up(const char *host, const struct addr *address)
 {
 	struct addr a;
 
-	for (size_t i = 0; i < g->n; i++) {
-		const struct trunk_config *c = &g->trunks[i];
-		if (c->is_enabled && c->address.family == ADDR_NONE &&
-			addr_parse(c->gateway.host, 0, &a) != 0)
+	return address->family == ADDR_NONE && addr_parse(host, 0, &a) != 0;
+}
+
+static bool has_names(const struct options_mediation *m)
+{
+	const struct options_gateway *g = m->gateways.items;
+	const struct options_pool *p = options_client_pool(m);
+
+	for (size_t i = 0; i < m->gateways.n; i++) {
+		if (is_looked_up(g[i].host, &g[i].address))
 			return true;
 	}
-	return false;
+	return p && p->has_next_hop && is_looked_up(p->next_hop.host, &p->next_hop.address);
+}
+
+bool call_gateways_can_find(const struct call_thread *t, const struct options_mediation *m)
+{
+	return t->gateways->locator || !has_names(m);
 }
 
 static int make_locator(struct call_thread *t, metrics_cell *cells, char *why)
 {
 	struct call_gateways *g = t->gateways;
+	const struct options_mediation *m = t->first;
 	const struct dns_config dns = {.loop = t->loop,
-		.servers = t->options->dns_servers.items,
-		.n_servers = t->options->dns_servers.n,
+		.servers = m->dns_servers.items,
+		.n_servers = m->dns_servers.n,
 		.resolv_conf = "/etc/resolv.conf",
 		.hosts = "/etc/hosts",
 		.timeout_ms = DNS_TIMEOUT_MS,
@@ -169,14 +197,12 @@ static int make_locator(struct call_thread *t, metrics_cell *cells, char *why)
 		.has_ipv4 = true,
 		.has_ipv6 = true,
 		.timeout_ms = DNS_TIMEOUT_MS,
-		.max = (uint32_t)g->n, /* all begin at once */
+		.max = t->n_trunks + 1, /* all begin at once */
 		.random_below = crypto_random_below};
 
-	if (!has_names(g))
-		return 0;
 	int rc = dns_create(&dns, &g->dns, why);
 	if (rc != 0)
-		return rc;
+		return has_names(m) ? rc : 0; /* a later plan may want one */
 	c.dns = sip_locator_dns_of(g->dns);
 	g->locator = sip_locator_create(&c);
 	return g->locator ? 0 : -ENOMEM;
@@ -206,54 +232,32 @@ static int on_contact(void *arg, const struct transaction_hop *hop, char *out, s
 
 /* ---- life ---- */
 
-static int make_all(struct call_thread *t, metrics_cell *locator_cells, char *why)
-{
-	struct call_gateways *g = t->gateways;
-	int rc = 0;
-
-	g->n = (size_t)t->n_trunks + 1;
-	g->trunks = calloc(g->n, sizeof(*g->trunks));
-	g->registrations = calloc(g->n, sizeof(*g->registrations));
-	g->passwords = calloc(g->n, sizeof(*g->passwords));
-	if (!g->trunks || !g->registrations || !g->passwords)
-		return -ENOMEM;
-	for (size_t i = 0; i < t->n_trunks && rc == 0; i++)
-		rc = make_trunk(t, i, why);
-	make_front(t);
-	return rc == 0 ? make_locator(t, locator_cells, why) : rc;
-}
-
 int call_gateways_create(struct call_thread *t, metrics_cell *cells, metrics_cell *locator_cells,
 	char why[CALL_THREAD_WHY_LEN])
 {
 	struct trunks_config c = {.wheel = loop_wheel(t->loop),
 		.clock = loop_clock(t->loop),
-		.user = {on_hop, on_contact, t},
+		.user = {on_hop, on_contact, on_gone, t},
+		.n_trunks = t->n_trunks + 1,
 		.cells = cells,
 		.random_below = crypto_random_below};
 
 	t->gateways = calloc(1, sizeof(*t->gateways));
 	if (!t->gateways)
 		return -ENOMEM;
-	int rc = make_all(t, locator_cells, why);
+	int rc = make_locator(t, locator_cells, why);
 	if (rc != 0)
 		return rc;
 	c.locator = t->gateways->locator;
-	c.trunks = t->gateways->trunks;
-	c.n_trunks = (uint32_t)t->gateways->n;
 	t->running = trunks_create(&c);
-	if (!t->running)
-		return -ENOMEM;
-	trunks_start(t->running, t->transactions);
-	return 0;
+	return t->running ? 0 : -ENOMEM;
 }
 
 const struct sip_account *call_gateways_account(const struct call_thread *t, uint32_t trunk)
 {
-	const struct call_gateways *g = t->gateways;
-	const struct trunk_registration *r = g ? g->trunks[trunk].registration : NULL;
+	const struct call_gateway *g = t->gateways->at[trunk];
 
-	return r ? &r->account : NULL;
+	return g && g->config.registration ? &g->registration.account : NULL;
 }
 
 void call_gateways_destroy(struct call_thread *t)
@@ -266,11 +270,8 @@ void call_gateways_destroy(struct call_thread *t)
 		return;
 	sip_locator_destroy(g->locator);
 	dns_destroy(g->dns);
-	if (g->passwords)
-		crypto_wipe(g->passwords, g->n * sizeof(*g->passwords));
-	free(g->passwords);
-	free(g->registrations);
-	free(g->trunks);
+	for (uint32_t i = 0; i <= CALL_TRUNKS_MAX; i++)
+		call_gateway_destroy(g->at[i]);
 	free(g);
 	t->gateways = NULL;
 }

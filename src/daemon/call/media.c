@@ -19,11 +19,24 @@ struct call_media {
 	struct call_thread *thread; /* not owned */
 	struct workers *workers;    /* not owned */
 	struct anchors *anchors;
-	struct call_faces faces;
-	struct call_media_terms *terms; /* N_TERMS: of the trunks, and of the inside */
-	uint32_t n_terms;
-	struct list leashes;                                         /* owned */
+	struct call_media_side *sides; /* N_SIDES, by number */
+	uint32_t n_sides;
+	struct list abilities; /* struct call_abilities; owned */
+	struct list leashes;   /* owned */
 	void (*ended)(void *arg, struct call *c, enum call_end why); /* the hook behind ours */
+};
+
+/* What holds for whoever has a number. */
+struct call_media_side {
+	struct anchor_terms terms;
+	bool is_usable;
+};
+
+/* Calls point to them for as long as they last, some beyond their anchor. There are few different
+ * ones, however often the configuration changes, so they stay. */
+struct call_abilities {
+	struct list link;
+	struct sdp_abilities abilities;
 };
 
 /* Of one call; lives until its anchor is gone. */
@@ -47,7 +60,7 @@ static const struct anchor_terms *terms_of(
 {
 	uint32_t i = call_peer_of(hop);
 
-	return i < m->n_terms && m->terms[i].is_usable ? &m->terms[i].terms : NULL;
+	return i < m->n_sides && m->sides[i].is_usable ? &m->sides[i].terms : NULL;
 }
 
 /* The first INVITE makes it. NULL: no memory, or nobody's. */
@@ -239,6 +252,49 @@ static void on_closed(void *arg, void *owner, const struct anchor_leg legs[ANCHO
 	free(l);
 }
 
+/* ---- what holds ---- */
+
+static bool is_same(const struct sdp_abilities *a, const struct sdp_abilities *b)
+{
+	if (a->n_codecs != b->n_codecs || a->n_suites != b->n_suites ||
+		a->security != b->security || a->ptime_ms != b->ptime_ms ||
+		a->maxptime_ms != b->maxptime_ms || a->has_rtcp_mux != b->has_rtcp_mux)
+		return false;
+	for (unsigned i = 0; i < a->n_codecs; i++) {
+		if (strcmp(a->codecs[i].name, b->codecs[i].name) != 0 ||
+			a->codecs[i].payload != b->codecs[i].payload)
+			return false;
+	}
+	return memcmp(a->suites, b->suites, sizeof(a->suites)) == 0;
+}
+
+/* NULL: no memory. */
+static const struct sdp_abilities *keep(struct call_media *m, const struct sdp_abilities *a)
+{
+	struct call_abilities *new;
+
+	list_for_each (it, &m->abilities) {
+		struct call_abilities *old = CONTAINER_OF(it, struct call_abilities, link);
+		if (is_same(&old->abilities, a))
+			return &old->abilities;
+	}
+	new = calloc(1, sizeof(*new));
+	if (!new)
+		return NULL;
+	new->abilities = *a;
+	list_append(&m->abilities, &new->link);
+	return &new->abilities;
+}
+
+void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c)
+{
+	struct call_media_side *s = &m->sides[number];
+
+	s->terms = c->terms;
+	s->terms.abilities = c->is_usable ? keep(m, &c->abilities) : NULL;
+	s->is_usable = s->terms.abilities != NULL;
+}
+
 static int on_post(void *arg, unsigned worker, const struct msg_type *type, const void *payload)
 {
 	const struct call_media *m = arg;
@@ -256,8 +312,8 @@ static int make_anchors(struct call_media *m, struct metrics_set *metrics, unsig
 		.clock = loop_clock(t->loop),
 		.cells = metrics_set_cells(metrics, &anchor_counters, block),
 		.n_workers = workers_count(m->workers),
-		.faces = m->faces.list,
-		.n_faces = m->faces.n,
+		.faces = m->thread->faces->list,
+		.n_faces = m->thread->faces->n,
 		.user = {on_ready, on_lost, on_closed, on_post, m},
 	};
 
@@ -271,8 +327,8 @@ static int make_workers(struct call_media *m, struct metrics_set *metrics, char 
 	const struct workers_media_config c = {
 		.calls = m->thread->loop,
 		.anchors = m->anchors,
-		.faces = m->faces.list,
-		.n_faces = m->faces.n,
+		.faces = m->thread->faces->list,
+		.n_faces = m->thread->faces->n,
 		.max_sessions = SESSIONS_MAX,
 		.metrics = metrics,
 	};
@@ -297,9 +353,10 @@ int call_media_create(struct call_thread *t, struct workers *workers, struct met
 	m->thread = t;
 	list_init(&m->leashes);
 	m->workers = workers;
-	m->n_terms = t->n_trunks + 1;
-	m->terms = calloc(m->n_terms, sizeof(*m->terms));
-	int rc = m->terms ? call_media_terms_make(t, &m->faces, m->terms, why) : -ENOMEM;
+	list_init(&m->abilities);
+	m->n_sides = t->n_trunks + 1;
+	m->sides = calloc(m->n_sides, sizeof(*m->sides));
+	int rc = m->sides ? 0 : -ENOMEM;
 	if (rc == 0)
 		rc = make_anchors(m, metrics, block);
 	return rc ? rc : make_workers(m, metrics, why);
@@ -312,6 +369,8 @@ void call_media_destroy(struct call_media *m)
 	anchors_destroy(m->anchors); /* tells nobody */
 	list_for_each_safe (it, &m->leashes)
 		free(CONTAINER_OF(it, struct call_leash, link));
-	free(m->terms);
+	list_for_each_safe (it, &m->abilities)
+		free(CONTAINER_OF(it, struct call_abilities, link));
+	free(m->sides);
 	free(m);
 }

@@ -10,6 +10,10 @@
 #include "../workers_media.h"
 
 struct call_thread;
+struct call_trunk;
+struct call_media_terms;
+struct options_mediation;
+struct options_trunk;
 struct call_media; /* of the thread */
 
 /* Behind the listeners, before the calls. WHY has CALL_THREAD_WHY_LEN bytes. */
@@ -17,6 +21,8 @@ int call_media_create(struct call_thread *t, struct workers *workers, struct met
 	unsigned block, char *why);
 /* After the calls; when no worker runs. */
 void call_media_destroy(struct call_media *m); /* NULL is fine */
+/* What holds for that number in what is agreed on from now on. Copied. */
+void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c);
 /* Puts media into the hooks of calls, in front of what is there. */
 void call_media_hook(struct call_thread *t, struct call_user *u);
 
@@ -25,18 +31,21 @@ void call_media_hook(struct call_thread *t, struct call_user *u);
 /* Of one peer: a trunk, or all of the inside. */
 struct call_media_terms {
 	struct sdp_abilities abilities;
-	struct anchor_terms terms;
-	bool is_usable; /* there is an address for its media */
+	struct anchor_terms terms; /* without them */
+	bool is_usable;            /* there is an address for its media */
 };
 
-/* The faces are found with the terms that first need them. */
+/* The faces are found with the terms that first need them, before there are transports. */
 struct call_faces {
 	struct media_face list[MEDIA_FACES_MAX];
 	unsigned n;
 };
 
-/* For each trunk, and behind them for the inside. ERR_FULL: more addresses than MEDIA_FACES_MAX. */
-int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
-	struct call_media_terms *out, char *why);
+/* ERR_FULL: more addresses than MEDIA_FACES_MAX, or a new one while the thread runs. */
+int call_media_terms_trunk(struct call_thread *t, const struct options_mediation *m,
+	const struct options_trunk *o, const struct call_trunk *k, struct call_media_terms *out,
+	char *why);
+int call_media_terms_inside(struct call_thread *t, const struct options_mediation *m,
+	const struct call_trunk *k, struct call_media_terms *out, char *why);
 
 #endif

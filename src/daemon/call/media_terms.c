@@ -66,7 +66,6 @@ static void fill(struct call_media_terms *out, const struct options_trunk_media 
 	a->n_suites = srtp == POLICY_SRTP_NONE ? 0 : 2;
 	a->ptime_ms = PTIME_MS;
 	a->has_rtcp_mux = is_inside;
-	out->terms.abilities = a;
 	out->terms.is_latching = o->rtp_latching;
 	out->terms.is_passing = o->sdp_attributes;
 	out->terms.is_supervised = o->rtcp_active;
@@ -76,22 +75,35 @@ static void fill(struct call_media_terms *out, const struct options_trunk_media 
 
 /* ---- addresses ---- */
 
-static int find_face(struct call_faces *f, const struct addr *listener,
-	const struct conf_ports *ports, struct call_media_terms *out, char *why)
+static int refuse_face(const struct options_pool *p, bool is_running, char *why)
 {
-	struct media_face want = {*listener, ports->first, ports->last, DSCP_AUDIO};
+	if (is_running)
+		(void)snprintf(why, CALL_THREAD_WHY_LEN,
+			"pool \"%s\" has had no trunk since the start, and no ports for audio; "
+			"restart the daemon for that",
+			p->name);
+	else
+		(void)snprintf(why, CALL_THREAD_WHY_LEN,
+			"the pools of \"mediation\" have more than %d addresses for media",
+			MEDIA_FACES_MAX);
+	return ERR_FULL;
+}
+
+static int find_face(struct call_thread *t, uint32_t place, const struct options_pool *p,
+	struct call_media_terms *out, char *why)
+{
+	const struct conf_ports *ports = &p->audio_ports;
+	struct media_face want = {
+		t->listeners[place - 1].local, ports->first, ports->last, DSCP_AUDIO};
+	struct call_faces *f = t->faces;
 	unsigned i = 0;
 
 	want.local.port = 0;
 	while (i < f->n && !(addr_equal_ip(&f->list[i].local, &want.local) &&
 				   f->list[i].first == want.first && f->list[i].last == want.last))
 		i++;
-	if (i == MEDIA_FACES_MAX) {
-		(void)snprintf(why, CALL_THREAD_WHY_LEN,
-			"the pools of \"mediation\" have more than %d addresses for media",
-			MEDIA_FACES_MAX);
-		return ERR_FULL;
-	}
+	if (i == MEDIA_FACES_MAX || (i == f->n && t->transport))
+		return refuse_face(p, t->transport != NULL, why);
 	if (i == f->n)
 		f->list[f->n++] = want;
 	out->terms.face = (uint8_t)i;
@@ -99,11 +111,11 @@ static int find_face(struct call_faces *f, const struct addr *listener,
 	return 0;
 }
 
-static int make_trunk(const struct call_thread *t, uint32_t i, struct call_faces *faces,
-	struct call_media_terms *out, char *why)
+int call_media_terms_trunk(struct call_thread *t, const struct options_mediation *m,
+	const struct options_trunk *o, const struct call_trunk *k, struct call_media_terms *out,
+	char *why)
 {
-	const struct options_trunk *o = (const struct options_trunk *)t->options->trunks.items + i;
-	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, o);
+	const struct options_trunk_settings *s = options_trunk_settings_of(m, o);
 	enum policy_srtp srtp = s ? (enum policy_srtp)s->srtp : POLICY_SRTP_REQUIRED;
 	struct options_trunk_end ours;
 
@@ -112,31 +124,16 @@ static int make_trunk(const struct call_thread *t, uint32_t i, struct call_faces
 	srtp = policy_srtp_choose(POLICY_SRTP_REQUIRED, srtp, ours.transport == OPTIONS_SIP_TLS)
 		       .trunk; /* whatever the inside has */
 	fill(out, s ? &s->media : &usual, srtp, false);
-	if (t->trunks[i].place == 0)
-		return 0;
-	const struct options_pool *p = options_pool_find(t->options, ours.name);
-	return find_face(
-		faces, &t->listeners[t->trunks[i].place - 1].local, &p->audio_ports, out, why);
+	return find_face(t, k->place, options_pool_find(m, ours.name), out, why);
 }
 
-static int make_inside(const struct call_thread *t, struct call_faces *faces,
-	struct call_media_terms *out, char *why)
+int call_media_terms_inside(struct call_thread *t, const struct options_mediation *m,
+	const struct call_trunk *k, struct call_media_terms *out, char *why)
 {
-	const struct options_pool *p = options_client_pool(t->options);
+	const struct options_pool *p = options_client_pool(m);
 
 	if (!p)
 		return 0;
 	fill(out, &usual, (enum policy_srtp)p->client_srtp, true);
-	return find_face(
-		faces, &t->listeners[t->client_place - 1].local, &p->audio_ports, out, why);
-}
-
-int call_media_terms_make(const struct call_thread *t, struct call_faces *faces,
-	struct call_media_terms *out, char *why)
-{
-	int rc = 0;
-
-	for (uint32_t i = 0; i < t->n_trunks && rc == 0; i++)
-		rc = make_trunk(t, i, faces, &out[i], why);
-	return rc ? rc : make_inside(t, faces, &out[call_front(t)], why);
+	return find_face(t, k->place, p, out, why);
 }

@@ -3,12 +3,35 @@
  * Who is at the other end: the gateway of a trunk, or the inside. By UDP and TCP a gateway is known
  * by its address, over TLS whoever it is by the name in his certificate.
  */
-#include "thread.h"
+#include "plan.h"
+
+const struct options_trunk *call_trunk_options(const struct call_thread *t, uint32_t number)
+{
+	const struct options_trunk *o = t->plan->options->trunks.items;
+	uint32_t place = number < t->n_trunks ? t->plan->places[number] : 0;
+
+	return place ? &o[place - 1] : NULL;
+}
+
+const struct options_trunk_settings *call_trunk_settings(
+	const struct call_thread *t, uint32_t number)
+{
+	const struct options_trunk *o = call_trunk_options(t, number);
+
+	return o ? options_trunk_settings_of(t->plan->options, o) : NULL;
+}
+
+uint32_t call_trunk_number(const struct call_thread *t, const struct options_trunk *o)
+{
+	const struct options_trunk *first = t->plan->options->trunks.items;
+
+	return t->plan->numbers[o - first];
+}
 
 /* Of those who connect to the listener for the inside. */
 static bool is_inside(const struct call_thread *t, const struct crypto_peer *peer)
 {
-	const struct options_pool *p = options_client_pool(t->options);
+	const struct options_pool *p = options_client_pool(t->plan->options);
 	const char *const *names = p->client_tls.names.items;
 
 	if (p->client_tls.names.n == 0)
@@ -53,9 +76,9 @@ static bool is_from(const struct call_thread *t, uint32_t i, const struct sip_ar
 
 static bool is_enabled(const struct call_thread *t, uint32_t i)
 {
-	const struct options_trunk *o = t->options->trunks.items;
+	const struct options_trunk *o = call_trunk_options(t, i);
 
-	return i == call_front(t) || o[i].enabled;
+	return i == call_front(t) || (o && o->enabled);
 }
 
 /* Of several trunks with the same gateway: one that is enabled, best the one that has its account
@@ -66,7 +89,8 @@ uint64_t call_peers_place(
 	uint32_t found = CALL_NOBODY;
 	int best = -1;
 
-	for (uint32_t i = 0; i <= call_front(t); i++) {
+	for (uint32_t n = 0; n <= t->n_used; n++) {
+		uint32_t i = n < t->n_used ? n : call_front(t);
 		if (!is_from(t, i, a))
 			continue;
 		int fits = (is_enabled(t, i) ? 4 : 0) +
@@ -90,7 +114,7 @@ bool call_peers_admits(void *arg, uint32_t listener, const struct addr *remote)
 
 	if (t->listeners[listener].transport == SIP_TLS)
 		return true;
-	for (uint32_t i = 0; i < t->n_trunks; i++) {
+	for (uint32_t i = 0; i < t->n_used; i++) {
 		if (is_on_listener(&t->trunks[i], listener) &&
 			trunks_match(t->running, i, remote) != TRUNK_ELSEWHERE)
 			return true;
@@ -106,7 +130,7 @@ bool call_peers_trusts(
 	(void)remote;
 	if (listener + 1 == t->client_place)
 		return is_inside(t, peer);
-	for (uint32_t i = 0; i < t->n_trunks; i++) {
+	for (uint32_t i = 0; i < t->n_used; i++) {
 		const struct call_trunk *k = &t->trunks[i];
 		if (is_on_listener(k, listener) && k->name && sip_peer_is(peer, k->name))
 			return true;

@@ -7,14 +7,14 @@
 void call_terms(void *arg, const struct transaction_hop *hop, struct call_peer *out)
 {
 	const struct call_thread *t = arg;
-	const struct options_trunk *all = t->options->trunks.items;
 	uint32_t i = call_peer_of(hop);
 
 	out->is_trusted = out->may_refer = i == call_front(t); /* the inside */
 	if (i >= t->n_trunks)
 		return;
-	const struct options_trunk_settings *s = options_trunk_settings_of(t->options, &all[i]);
-	out->is_trusted = all[i].connection != OPTIONS_INTERNET;
+	const struct options_trunk *o = call_trunk_options(t, i);
+	const struct options_trunk_settings *s = call_trunk_settings(t, i);
+	out->is_trusted = o && o->connection != OPTIONS_INTERNET;
 	out->account = call_gateways_account(t, i);
 	out->may_refer = s && s->accept_refer;
 	out->gets_refer = s && s->refer == OPTIONS_REFER_SEND;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Making, starting and ending the thread of calls. */
 #include <errno.h>
-#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <sallyport/crypto.h>
@@ -13,8 +10,7 @@
 
 #include "../counters.h"
 #include "../trunk_metrics.h"
-#include "media.h"
-#include "thread.h"
+#include "plan.h"
 
 #define MAILBOX_LEN   4096 /* a turn takes 256 INVITEs of each socket, and workers answer each */
 #define MAX_CALLS     5000 /* at once; more get 503 */
@@ -26,196 +22,6 @@
  * absorb repetitions for half a minute. */
 #define TRANSACTIONS_PER_CALL 16
 #define BYTES_PER_CALL        32768
-
-/* ---- what is listened on ---- */
-
-/* The node's one address in NETWORK. */
-static int address_in(const struct prefix *network, struct addr *out)
-{
-	struct ifaddrs *all;
-	int rc = ERR_NOT_FOUND;
-
-	if (getifaddrs(&all) != 0)
-		return -errno;
-	for (const struct ifaddrs *i = all; i; i = i->ifa_next) {
-		struct addr a;
-		if (!i->ifa_addr ||
-			addr_from_sockaddr(i->ifa_addr, sizeof(struct sockaddr_storage), &a) != 0 ||
-			!prefix_contains(network, &a))
-			continue;
-		if (rc == 0 && !addr_equal_ip(&a, out)) {
-			rc = ERR_EXISTS;
-			break;
-		}
-		a.port = 0;
-		*out = a;
-		rc = 0;
-	}
-	freeifaddrs(all);
-	return rc;
-}
-
-/* The address of pool P that TEXT says. */
-static int own_address(const struct options_pool *p, const char *text, struct addr *out,
-	char why[CALL_THREAD_WHY_LEN])
-{
-	struct prefix network;
-	int rc = options_own_address(text, out, &network);
-
-	if (rc == 0 && out->family == ADDR_NONE)
-		rc = address_in(&network, out);
-	if (rc != 0)
-		(void)snprintf(why, CALL_THREAD_WHY_LEN,
-			"pool \"%s\" cannot listen: this host has %s address in %s; ip addr shows "
-			"those it has",
-			p->name, rc == ERR_EXISTS ? "more than one" : "no", text);
-	return rc;
-}
-
-/* The place of the listener, made if there is none yet. */
-static uint32_t listen_on(struct call_thread *t, enum sip_transport transport,
-	const struct addr *local, uint32_t group)
-{
-	uint32_t i = 0;
-
-	while (i < t->n_listeners && (t->listeners[i].transport != transport ||
-					     !addr_equal(&t->listeners[i].local, local)))
-		i++;
-	if (i == t->n_listeners) {
-		t->n_listeners++;
-		t->listeners[i].transport = transport;
-		t->listeners[i].local = *local;
-		t->listeners[i].group = group;
-		t->listeners[i].tls = transport == SIP_TLS ? t->tls.pairs[group].accepts : NULL;
-		(void)addr_format_ip(local, t->hosts[i].text);
-	}
-	return i + 1;
-}
-
-static enum sip_transport transport_of(enum options_sip_transport t)
-{
-	return t == OPTIONS_SIP_UDP ? SIP_UDP : t == OPTIONS_SIP_TCP ? SIP_TCP : SIP_TLS;
-}
-
-/* This node among those of its pool: the only one, or the one called as the host is. NULL: none. */
-static const char *node_name(const struct options_pool *p)
-{
-	const char *const *nodes = p->nodes.items;
-	char host[256] = "";
-
-	if (p->nodes.n == 1)
-		return nodes[0];
-	(void)gethostname(host, sizeof(host) - 1);
-	for (size_t i = 0; i < p->nodes.n; i++) {
-		size_t first = strcspn(nodes[i], ".");
-		if (strcasecmp(nodes[i], host) == 0 ||
-			(strlen(host) == first && strncasecmp(nodes[i], host, first) == 0))
-			return nodes[i];
-	}
-	return NULL;
-}
-
-/* What two pools, or both sides of one, call their addresses may be the same one. */
-static int refuse_shared(const struct options_trunk *o, const struct options_pool *p,
-	const struct addr *local, char why[CALL_THREAD_WHY_LEN])
-{
-	char a[ADDR_TEXT_LEN];
-
-	(void)snprintf(why, CALL_THREAD_WHY_LEN,
-		"trunk \"%s\" of pool \"%s\" cannot listen at %s: a listener with other "
-		"certificates is there; change its port",
-		o->name, p->name, addr_format(local, a));
-	return ERR_CONFIG;
-}
-
-static int make_trunk(struct call_thread *t, const struct options_trunk *o, struct call_trunk *k,
-	char why[CALL_THREAD_WHY_LEN])
-{
-	struct options_trunk_end ours, theirs;
-	struct addr local;
-
-	if (options_trunk_mediation(o, &ours) != 0 || options_trunk_gateway(o, &theirs) != 0)
-		return ERR_CONFIG;
-	const struct options_gateway *g = options_gateway_find(t->options, theirs.name);
-	const struct options_pool *p = options_pool_find(t->options, ours.name);
-	if (!g || !p)
-		return ERR_CONFIG;
-	k->transport = transport_of(ours.transport);
-	int rc =
-		own_address(p, p->pstn_address ? p->pstn_address : p->primary_address, &local, why);
-	if (rc != 0)
-		return rc;
-	local.port = ours.port;
-	k->group = call_tls_trunks(
-		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
-	k->place = listen_on(t, k->transport, &local, k->group);
-	if (k->transport == SIP_TLS && t->listeners[k->place - 1].group != k->group)
-		return refuse_shared(o, p, &local, why);
-	if (k->transport == SIP_TLS) {
-		k->name = g->host;
-		t->hosts[k->place - 1].name = node_name(p);
-	}
-	return 0;
-}
-
-/* The one listener for the inside, and the front end behind it. */
-static int make_front(struct call_thread *t, struct call_trunk *k, char why[CALL_THREAD_WHY_LEN])
-{
-	const struct options_pool *p = options_client_pool(t->options);
-	struct addr local;
-
-	if (!p)
-		return 0;
-	int rc = own_address(p, p->primary_address, &local, why);
-	if (rc != 0)
-		return rc;
-	local.port = (uint16_t)p->client_port;
-	k->transport = SIP_TLS;
-	k->group = call_tls_clients(
-		(uint32_t)(p - (const struct options_pool *)t->options->pools.items));
-	k->place = t->client_place = listen_on(t, SIP_TLS, &local, k->group);
-	if (!p->has_next_hop)
-		return 0;
-	k->name = p->next_hop.host;
-	return 0;
-}
-
-static int make_trunks(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
-{
-	const struct options_trunk *o = t->options->trunks.items;
-	uint32_t n = (uint32_t)t->options->trunks.n;
-	int rc;
-
-	t->n_trunks = n;
-	t->trunks = calloc(n + 1, sizeof(*t->trunks));
-	t->listeners = calloc(n + 1, sizeof(*t->listeners));
-	t->hosts = calloc(n + 1, sizeof(*t->hosts));
-	if (!t->trunks || !t->listeners || !t->hosts)
-		return -ENOMEM;
-	rc = make_front(t, &t->trunks[call_front(t)], why);
-	for (uint32_t i = 0; i < n && rc == 0; i++)
-		rc = make_trunk(t, &o[i], &t->trunks[i], why);
-	return rc;
-}
-
-static int make_plan(struct call_thread *t, const char *path)
-{
-	int rc = conf_load_file(path, options_table, sizeof(struct options), &t->doc);
-
-	if (rc != 0)
-		return rc;
-	t->options = &((const struct options *)conf_root(t->doc))->mediation;
-	rc = dial_plan_create(t->options, &t->plan);
-	if (rc != 0)
-		return rc;
-	t->state = dial_state_create(t->plan);
-	if (!t->state)
-		return -ENOMEM;
-	if (!t->options->records.file)
-		return 0;
-	t->records = call_records_create(t->options->records.file, loop_clock(t->loop), t->cells);
-	return t->records ? 0 : -ENOMEM;
-}
 
 /* ---- making ---- */
 
@@ -277,25 +83,48 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 	return 0;
 }
 
-int call_thread_create(const char *path, const struct call_tls *tls, struct workers *workers,
-	struct metrics_set *metrics, unsigned block, struct call_thread **out,
+/* What is there before anything is: numbers, the first plan, and what that listens on. */
+static int make_plan(struct call_thread *t, struct metrics_set *m, struct call_plan **out,
 	char why[CALL_THREAD_WHY_LEN])
 {
-	struct call_thread *t = calloc(1, sizeof(*t));
-	int rc = -ENOMEM;
+	struct call_choice c;
+	size_t n = t->first->trunks.n;
 
-	(void)snprintf(why, CALL_THREAD_WHY_LEN, "cannot make the thread of calls");
-	if (!t)
-		return rc;
-	call_tls_get(tls, &t->tls);
-	t->cells = metrics_set_cells(metrics, &daemon_counters, block);
-	t->loop = loop_create("call", MAILBOX_LEN);
-	if (t->loop)
-		t->net = net_create(t->loop, metrics_set_cells(metrics, &net_counters, block));
-	if (t->net)
-		rc = make_plan(t, path);
+	t->n_trunks = CALL_TRUNKS_MAX;
+	t->numbers = call_numbers_create(m);
+	t->trunks = calloc(t->n_trunks + 1, sizeof(*t->trunks));
+	t->listeners = calloc(n + 1, sizeof(*t->listeners));
+	t->hosts = calloc(n + 1, sizeof(*t->hosts));
+	t->faces = calloc(1, sizeof(*t->faces));
+	if (!t->numbers || !t->trunks || !t->listeners || !t->hosts || !t->faces)
+		return -ENOMEM;
+	int rc = call_numbers_choose(t->numbers, t->first, &c);
 	if (rc == 0)
-		rc = make_trunks(t, why);
+		rc = call_plan_make(t, t->doc, c.numbers, out, why);
+	if (rc == 0)
+		call_numbers_keep(t->numbers, &c);
+	call_choice_fini(&c);
+	return rc;
+}
+
+static int make_records(struct call_thread *t)
+{
+	const char *file = t->first->records.file;
+
+	if (!file)
+		return 0;
+	t->records = call_records_create(file, loop_clock(t->loop), t->cells);
+	return t->records ? 0 : -ENOMEM;
+}
+
+static int make_all(struct call_thread *t, struct workers *workers, struct metrics_set *metrics,
+	unsigned block, char why[CALL_THREAD_WHY_LEN])
+{
+	struct call_plan *p = NULL;
+	int rc = make_plan(t, metrics, &p, why);
+
+	if (rc == 0)
+		rc = make_records(t);
 	if (rc == 0)
 		rc = call_media_create(t, workers, metrics, block, why);
 	if (rc == 0)
@@ -305,6 +134,34 @@ int call_thread_create(const char *path, const struct call_tls *tls, struct work
 	if (rc == 0)
 		rc = call_gateways_create(t, metrics_set_cells(metrics, &trunk_counters, block),
 			metrics_set_cells(metrics, &sip_transport_counters, block), why);
+	if (rc != 0) {
+		call_plan_put(p);
+		return rc;
+	}
+	call_plan_take(t, p);
+	trunks_start(t->running, t->transactions);
+	return 0;
+}
+
+int call_thread_create(struct conf_doc *doc, const struct call_tls *tls, struct workers *workers,
+	struct metrics_set *metrics, unsigned block, struct call_thread **out,
+	char why[CALL_THREAD_WHY_LEN])
+{
+	struct call_thread *t = calloc(1, sizeof(*t));
+	int rc = -ENOMEM;
+
+	(void)snprintf(why, CALL_THREAD_WHY_LEN, "cannot make the thread of calls");
+	if (!t)
+		return rc;
+	t->doc = conf_get(doc);
+	t->first = &((const struct options *)conf_root(doc))->mediation;
+	call_tls_get(tls, &t->tls);
+	t->cells = metrics_set_cells(metrics, &daemon_counters, block);
+	t->loop = loop_create("call", MAILBOX_LEN);
+	if (t->loop)
+		t->net = net_create(t->loop, metrics_set_cells(metrics, &net_counters, block));
+	if (t->net)
+		rc = make_all(t, workers, metrics, block, why);
 	if (rc != 0) {
 		call_thread_destroy(t);
 		return rc;
@@ -320,12 +177,12 @@ int call_thread_start(struct call_thread *t, char why[CALL_THREAD_WHY_LEN])
 	return rc ? rc : loop_thread_start(t->loop, &t->thread);
 }
 
-static void log_clear(const struct call_thread *t)
+static void log_clear(const struct options_mediation *m)
 {
-	const struct options_trunk *o = t->options->trunks.items;
+	const struct options_trunk *o = m->trunks.items;
 
-	for (uint32_t i = 0; i < t->n_trunks; i++) {
-		enum options_clear clear = options_trunk_clear(t->options, &o[i]);
+	for (size_t i = 0; i < m->trunks.n; i++) {
+		enum options_clear clear = options_trunk_clear(m, &o[i]);
 		if (clear != OPTIONS_CLEAR_NOTHING)
 			log_warning(LOG_DAEMON, "trunk is clear",
 				"trunk=%s clear=%s hint=\"protect its network and say so with "
@@ -344,7 +201,7 @@ void call_thread_log(const struct call_thread *t)
 			i + 1 == t->client_place ? "clients" : "trunks", addr_format(&local, a),
 			sip_transport_name(t->listeners[i].transport));
 	}
-	log_clear(t);
+	log_clear(t->first);
 	log_notice(LOG_DAEMON, "calls do not survive an upgrade",
 		"hint=\"with mediation, a new version is had by a restart\"");
 }
@@ -422,9 +279,9 @@ void call_thread_destroy(struct call_thread *t)
 	free(t->listeners);
 	free(t->hosts);
 	free(t->trunks);
-	dial_state_destroy(t->state);
-	dial_plan_destroy(t->plan);
-	if (t->doc)
-		conf_destroy(t->doc);
+	free(t->faces);
+	call_numbers_destroy(t->numbers);
+	call_plan_put(t->plan);
+	conf_destroy(t->doc);
 	free(t);
 }

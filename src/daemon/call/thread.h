@@ -9,15 +9,19 @@
 
 #include "../call_thread.h"
 #include "../dial_plan.h"
+#include "../trunk_metrics.h"
 #include "records.h"
 
-/* In the order of the options, and behind them the front end; PLACE 0: there is none. */
+/* By its number (numbers.c), and behind all of them the front end; PLACE 0: there is none. */
 struct call_trunk {
 	enum sip_transport transport;
-	uint32_t place;   /* of the listener that stands for us there */
-	const char *name; /* over TLS: the host in its certificate; not owned */
-	uint32_t group;   /* of struct call_tls */
+	uint32_t place;    /* of the listener that stands for us there */
+	const char *label; /* what the configuration calls it; not owned */
+	const char *name;  /* over TLS: the host in its certificate; not owned */
+	uint32_t group;    /* of struct call_tls */
 };
+/* So that all of them may be others at once while calls of all go on. */
+#define CALL_TRUNKS_MAX TRUNK_NUMBERS_MAX
 
 /* Who we are where one of our listeners stands for us. */
 struct call_host {
@@ -25,11 +29,16 @@ struct call_host {
 	const char *name;         /* NULL: there they know us by address */
 };
 
+struct call_plan; /* plan.h */
+struct call_numbers;
+struct call_faces;
+
 struct call_thread {
-	struct conf_doc *doc; /* its own: what is bound stays while the process lives */
-	const struct options_mediation *options; /* in DOC */
-	struct dial_plan *plan;
-	struct dial_state *state;
+	/* Of the start: what is bound then stays while the process lives. */
+	struct conf_doc *doc;
+	const struct options_mediation *first;
+	struct call_plan *plan;       /* of new calls */
+	struct call_numbers *numbers; /* main's */
 	struct loop *loop;
 	struct loop_thread *thread; /* NULL: does not run */
 	struct net *net;
@@ -40,14 +49,16 @@ struct call_thread {
 	struct call_host *hosts; /* of the listeners */
 	uint32_t n_listeners;
 	struct call_trunk *trunks; /* N_TRUNKS, and the front end */
-	uint32_t n_trunks;
-	uint32_t client_place; /* of the listener for the inside; 0: there is none */
+	uint32_t n_trunks;         /* numbers that there may be */
+	uint32_t n_used;           /* above the highest that was ever used */
+	uint32_t client_place;     /* of the listener for the inside; 0: there is none */
 	struct call_tls tls;
 	metrics_cell *cells; /* of daemon_counters */
 	struct log_limit log_loops;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
 	struct log_limit log_unanswered, log_failed, log_transfers;
+	struct call_faces *faces;     /* media.h; owned; fixed when there are transports */
 	struct call_media *media;     /* media.h */
 	struct call_records *records; /* owned; NULL: none are written */
 	bool is_draining;
@@ -79,6 +90,13 @@ static inline uint32_t call_front(const struct call_thread *t)
 	return t->n_trunks;
 }
 
+/* What the newest plan says of that trunk; NULL: it has no such trunk, or it is the front end. */
+const struct options_trunk *call_trunk_options(const struct call_thread *t, uint32_t number);
+const struct options_trunk_settings *call_trunk_settings(
+	const struct call_thread *t, uint32_t number);
+/* The number of a trunk of the newest plan's options. */
+uint32_t call_trunk_number(const struct call_thread *t, const struct options_trunk *o);
+
 /* USER of the Request-URI, or absent. */
 uint64_t call_peers_place(
 	const struct call_thread *t, const struct sip_arrival *a, struct sip_str user);
@@ -109,6 +127,7 @@ struct way {
 	struct addr remote;
 };
 struct ways {
+	struct call_plan *plan;     /* counted; NULL: none has been asked yet */
 	uint32_t in, out;           /* trunks that the call counts on; CALL_NOBODY: none */
 	bool is_transfer;           /* by a REFER: its caller counts where he did so far */
 	bool is_unasked;            /* the dial plan has not been asked yet */
@@ -139,8 +158,6 @@ void call_transfers_joined(void *arg, struct call *c, enum call_side side, struc
 	enum call_side side_before);
 
 /* ---- gateways.c: the trunks while they run ---- */
-
-#define CALL_PASSWORD_MAX 128 /* bytes of a provider's password */
 
 /* Behind transactions and transports. CELLS are of trunk_counters. */
 int call_gateways_create(struct call_thread *t, metrics_cell *cells, metrics_cell *locator_cells,

@@ -8,9 +8,7 @@
 
 static bool is_sent_to(const struct call_thread *t, uint32_t peer)
 {
-	const struct options_trunk *all = t->options->trunks.items;
-	const struct options_trunk_settings *s =
-		peer < t->n_trunks ? options_trunk_settings_of(t->options, &all[peer]) : NULL;
+	const struct options_trunk_settings *s = call_trunk_settings(t, peer);
 
 	return s && s->refer == OPTIONS_REFER_SEND;
 }
@@ -49,7 +47,7 @@ unsigned call_transfers_refer(void *arg, const struct call_referral *r, struct c
 {
 	struct call_thread *t = arg;
 	uint32_t peer = call_peer_of(r->other), by = call_peer_of(r->by);
-	const struct options_trunk *all = t->options->trunks.items;
+	const struct options_trunk *other = call_trunk_options(t, peer);
 	struct dial_answer a;
 
 	if (!is_sent_to(t, peer) || !r->takes_refer || r->is_attended)
@@ -57,7 +55,7 @@ unsigned call_transfers_refer(void *arg, const struct call_referral *r, struct c
 	call_ways_ask(t, by, r->target, r->referrer, &a);
 	for (size_t i = 0; i < a.n; i++) {
 		const struct dial_attempt *to = &a.attempts[i];
-		if (to->trunk->options != &all[peer] ||
+		if (to->trunk->options != other ||
 			write_target(t, peer, &to->numbers.called, out) != 0)
 			continue;
 		write_referrer(t, peer, &to->numbers, out);

@@ -87,7 +87,6 @@ void call_verdicts_reached(void *arg, void *own, unsigned attempt)
 enum policy_trunk_state call_verdicts_state(void *arg, const struct dial_trunk *k)
 {
 	const struct call_thread *t = arg;
-	const struct options_trunk *first = t->options->trunks.items;
 
-	return trunks_state(t->running, (uint32_t)(k->options - first));
+	return trunks_state(t->running, call_trunk_number(t, k->options));
 }

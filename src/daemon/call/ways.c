@@ -10,7 +10,7 @@
 #include <sallyport/crypto.h>
 
 #include "../counters.h"
-#include "thread.h"
+#include "plan.h"
 
 static const struct sip_listener_config *listener_of(
 	const struct call_thread *t, const struct transaction_hop *hop)
@@ -182,17 +182,15 @@ static struct sip_str called_in(
 /* One that is not enabled ends its calls and begins none. */
 static bool may_call(const struct call_thread *t, uint32_t peer)
 {
-	const struct options_trunk *o = t->options->trunks.items;
+	const struct options_trunk *o = call_trunk_options(t, peer);
 
-	return peer != CALL_NOBODY && (peer == call_front(t) || o[peer].enabled);
+	return peer == call_front(t) || (o && o->enabled);
 }
 
 /* Of a trunk, for records. */
 static const char *peer_name(const struct call_thread *t, uint32_t peer)
 {
-	const struct options_trunk *o = t->options->trunks.items;
-
-	return peer < t->n_trunks ? o[peer].name : "inside";
+	return peer < t->n_trunks ? t->trunks[peer].label : "inside";
 }
 
 /* The loop's clock has whole seconds of it. */
@@ -227,15 +225,20 @@ void call_ways_ask(struct call_thread *t, uint32_t peer, struct sip_str called,
 	struct sip_str calling, struct dial_answer *out)
 {
 	char to[POLICY_NUMBER_MAX], from[POLICY_NUMBER_MAX];
-	struct dial_question q = {
-		.from = peer == call_front(t) ? NULL : dial_plan_trunk(t->plan, peer),
-		.called = number_in(called, to, sizeof(to)),
+	const struct options_trunk *o = call_trunk_options(t, peer);
+	struct dial_question q = {.called = number_in(called, to, sizeof(to)),
 		.calling = number_in(calling, from, sizeof(from)),
 		.health = call_verdicts_state,
 		.arg = t};
 
+	out->n = out->number.len = 0;
+	out->is_loop = false;
+	if (!may_call(t, peer))
+		return; /* of a trunk that is gone nobody knows what it may */
+	if (o)
+		q.from = dial_plan_trunk(t->plan->dial, t->plan->places[peer] - 1);
 	crypto_random(&q.random, sizeof(q.random));
-	dial_plan_ask(t->plan, t->state, &q, out);
+	dial_plan_ask(t->plan->dial, t->plan->state, &q, out);
 	if (out->is_loop)
 		say_loop(t, q.from);
 }
@@ -251,6 +254,8 @@ static unsigned find_ways(struct call_thread *t, struct ways *w, const struct si
 	w->is_unasked = false;
 	if (!may_call(t, peer))
 		return 403;
+	call_plan_put(w->plan);
+	w->plan = call_plan_get(t->plan);
 	call_ways_ask(t, peer, called_in(t, invite, peer), calling_in(invite), &a);
 	if (a.n == 0 && (peer != call_front(t) || w->is_transfer))
 		call_attempts_in(t, w, &a.number);
@@ -315,7 +320,7 @@ static void set_routes(const struct call_thread *t, const struct way *way, struc
 /* The front end knows its users by their domain. */
 static void write_user_uri(const struct call_thread *t, const struct way *way, struct sip_writer *w)
 {
-	const struct options_next_hop *h = &options_client_pool(t->options)->next_hop;
+	const struct options_next_hop *h = &options_client_pool(t->plan->options)->next_hop;
 	const struct policy_number *called = &way->to.numbers.called;
 
 	sip_write_c(w, "sip:");
@@ -382,8 +387,11 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 
 static void on_forget(void *arg, void *own)
 {
+	struct ways *w = own;
+
 	(void)arg;
-	free(own);
+	call_plan_put(w->plan);
+	free(w);
 }
 
 static int on_contact(void *arg, const struct transaction_hop *hop, char *out, size_t cap)

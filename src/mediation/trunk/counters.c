@@ -40,6 +40,8 @@ const char *trunk_why_text(enum trunk_why why)
 		[TRUNK_AVOIDED] = "asked to be left alone",
 		[TRUNK_UNREGISTERED] = "not registered",
 		[TRUNK_FULL] = "full",
+		[TRUNK_RETIRED] = "removed",
+		[TRUNK_UNUSED] = "not there",
 	};
 
 	return texts[why];

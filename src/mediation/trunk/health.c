@@ -30,6 +30,8 @@ static void schedule(struct target *t)
 	uint64_t now = trunk_now(k);
 	uint64_t wait_ms = RETRY_MS;
 
+	if (k->is_retired)
+		return;
 	if (t->avoid_until_ms > now)
 		wait_ms = t->avoid_until_ms - now;
 	else if (k->config.sends_options)
@@ -231,6 +233,17 @@ void health_start(struct target *t)
 		trunk_timer(k, &t->timer, k->all->config.random_below((uint32_t)spread_ms));
 }
 
+void health_changed(struct target *t)
+{
+	if (t->options)
+		return; /* its end sees to what comes next */
+	wheel_cancel(t->trunk->all->config.wheel, &t->timer);
+	if (t->trunk->config.sends_options)
+		health_start(t);
+	else if (t->is_down)
+		schedule(t);
+}
+
 void health_stop(struct target *t)
 {
 	wheel_cancel(t->trunk->all->config.wheel, &t->timer);
@@ -241,7 +254,8 @@ void health_stop(struct target *t)
 
 void health_ask(struct target *t)
 {
-	if (!t->is_down || t->options || t->avoid_until_ms > trunk_now(t->trunk) ||
+	if (!t->is_down || t->options || t->trunk->is_retired ||
+		t->avoid_until_ms > trunk_now(t->trunk) ||
 		trunk_now(t->trunk) - t->since_ms < HOLD_MS)
 		return;
 	if (!t->trunk->config.sends_options)

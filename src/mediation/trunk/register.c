@@ -109,7 +109,8 @@ static void say_failed(struct trunk *k, unsigned status, uint64_t wait_ms)
 static void left(struct trunk *k)
 {
 	k->registration.is_leaving = false;
-	trunks_left(k->all);
+	if (k->all->is_stopping)
+		trunks_left(k->all);
 }
 
 /* RFC 5626 §4.5: between half and all of a time that doubles with each failure. */
@@ -348,8 +349,23 @@ void register_init(struct trunk *k)
 
 void register_start(struct trunk *k)
 {
+	register_abandon(k);
+	k->registration.is_leaving = false;
 	if (k->config.registration)
 		trunk_timer(k, &k->registration.timer, k->all->config.random_below(SPREAD_MS));
+}
+
+/* What is registered is renewed in its time. */
+void register_changed(struct trunk *k)
+{
+	struct registration *r = &k->registration;
+
+	if (!k->config.registration)
+		return;
+	r->expires_s = k->config.registration->expires_s;
+	r->n_failures = r->last_status = 0;
+	if (!r->is_registered && !r->client)
+		trunk_timer(k, &r->timer, k->all->config.random_below(SPREAD_MS));
 }
 
 bool register_stop(struct trunk *k)

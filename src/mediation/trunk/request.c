@@ -39,7 +39,7 @@ void request_uri(struct sip_writer *w, const struct trunk *k, struct sip_str use
 void trunks_write_uri(
 	const struct trunks *t, uint32_t trunk, struct sip_writer *w, struct sip_str user)
 {
-	request_uri(w, &t->at[trunk], user);
+	request_uri(w, t->at[trunk], user);
 }
 
 int request_contact(

@@ -98,7 +98,7 @@ static void order(const struct trunk *k, const struct target **all, size_t n)
 size_t trunks_targets(const struct trunks *t, uint32_t trunk,
 	const struct sip_target *out[SIP_TARGETS_MAX], size_t *n_up)
 {
-	const struct trunk *k = &t->at[trunk];
+	const struct trunk *k = t->at[trunk];
 	const struct target *all[SIP_TARGETS_MAX];
 	size_t n = 0, n_out = 0;
 
@@ -120,7 +120,7 @@ size_t trunks_targets(const struct trunks *t, uint32_t trunk,
 
 enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const struct addr *remote)
 {
-	const struct target *target = target_find(&t->at[trunk], remote);
+	const struct target *target = target_find(t->at[trunk], remote);
 
 	if (!target)
 		return TRUNK_ELSEWHERE;
@@ -129,7 +129,7 @@ enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const stru
 
 int trunks_listens(const struct trunks *t, uint32_t trunk, struct addr *remote)
 {
-	const struct trunk *k = &t->at[trunk];
+	const struct trunk *k = t->at[trunk];
 	const struct target *target = target_find(k, remote);
 
 	if (!target && k->n_targets > 0)

@@ -47,6 +47,9 @@ struct registration {
 
 struct trunk {
 	struct trunks *all; /* not owned */
+	uint32_t number;
+	bool is_retired;  /* nothing is asked, and no call begins */
+	uint64_t idle_ms; /* without a call since then, as far as retirement goes */
 	struct trunk_config config;
 	struct list targets; /* in the order in which they were found */
 	size_t n_targets;
@@ -69,7 +72,8 @@ struct trunks {
 	struct wheel_timer stop_timer;
 	char fields[FIELDS_MAX];
 	uint32_t n;
-	struct trunk at[];
+	struct wheel_timer sweep; /* looks at those that are retired */
+	struct trunk *at[];       /* owned; NULL: the number is not in use */
 };
 
 static inline uint64_t trunk_now(const struct trunk *k)
@@ -82,7 +86,7 @@ static inline void trunk_timer(struct trunk *k, struct wheel_timer *t, uint64_t 
 }
 static inline uint32_t trunk_index(const struct trunk *k)
 {
-	return (uint32_t)(k - k->all->at);
+	return k->number;
 }
 static inline void trunk_count(struct trunk *k, enum trunk_counter row)
 {
@@ -112,6 +116,7 @@ void lookup_stop(struct trunk *k);
 
 void health_init(struct target *t);
 void health_start(struct target *t);
+void health_changed(struct target *t); /* the trunk's configuration has */
 void health_stop(struct target *t);
 void health_alive(struct target *t);
 void health_missed(struct target *t, uint32_t avoid_s);
@@ -122,6 +127,7 @@ void health_ask(struct target *t);
 
 void register_init(struct trunk *k);
 void register_start(struct trunk *k);
+void register_changed(struct trunk *k); /* the account has another password, or another time */
 /* True: something is to be taken back; register_stopped comes. */
 bool register_stop(struct trunk *k);
 void register_abandon(struct trunk *k);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All trunks: their life, their state as a whole, and their calls. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "trunk_priv.h"
 
 #define STOP_WAIT_MS 2000 /* for providers to hear that we go */
+#define SWEEP_MS     1000
+#define RETIRED_MS   64000 /* after its last call: its transactions are over */
 
 /* ---- state ---- */
 
@@ -35,6 +38,8 @@ static enum trunk_why why_not_up(const struct trunk *k)
 
 static enum trunk_why why_of(const struct trunk *k)
 {
+	if (k->is_retired)
+		return TRUNK_RETIRED;
 	if (!k->config.is_enabled)
 		return TRUNK_DISABLED;
 	if (k->n_targets == 0)
@@ -59,6 +64,9 @@ static void say(const struct trunk *k)
 {
 	if (k->why == TRUNK_FINE)
 		log_notice(LOG_SIP, "trunk up", "trunk=%s", k->config.name);
+	else if (k->why == TRUNK_RETIRED)
+		log_notice(LOG_SIP, "trunk removed", "trunk=%s calls=%u", k->config.name,
+			(unsigned)k->n_calls);
 	else if (k->why != TRUNK_DISABLED)
 		log_warning(LOG_SIP, "trunk down", "trunk=%s why=\"%s\"", k->config.name,
 			trunk_why_text(k->why));
@@ -82,10 +90,10 @@ void trunk_settle(struct trunk *k)
 
 enum policy_trunk_state trunks_state(const struct trunks *t, uint32_t trunk)
 {
-	const struct trunk *k = &t->at[trunk];
+	const struct trunk *k = t->at[trunk];
 	enum trunk_why why = why_of(k);
 
-	if (why == TRUNK_DISABLED || t->is_stopping)
+	if (why == TRUNK_DISABLED || why == TRUNK_RETIRED || t->is_stopping)
 		return POLICY_TRUNK_OFF;
 	return why == TRUNK_FINE && !is_full(k) ? POLICY_TRUNK_UP : POLICY_TRUNK_DEMOTED;
 }
@@ -94,7 +102,7 @@ enum policy_trunk_state trunks_state(const struct trunks *t, uint32_t trunk)
 
 bool trunks_call_begin(struct trunks *t, uint32_t trunk)
 {
-	struct trunk *k = &t->at[trunk];
+	struct trunk *k = t->at[trunk];
 
 	if (is_full(k)) {
 		trunk_count(k, TRUNK_C_REFUSED_LIMIT);
@@ -107,13 +115,13 @@ bool trunks_call_begin(struct trunks *t, uint32_t trunk)
 
 void trunks_call_end(struct trunks *t, uint32_t trunk)
 {
-	t->at[trunk].n_calls--;
-	trunk_settle(&t->at[trunk]);
+	t->at[trunk]->n_calls--;
+	trunk_settle(t->at[trunk]);
 }
 
 void trunks_answered(struct trunks *t, uint32_t trunk, const struct addr *remote)
 {
-	struct target *target = target_find(&t->at[trunk], remote);
+	struct target *target = target_find(t->at[trunk], remote);
 
 	if (target && (target->is_down || target->misses > 0))
 		health_alive(target);
@@ -121,16 +129,16 @@ void trunks_answered(struct trunks *t, uint32_t trunk, const struct addr *remote
 
 void trunks_missed(struct trunks *t, uint32_t trunk, const struct addr *remote, uint32_t avoid_s)
 {
-	struct target *target = target_find(&t->at[trunk], remote);
+	struct target *target = target_find(t->at[trunk], remote);
 
-	trunk_count(&t->at[trunk], TRUNK_C_CALLS_FAILED);
+	trunk_count(t->at[trunk], TRUNK_C_CALLS_FAILED);
 	if (target)
 		health_missed(target, avoid_s);
 }
 
 struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk)
 {
-	const struct registration *r = &t->at[trunk].registration;
+	const struct registration *r = &t->at[trunk]->registration;
 
 	return r->is_registered && r->service_route[0] ? sip_str_c(r->service_route) : SIP_NONE;
 }
@@ -139,14 +147,14 @@ struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk)
 
 bool trunks_is_account(const struct trunks *t, uint32_t trunk, struct sip_str user)
 {
-	const struct trunk_registration *r = t->at[trunk].config.registration;
+	const struct trunk_registration *r = t->at[trunk]->config.registration;
 
 	return r && user.len > 0 && sip_str_equal(user, sip_str_c(r->user));
 }
 
 void trunks_heard(struct trunks *t, uint32_t trunk, const struct addr *remote)
 {
-	struct target *target = target_find(&t->at[trunk], remote);
+	struct target *target = target_find(t->at[trunk], remote);
 
 	if (target)
 		health_ask(target);
@@ -154,10 +162,14 @@ void trunks_heard(struct trunks *t, uint32_t trunk, const struct addr *remote)
 
 unsigned trunks_options_status(const struct trunks *t, uint32_t trunk)
 {
-	return t->is_stopping || !t->at[trunk].config.is_enabled ? 503 : 200;
+	const struct trunk *k = t->at[trunk];
+
+	return t->is_stopping || k->is_retired || !k->config.is_enabled ? 503 : 200;
 }
 
 /* ---- life ---- */
+
+static void on_sweep(struct wheel_timer *timer, void *arg);
 
 static void on_stopped(struct wheel_timer *timer, void *arg)
 {
@@ -167,26 +179,60 @@ static void on_stopped(struct wheel_timer *timer, void *arg)
 	t->stopped(t->stopped_arg);
 }
 
+static metrics_cell *cells_of(const struct trunks *t, uint32_t number)
+{
+	return t->config.cells + (size_t)number * TRUNK_C_COUNT;
+}
+
+static void mark_unused(struct trunks *t, uint32_t number)
+{
+	metrics_cell *cells = cells_of(t, number);
+
+	for (unsigned row = 0; row < TRUNK_C_COUNT; row++)
+		metrics_add(cells, row, 0 - metrics_get(cells, row));
+	metrics_add(cells, TRUNK_C_WHY, TRUNK_UNUSED);
+}
+
+static int make(struct trunks *t, uint32_t number, const struct trunk_config *c)
+{
+	struct trunk *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return -ENOMEM;
+	mark_unused(t, number);
+	t->at[number] = k;
+	k->all = t;
+	k->number = number;
+	k->config = *c;
+	k->cells = cells_of(t, number);
+	register_init(k);
+	lookup_init(k);
+	trunk_settle(k);
+	return 0;
+}
+
 struct trunks *trunks_create(const struct trunks_config *c)
 {
 	struct trunks *t = calloc(1, sizeof(*t) + c->n_trunks * sizeof(t->at[0]));
+	int rc = 0;
 
 	if (!t)
 		return NULL;
 	t->config = *c;
 	t->n = c->n_trunks;
 	wheel_timer_init(&t->stop_timer, on_stopped);
-	for (uint32_t i = 0; i < t->n; i++) {
-		struct trunk *k = &t->at[i];
-		k->all = t;
-		k->config = c->trunks[i];
-		k->cells = c->cells + (size_t)i * TRUNK_C_COUNT;
-		register_init(k);
-		lookup_init(k);
-		trunk_settle(k);
+	wheel_timer_init(&t->sweep, on_sweep);
+	for (uint32_t i = 0; i < t->n && rc == 0; i++) {
+		if (c->trunks && c->trunks[i].name)
+			rc = make(t, i, &c->trunks[i]);
+		else
+			mark_unused(t, i);
 	}
 	t->config.trunks = NULL;
-	return t;
+	if (rc == 0)
+		return t;
+	trunks_destroy(t);
+	return NULL;
 }
 
 /* What is not known yet is no change worth a line, unless it stays so. */
@@ -206,8 +252,10 @@ static void start(struct trunk *k)
 void trunks_start(struct trunks *t, struct transactions *transactions)
 {
 	t->transactions = transactions;
-	for (uint32_t i = 0; i < t->n; i++)
-		start(&t->at[i]);
+	for (uint32_t i = 0; i < t->n; i++) {
+		if (t->at[i])
+			start(t->at[i]);
+	}
 }
 
 static void be_quiet(struct trunk *k)
@@ -229,12 +277,24 @@ bool trunks_stop(struct trunks *t, void (*done)(void *arg), void *arg)
 	t->stopped = done;
 	t->stopped_arg = arg;
 	for (uint32_t i = 0; i < t->n && t->transactions; i++) {
-		be_quiet(&t->at[i]);
-		t->n_leaving += register_stop(&t->at[i]);
+		if (!t->at[i])
+			continue;
+		be_quiet(t->at[i]);
+		t->n_leaving += register_stop(t->at[i]);
 	}
 	if (t->n_leaving > 0)
 		wheel_set(t->config.wheel, &t->stop_timer, t->config.clock->mono_ms + STOP_WAIT_MS);
 	return t->n_leaving > 0;
+}
+
+static void drop(struct trunk *k)
+{
+	k->all->at[k->number] = NULL;
+	register_abandon(k);
+	lookup_stop(k);
+	list_for_each_safe (it, &k->targets)
+		target_close(CONTAINER_OF(it, struct target, link));
+	free(k);
 }
 
 void trunks_destroy(struct trunks *t)
@@ -242,12 +302,93 @@ void trunks_destroy(struct trunks *t)
 	if (!t)
 		return;
 	wheel_cancel(t->config.wheel, &t->stop_timer);
+	wheel_cancel(t->config.wheel, &t->sweep);
 	for (uint32_t i = 0; i < t->n; i++) {
-		struct trunk *k = &t->at[i];
-		register_abandon(k);
-		lookup_stop(k);
-		list_for_each_safe (it, &k->targets)
-			target_close(CONTAINER_OF(it, struct target, link));
+		if (t->at[i])
+			drop(t->at[i]);
 	}
 	free(t);
+}
+
+/* ---- changes while they run ---- */
+
+/* Whoever was retired and comes back begins anew. */
+static void change(struct trunk *k, const struct trunk_config *c)
+{
+	bool was_running = k->config.is_enabled && !k->is_retired;
+	bool asks_alike = k->config.sends_options == c->sends_options &&
+			  k->config.interval_s == c->interval_s;
+
+	k->config = *c;
+	k->is_retired = false;
+	if (was_running && !c->is_enabled) {
+		be_quiet(k);
+		(void)register_stop(k);
+	} else if (!was_running && c->is_enabled) {
+		start(k);
+	} else if (was_running) {
+		list_for_each (it, &k->targets) {
+			if (!asks_alike)
+				health_changed(CONTAINER_OF(it, struct target, link));
+		}
+		register_changed(k);
+	}
+	trunk_settle(k);
+}
+
+int trunks_set(struct trunks *t, uint32_t trunk, const struct trunk_config *c)
+{
+	int rc = 0;
+
+	if (t->at[trunk]) {
+		change(t->at[trunk], c);
+		return 0;
+	}
+	rc = make(t, trunk, c);
+	if (rc == 0 && t->transactions)
+		start(t->at[trunk]);
+	return rc;
+}
+
+void trunks_retire(struct trunks *t, uint32_t trunk)
+{
+	struct trunk *k = t->at[trunk];
+
+	if (!k || k->is_retired)
+		return;
+	k->is_retired = true;
+	k->idle_ms = trunk_now(k);
+	be_quiet(k);
+	(void)register_stop(k);
+	trunk_settle(k);
+	if (!wheel_timer_is_set(&t->sweep))
+		wheel_set(t->config.wheel, &t->sweep, trunk_now(k) + SWEEP_MS);
+}
+
+/* A REGISTER that takes a binding back has had its time by then. */
+static void on_sweep(struct wheel_timer *timer, void *arg)
+{
+	struct trunks *t = CONTAINER_OF(timer, struct trunks, sweep);
+	uint64_t now = t->config.clock->mono_ms;
+	bool is_left = false;
+
+	(void)arg;
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct trunk *k = t->at[i];
+		if (!k || !k->is_retired)
+			continue;
+		if (k->n_calls > 0)
+			k->idle_ms = now;
+		if (now - k->idle_ms < RETIRED_MS) {
+			is_left = true;
+			continue;
+		}
+		log_notice(LOG_SIP, "trunk gone", "trunk=%s", k->config.name);
+		drop(k);
+		mark_unused(t, i);
+		if (t->config.user.gone)
+			t->config.user.gone(t->config.user.arg, i);
+	}
+	if (is_left)
+		wheel_set(t->config.wheel, &t->sweep, now + SWEEP_MS);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "../../../src/daemon/call/thread.h"
+#include "../../../src/daemon/call/plan.h"
 
 #define N_TRUNKS    4
 #define FRONT       N_TRUNKS
@@ -19,6 +19,7 @@
 struct fixture {
 	struct call_thread thread;
 	struct options_mediation options;
+	struct call_plan plan;
 	struct options_trunk trunk_options[N_TRUNKS];
 	struct options_pool pool;
 	const char *names[1];
@@ -72,6 +73,16 @@ const struct sip_account *call_gateways_account(const struct call_thread *t, uin
 	(void)t;
 	(void)trunk;
 	return NULL;
+}
+
+struct call_plan *call_plan_get(struct call_plan *p)
+{
+	return p;
+}
+
+void call_plan_put(struct call_plan *p)
+{
+	(void)p;
 }
 
 static struct addr address(const char *ip, uint16_t port)
@@ -157,12 +168,18 @@ static int setup(void **state)
 	f->options.pools = (struct conf_list){&f->pool, 1};
 	f->pool.has_client_tls = f->pool.has_next_hop = true;
 	f->pool.next_hop.host = "fe.example.net";
-	f->thread = (struct call_thread){.options = &f->options,
+	f->plan.options = &f->options;
+	for (uint32_t i = 0; i < N_TRUNKS; i++) {
+		f->plan.numbers[i] = i;
+		f->plan.places[i] = i + 1;
+	}
+	f->thread = (struct call_thread){.plan = &f->plan,
 		.listeners = f->listeners,
 		.hosts = f->hosts,
 		.n_listeners = N_LISTENERS,
 		.trunks = f->trunks,
 		.n_trunks = N_TRUNKS,
+		.n_used = N_TRUNKS,
 		.client_place = 5};
 	listen_by_tls(f, 3, 5067, call_tls_trunks(0));
 	listen_by_tls(f, 4, 5070, call_tls_clients(0));

@@ -265,7 +265,7 @@ void yard_start(struct yard *y)
 	const struct trunks_config c = {.wheel = &y->wheel,
 		.clock = &y->clock,
 		.locator = y->locator,
-		.user = {on_hop, on_contact, y},
+		.user = {on_hop, on_contact, NULL, y},
 		.trunks = y->config,
 		.n_trunks = y->n,
 		.cells = y->cells,

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Trunks that change, go and come while they run. */
+#include "yard.h"
+
+static struct trunk_registration account = {
+	.domain = "example.net", .user = "4711", .account = {"4711", "secret"}, .expires_s = 600};
+
+#define BOUND   "Contact: <sip:4711@192.0.2.1:5060>;expires=600\n"
+#define GONE_MS 70000 /* long enough for one without calls */
+
+/* Two trunks without OPTIONS; the first is registered. */
+static struct yard *registered(void)
+{
+	struct yard *y = yard_create(2);
+
+	y->config[0].sends_options = y->config[1].sends_options = false;
+	y->config[0].registration = &account;
+	yard_host(y, 1, "192.0.2.10", 5060);
+	yard_start(y);
+	yard_answer(y, yard_await(y, 3000), 200, BOUND);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 1);
+	return y;
+}
+
+static void set(struct yard *y, uint32_t trunk)
+{
+	assert_int_equal(trunks_set(y->trunks, trunk, &y->config[trunk]), 0);
+}
+
+static void changed_settings_keep_the_registration(void **state)
+{
+	struct yard *y = registered();
+	unsigned n = y->n_sent;
+
+	y->config[0].max_calls = 1;
+	set(y, 0);
+	yard_pass(y, 10000);
+
+	assert_int_equal(y->n_sent, n);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 1);
+	assert_true(trunks_call_begin(y->trunks, 0));
+	assert_false(trunks_call_begin(y->trunks, 0));
+	trunks_call_end(y->trunks, 0);
+	yard_destroy(y);
+}
+
+static void silent_address_stays_silent_when_settings_change(void **state)
+{
+	struct yard *y = yard_create(1);
+	struct addr gateway = addr_ipv4(0xc0000209, 5060);
+	y->config[0].sends_options = false;
+	yard_start(y);
+	for (unsigned i = 0; i < 3; i++)
+		trunks_missed(y->trunks, 0, &gateway, 0);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_SILENT);
+
+	y->config[0].fail_after = 5;
+	set(y, 0);
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_SILENT);
+	yard_destroy(y);
+}
+
+static void refused_account_is_tried_at_once_when_it_changes(void **state)
+{
+	struct yard *y = yard_create(1);
+	y->config[0].sends_options = false;
+	y->config[0].registration = &account;
+	yard_start(y);
+	yard_answer(y, yard_await(y, 3000), 403, "");
+	unsigned n = y->n_sent;
+
+	set(y, 0);
+	unsigned i = yard_await(y, 3000);
+
+	assert_int_equal(i, n);
+	assert_true(yard_begins(y, i, "REGISTER"));
+	yard_destroy(y);
+}
+
+static void shorter_interval_counts_at_once(void **state)
+{
+	struct yard *y = yard_create(1);
+	y->config[0].interval_s = 3600;
+	yard_start(y);
+	yard_answer(y, yard_await(y, 6000), 200, "");
+	unsigned n = y->n_sent;
+
+	y->config[0].interval_s = 2;
+	set(y, 0);
+	yard_pass(y, 3000);
+
+	assert_true(y->n_sent > n);
+	yard_destroy(y);
+}
+
+static void disabled_trunk_takes_its_registration_back(void **state)
+{
+	struct yard *y = registered();
+
+	y->config[0].is_enabled = false;
+	set(y, 0);
+	unsigned i = y->n_sent - 1;
+
+	assert_true(yard_begins(y, i, "REGISTER"));
+	assert_true(yard_has(y, i, "Expires: 0\r\n"));
+	assert_int_equal(trunks_state(y->trunks, 0), POLICY_TRUNK_OFF);
+	yard_destroy(y);
+}
+
+static void retired_trunk_ends_with_its_calls(void **state)
+{
+	struct yard *y = registered();
+	struct addr gateway = addr_ipv4(0xc0000209, 5060);
+	assert_true(trunks_call_begin(y->trunks, 0));
+
+	trunks_retire(y->trunks, 0);
+
+	/* Nothing new, but what its call needs. */
+	assert_true(yard_has(y, y->n_sent - 1, "Expires: 0\r\n"));
+	assert_int_equal(trunks_state(y->trunks, 0), POLICY_TRUNK_OFF);
+	assert_int_equal(trunks_options_status(y->trunks, 0), 503);
+	yard_pass(y, 2 * GONE_MS);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_RETIRED);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_CALLS), 1);
+	assert_int_equal(trunks_match(y->trunks, 0, &gateway), TRUNK_SAME_PORT);
+
+	trunks_call_end(y->trunks, 0);
+	yard_pass(y, GONE_MS);
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_UNUSED);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTRATIONS_OK), 0);
+	assert_int_equal(yard_count(y, 1, TRUNK_C_WHY), TRUNK_FINE);
+	yard_destroy(y);
+}
+
+static void number_of_one_that_is_gone_is_another_trunks(void **state)
+{
+	struct yard *y = registered();
+	struct addr gateway = addr_ipv4(0xc0000209, 5060), other = addr_ipv4(0xc000020b, 5060);
+	trunks_retire(y->trunks, 0);
+	yard_pass(y, GONE_MS);
+
+	y->config[0].registration = NULL;
+	yard_host(y, 0, "192.0.2.11", 5060);
+	set(y, 0);
+
+	assert_int_equal(trunks_match(y->trunks, 0, &gateway), TRUNK_ELSEWHERE);
+	assert_int_equal(trunks_match(y->trunks, 0, &other), TRUNK_SAME_PORT);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_UP), 1);
+	yard_destroy(y);
+}
+
+static void retired_trunk_that_comes_back_begins_anew(void **state)
+{
+	struct yard *y = registered();
+	assert_true(trunks_call_begin(y->trunks, 0));
+	trunks_retire(y->trunks, 0);
+
+	set(y, 0);
+	yard_answer(y, yard_await(y, 3000), 200, BOUND);
+	yard_pass(y, 2 * GONE_MS);
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 1);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_CALLS), 1);
+	trunks_call_end(y->trunks, 0);
+	yard_destroy(y);
+}
+
+static void retired_trunk_is_no_trouble_at_the_end(void **state)
+{
+	struct yard *y = registered();
+
+	trunks_retire(y->trunks, 0);
+	trunks_retire(y->trunks, 0);
+	trunks_retire(y->trunks, 1);
+	yard_destroy(y);
+}
+
+int main(void)
+{
+	const struct CMUnitTest t[] = {
+		cmocka_unit_test(changed_settings_keep_the_registration),
+		cmocka_unit_test(silent_address_stays_silent_when_settings_change),
+		cmocka_unit_test(refused_account_is_tried_at_once_when_it_changes),
+		cmocka_unit_test(shorter_interval_counts_at_once),
+		cmocka_unit_test(disabled_trunk_takes_its_registration_back),
+		cmocka_unit_test(retired_trunk_ends_with_its_calls),
+		cmocka_unit_test(number_of_one_that_is_gone_is_another_trunks),
+		cmocka_unit_test(retired_trunk_that_comes_back_begins_anew),
+		cmocka_unit_test(retired_trunk_is_no_trouble_at_the_end),
+	};
+	return cmocka_run_group_tests(t, NULL, NULL) != 0;
+}
