@@ -234,6 +234,26 @@ static void an_offer_with_srtp_and_without_is_taken_as_we_may(void **state)
 }
 
 /* RFC 4568 §5.1.2: the first line that suits, under its tag, with a key of our own. */
+/* Packets under an MKI have bytes that ours have not. */
+static void a_line_with_an_mki_is_passed_over(void **state)
+{
+	struct leg l;
+	leg_init(&l, SDP_SRTP_REQUIRED);
+	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/SAVP 8\r\n"
+					     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30
+					     "|2^31|1:1\r\n"),
+		SDP_NO_KEY);
+	assert_int_equal(take_offer(&l, PEER
+				 "m=audio 5000 RTP/SAVP 8\r\n"
+				 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31|1:1\r\n"
+				 "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31\r\n"),
+		SDP_OK);
+	write_answer(&l);
+	assert_has(&l, "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:");
+	assert_has_not(&l, "a=crypto:1");
+	assert_int_equal(l.s.agreed.remote_lifetime, (uint64_t)1 << 31);
+}
+
 static void an_answer_has_the_one_crypto_line_taken(void **state)
 {
 	struct leg l;
@@ -684,6 +704,7 @@ int main(void)
 		cmocka_unit_test(an_answer_has_the_numbers_and_the_order_of_the_offer),
 		cmocka_unit_test(codecs_agree_by_name_clock_and_channels),
 		cmocka_unit_test(an_offer_with_srtp_and_without_is_taken_as_we_may),
+		cmocka_unit_test(a_line_with_an_mki_is_passed_over),
 		cmocka_unit_test(an_answer_has_the_one_crypto_line_taken),
 		cmocka_unit_test(rtcp_goes_where_they_say),
 		cmocka_unit_test(ptime_is_what_they_want_within_what_they_allow),
