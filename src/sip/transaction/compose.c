@@ -153,7 +153,7 @@ int compose_reply(
 	struct sip_writer w;
 
 	if (sip_msg_decode(s->head.data, s->head.len, SIP_DATAGRAM, &head) != SIP_FINE)
-		return ERR_TOO_LARGE; /* received= and rport= have pushed it over a bound */
+		return ERR_TOO_LARGE; /* would not be there */
 	server_transaction_tag(s, tag);
 	begin(s->t.layer, &w);
 	sip_write_response(

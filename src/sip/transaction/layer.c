@@ -204,7 +204,32 @@ static void receive_request(
 	}
 }
 
-static void receive_response(struct transactions *l, const struct sip_msg *m)
+static bool has_one_via(const struct sip_msg *m)
+{
+	struct sip_list vias = sip_list_of(m, SIP_HEADER_VIA);
+	struct sip_str via;
+
+	return sip_list_next(&vias, &via) == 1 && sip_list_next(&vias, &via) == 0;
+}
+
+/*
+ * RFC 3261 §8.1.3.3, §18.1.2: the Via is ours, and there is no other. From where it comes is not
+ * asked: it need not be the address that was asked (§18.2.2), and nobody else can know the branch.
+ * But what was asked over a connection nobody answers by datagram.
+ */
+static bool is_answer_to(const struct transaction *t, const struct sip_msg *m,
+	const struct sip_via *via, const struct transaction_hop *from)
+{
+	const struct transaction_carrier *c = &t->layer->config.carrier;
+	struct sip_via_own own = {.port = 0};
+
+	return from->is_reliable == t->hop.is_reliable && has_one_via(m) &&
+	       c->via(c->arg, &t->hop, &own) == 0 &&
+	       sip_str_equal_nocase(via->host.text, own.host.text) && via->port == own.port;
+}
+
+static void receive_response(
+	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from)
 {
 	struct transaction_key key;
 	struct transaction *t = NULL;
@@ -214,7 +239,7 @@ static void receive_response(struct transactions *l, const struct sip_msg *m)
 		key_of_branch(l, via.branch, m->method_name, &key);
 		t = transaction_find(&l->clients, &key);
 	}
-	if (t)
+	if (t && is_answer_to(t, m, &via, from))
 		client_receive(CONTAINER_OF(t, struct client_transaction, t), m);
 	else
 		count(l, TRANSACTION_C_DROPPED_RESPONSE);
@@ -228,7 +253,7 @@ void transactions_receive(
 	if (m->refusal == SIP_FINE && m->is_request) {
 		receive_request(l, m, from);
 	} else if (m->refusal == SIP_FINE) {
-		receive_response(l, m);
+		receive_response(l, m, from);
 	} else if (sip_msg_is_answerable(m)) {
 		count(l, TRANSACTION_C_REFUSED_MALFORMED);
 		key_of_request(l, m, &key);
@@ -261,7 +286,7 @@ void transactions_receive_stranger(
 	struct transaction_key key;
 
 	if (m->refusal == SIP_FINE && !m->is_request) {
-		receive_response(l, m);
+		receive_response(l, m, from);
 		return;
 	}
 	if (!may_answer_stranger(l, from)) {

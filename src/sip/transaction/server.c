@@ -117,11 +117,24 @@ static bool has_room(
 		       transaction_room(l->config.max_bytes, is_within));
 }
 
+/* What replies are made of may be over a bound when it says where the request has come from. */
+static int make_head(struct transactions *l, const struct sip_msg *m,
+	const struct transaction_hop *from, struct sip_str *out)
+{
+	struct sip_msg head;
+	int err = compose_head(l, m, from, out);
+
+	if (err || out->len <= SIP_HEADER_MAX)
+		return err;
+	return sip_msg_decode(out->at, out->len, SIP_DATAGRAM, &head) == SIP_FINE ? 0
+										   : ERR_TOO_LARGE;
+}
+
+/* HEAD is what replies want of M. NULL: no memory. */
 static struct server_transaction *make(struct transactions *l, const struct transaction_key *key,
-	const struct sip_msg *m, const struct transaction_hop *from)
+	const struct sip_msg *m, const struct transaction_hop *from, struct sip_str head)
 {
 	struct server_transaction *s = calloc(1, sizeof(*s));
-	struct sip_str head;
 
 	if (!s)
 		return NULL;
@@ -130,8 +143,7 @@ static struct server_transaction *make(struct transactions *l, const struct tran
 	s->t.is_invite = m->method == SIP_INVITE;
 	reply_hop(m, from, &s->t.hop, &s->fallback_port);
 	s->t.share = share_take(&l->askers, &from->remote, from->place);
-	if (!s->t.share || compose_head(l, m, from, &head) != 0 ||
-		kept_set(&s->t, &s->head, head) != 0 ||
+	if (!s->t.share || kept_set(&s->t, &s->head, head) != 0 ||
 		hash_table_insert(&l->servers, &s->t.node, key->a) != 0) {
 		server_free(s);
 		return NULL;
@@ -143,13 +155,19 @@ void server_open(struct transactions *l, const struct transaction_key *key, cons
 	const struct transaction_hop *from)
 {
 	struct server_transaction *s;
+	struct sip_str head;
 
 	if (!has_room(l, from, m->to_tag.at != NULL)) {
 		count(l, TRANSACTION_C_REFUSED_FULL);
 		answer(l, m, from, 503, key);
 		return;
 	}
-	s = make(l, key, m, from);
+	if (make_head(l, m, from, &head) != 0) {
+		count(l, TRANSACTION_C_REFUSED_MALFORMED);
+		answer(l, m, from, 513, key);
+		return;
+	}
+	s = make(l, key, m, from, head);
 	if (!s) {
 		count(l, TRANSACTION_C_REFUSED_MEMORY);
 		answer(l, m, from, 503, key);

@@ -67,8 +67,9 @@ static void arrive(struct world *w, struct packet *k)
 {
 	struct transaction_hop from = world_hop(w, k->from);
 	struct sip_msg m;
+	bool is_fine = sip_msg_decode(k->data, k->len, SIP_DATAGRAM, &m) == SIP_FINE;
 
-	if (sip_msg_decode(k->data, k->len, SIP_DATAGRAM, &m) != SIP_FINE) {
+	if (!is_fine && !(k->to == NODE_CALLER && w->is_caller_strict)) {
 		print_error("%.*s\n", (int)k->len, k->data);
 		fail_msg("malformed: %s", sip_refusal_text(m.refusal));
 	}

@@ -149,12 +149,13 @@ struct world {
 	unsigned n_again;          /* answers of callees to what was said again */
 	void (*asking)(void *arg); /* before it says so; or NULL */
 	void *asking_arg;
-	uint64_t off;         /* the last exchange that came to nothing */
-	bool is_callee_deaf;  /* what goes to it is lost */
-	bool is_callee_gone;  /* nothing can be sent to it */
-	bool is_full;         /* there is no room for messages to the callee */
-	unsigned progress_ms; /* of routes */
-	const char *routes;   /* that attempts begin with; NULL: none */
+	uint64_t off;          /* the last exchange that came to nothing */
+	bool is_callee_deaf;   /* what goes to it is lost */
+	bool is_callee_gone;   /* nothing can be sent to it */
+	bool is_full;          /* there is no room for messages to the callee */
+	bool is_caller_strict; /* he drops what is malformed */
+	unsigned progress_ms;  /* of routes */
+	const char *routes;    /* that attempts begin with; NULL: none */
 	unsigned n_reached, n_failed, last_attempt;
 	enum call_failure_kind failure;     /* the last one */
 	const struct call_verdict *verdict; /* on failures; NULL: as they are */

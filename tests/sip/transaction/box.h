@@ -14,7 +14,7 @@
 #include <sallyport/sip/transaction.h>
 
 #define BOX_SENT_MAX  256
-#define BOX_TEXT_MAX  4096
+#define BOX_TEXT_MAX  36864
 #define BOX_USERS_MAX 64
 #define BOX_STRANGERS 4 /* are answered each second */
 

@@ -216,6 +216,49 @@ static void response_must_have_branch_and_method(void **state)
 	box_destroy(b);
 }
 
+/* RFC 3261 §8.1.3.3, §18.1.2. */
+static void response_must_have_our_via_and_no_other(void **state)
+{
+	static const char *const vias[][2] = {{"192.0.2.9:5060", ""}, {"192.0.2.1:5070", ""},
+		{"192.0.2.1:5060", "\nVia: SIP/2.0/UDP x;branch=z9hG4bKx"},
+		{"192.0.2.1:5060", ", SIP/2.0/UDP x;branch=z9hG4bKx"}};
+	struct box *b = box_create(false);
+	struct client_transaction *c;
+
+	box_start(b, SIP_OPTIONS, &c);
+	for (size_t i = 0; i < ARRAY_LEN(vias); i++) {
+		box_putf(b,
+			"SIP/2.0 200 OK\nVia: SIP/2.0/UDP %s;branch=%s%s\n"
+			"From: <sip:alice@example.com>;tag=a\nTo: <sip:bob@example.com>;tag=b\n"
+			"Call-ID: call\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n",
+			vias[i][0], box_branch(b, 0), vias[i][1]);
+	}
+
+	assert_int_equal(b->n_responses, 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_DROPPED_RESPONSE), ARRAY_LEN(vias));
+	box_destroy(b);
+}
+
+/* A datagram's sender may be anybody; whoever is asked over a connection answers over one, this or
+ * another (RFC 3261 §18.2.2). */
+static void what_was_asked_over_a_connection_is_answered_over_one(void **state)
+{
+	struct box *b = box_create(true);
+	struct client_transaction *c;
+
+	box_start(b, SIP_OPTIONS, &c);
+	b->peer.is_reliable = false;
+	respond(b, 200, "OPTIONS");
+	assert_int_equal(b->n_responses, 0);
+	b->peer.is_reliable = true;
+	b->peer.flow = 77;
+	respond(b, 200, "OPTIONS");
+
+	assert_int_equal(b->n_responses, 1);
+	box_pass(b, 100);
+	box_destroy(b);
+}
+
 static void two_requests_have_two_branches(void **state)
 {
 	char first[64];
@@ -507,6 +550,8 @@ int main(void)
 		cmocka_unit_test(repeated_response_is_absorbed),
 		cmocka_unit_test(response_on_a_connection_ends_a_request),
 		cmocka_unit_test(response_must_have_branch_and_method),
+		cmocka_unit_test(response_must_have_our_via_and_no_other),
+		cmocka_unit_test(what_was_asked_over_a_connection_is_answered_over_one),
 		cmocka_unit_test(two_requests_have_two_branches),
 		cmocka_unit_test(cancel_waits_for_a_provisional_response),
 		cmocka_unit_test(cancel_follows_its_invite),

@@ -20,6 +20,37 @@ static const char options[] = REQUEST("OPTIONS", "");
 static const char ack[] = REQUEST("ACK", ";tag=b");
 static const char cancel[] = REQUEST("CANCEL", "");
 
+/* ---- requests that nobody could answer ---- */
+
+/* With "received" and "rport" its Via is over the bound of a header field. */
+static void request_that_is_too_large_to_answer_gets_513(void **state)
+{
+	static const char start[] = "INVITE sip:bob@192.0.2.1 SIP/2.0\r\n"
+				    "Via: SIP/2.0/UDP host.example.com:6000;branch=z9hG4bKone;rport;x=";
+	static const char rest[] = "\r\nFrom: <sip:alice@example.com>;tag=a\r\n"
+				   "To: <sip:bob@example.com>\r\nCall-ID: call\r\n"
+				   "CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
+	struct box *b = box_create(false);
+	static char text[2 * SIP_HEADER_MAX];
+	size_t len = strlen(start),
+	       fill = SIP_HEADER_MAX - 4 - (len - strlen("INVITE sip:bob@192.0.2.1 SIP/2.0\r\n"));
+	struct sip_msg m;
+
+	memcpy(text, start, len);
+	memset(text + len, 'x', fill);
+	memcpy(text + len + fill, rest, strlen(rest));
+	assert_int_equal(
+		sip_msg_decode(text, len + fill + strlen(rest), SIP_DATAGRAM, &m), SIP_FINE);
+	transactions_receive(b->l, &m, &b->peer);
+
+	assert_int_equal(b->n_requests, 0);
+	assert_int_equal(b->n_sent, 1);
+	assert_int_equal(box_status(b, 0), 513);
+	assert_int_equal(box_count(b, TRANSACTION_C_SERVER), 0);
+	assert_int_equal(box_count(b, TRANSACTION_C_REFUSED_MALFORMED), 1);
+	box_destroy(b);
+}
+
 /* ---- provisional ---- */
 
 /* RFC 3261 §17.2.1: 100 Trying unless the user speaks within 200 ms. */
@@ -643,6 +674,7 @@ static void strangers_on_connections_are_all_answered(void **state)
 int main(void)
 {
 	const struct CMUnitTest t[] = {
+		cmocka_unit_test(request_that_is_too_large_to_answer_gets_513),
 		cmocka_unit_test(invite_without_word_of_the_user_gets_100_in_200_ms),
 		cmocka_unit_test(ringing_in_time_makes_100_needless),
 		cmocka_unit_test(other_requests_get_no_100),
