@@ -17,8 +17,9 @@
 #include <sallyport/sip/transaction.h>
 
 enum call_counter {
-	CALL_C_OPEN, /* gauge: begun and not over */
-	CALL_C_KEPT, /* gauge: those and the ones whose transactions have not ended yet */
+	CALL_C_OPEN,  /* gauge: begun and not over */
+	CALL_C_KEPT,  /* gauge: those and the ones whose transactions have not ended yet */
+	CALL_C_BYTES, /* gauge: kept of messages, for all of those */
 	CALL_C_STARTED,
 	CALL_C_ANSWERED,
 	CALL_C_ENDED, /* + enum call_end */
@@ -236,6 +237,7 @@ struct calls_config {
 	metrics_cell *cells; /* CALL_C_COUNT of them; not owned */
 	struct call_timers timers;
 	size_t max_calls;   /* open ones; an INVITE over it, or over a share of it, gets 503 */
+	size_t max_bytes;   /* the same of what is kept of messages; calls that are there go on */
 	unsigned max_early; /* early dialogs that a caller is shown (RFC 3261 §13.2.2.4) */
 	unsigned retry_after_s;
 };

@@ -53,6 +53,7 @@ static int make_calls(struct call_thread *t, struct metrics_set *m, unsigned blo
 		.cells = metrics_set_cells(m, &call_counters, block),
 		.timers = call_timers_default,
 		.max_calls = n,
+		.max_bytes = n * BYTES_PER_CALL,
 		.max_early = EARLY_MAX,
 		.retry_after_s = RETRY_AFTER_S,
 	};

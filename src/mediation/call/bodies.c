@@ -12,9 +12,9 @@
 
 /* ---- keeping ---- */
 
-int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content)
+int body_keep(struct call *c, struct kept_body *b, struct sip_str type, struct sip_str content)
 {
-	char *at = malloc((size_t)type.len + content.len + 1);
+	char *at = kept_alloc(c, (size_t)type.len + content.len + 1);
 
 	if (!at)
 		return -ENOMEM;
@@ -22,7 +22,7 @@ int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content)
 		memcpy(at, type.at, type.len);
 	if (content.len)
 		memcpy(at + type.len, content.at, content.len);
-	free(b->at);
+	kept_free(c, b->at);
 	*b = (struct kept_body){at, type.len, content.len};
 	return 0;
 }
@@ -115,9 +115,10 @@ static void copy(char **at, struct sip_str from, struct sip_str *out)
 	*at += from.len;
 }
 
-static int keep_answer(struct waiting *w, int rc, struct sip_str type, struct sip_str content)
+static int keep_answer(
+	struct call *c, struct waiting *w, int rc, struct sip_str type, struct sip_str content)
 {
-	char *at = malloc((size_t)type.len + content.len + 1);
+	char *at = kept_alloc(c, (size_t)type.len + content.len + 1);
 
 	if (!at)
 		return -ENOMEM;
@@ -131,7 +132,7 @@ static int keep_answer(struct waiting *w, int rc, struct sip_str type, struct si
 
 int body_wait(struct exchange *x, const struct call_body *b, int rc, const struct waiting *how)
 {
-	struct waiting *w = malloc(sizeof(*w) + b->msg->bytes.len);
+	struct waiting *w = kept_alloc(x->call, sizeof(*w) + b->msg->bytes.len);
 
 	if (!w)
 		return -ENOMEM;
@@ -139,8 +140,8 @@ int body_wait(struct exchange *x, const struct call_body *b, int rc, const struc
 	w->ticket = b->ticket;
 	w->len = b->msg->bytes.len;
 	memcpy(w->bytes, b->msg->bytes.at, w->len);
-	if (rc != CALL_BODY_LATER && keep_answer(w, rc, b->type, b->content) != 0) {
-		free(w);
+	if (rc != CALL_BODY_LATER && keep_answer(x->call, w, rc, b->type, b->content) != 0) {
+		kept_free(x->call, w);
 		return -ENOMEM;
 	}
 	list_append(&x->waiting, &w->link);
@@ -165,30 +166,31 @@ bool body_is_awaited(const struct call *c)
 	return false;
 }
 
-static void forget(struct waiting *w)
+static void forget(struct call *c, struct waiting *w)
 {
 	free(w->route);
-	free(w->answer);
-	free(w);
+	kept_free(c, w->answer);
+	kept_free(c, w);
 }
 
 void body_forget(struct exchange *x)
 {
 	list_for_each_safe (it, &x->waiting) {
 		list_remove(it);
-		forget(CONTAINER_OF(it, struct waiting, link));
+		forget(x->call, CONTAINER_OF(it, struct waiting, link));
 	}
 }
 
 static void go_on(struct exchange *x, struct waiting *w)
 {
+	struct call *c = x->call;
 	struct sip_msg m;
 
 	if (sip_msg_decode(w->bytes, w->len, SIP_DATAGRAM, &m) == SIP_FINE) {
 		struct call_body b = {.msg = &m, .type = w->type, .content = w->content};
 		w->go_on(x, w, &b);
 	}
-	forget(w);
+	forget(c, w);
 }
 
 /* The last one may take X with it; X is held as long as there are others. */
@@ -236,7 +238,7 @@ void call_body_ready(
 		struct waiting *w = find(x, ticket);
 		if (!w || w->is_ready)
 			continue;
-		if (keep_answer(w, rc, type, content) != 0) {
+		if (keep_answer(c, w, rc, type, content) != 0) {
 			w->rc = -ENOMEM;
 			w->is_ready = true;
 		}

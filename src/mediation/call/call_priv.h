@@ -33,7 +33,7 @@ struct calls {
 	struct sip_dialogs dialogs;
 	struct hash_table callers; /* calls by the caller's Call-ID and tag */
 	struct list calls;
-	struct share_table open; /* how many, by who has begun them */
+	struct share_table open; /* how many, and what they keep, by who has begun them */
 	uint64_t n_tokens;       /* made so far */
 	char fields[SIP_HEAD_MAX];
 	struct sip_reliable reliable; /* of the response that is being written */
@@ -190,6 +190,7 @@ struct call {
 	struct pair *pair;         /* not owned; the one that was answered */
 	struct list pairs, exchanges;
 	struct share *share; /* of the open ones; NULL when it is over */
+	size_t bytes;        /* that it keeps of messages */
 	struct wheel_timer timer;
 	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late, n_exchanges;
@@ -437,10 +438,18 @@ void fields_contact(struct calls *l, struct sip_writer *w, const struct transact
 void fields_allow(struct calls *l, struct sip_writer *w, const struct transaction_hop *hop);
 unsigned status_pass(unsigned status);
 
+/* ---- kept.c ---- */
+
+/* NULL: no memory. */
+void *kept_alloc(struct call *c, size_t size);
+void kept_free(struct call *c, void *at); /* NULL is fine */
+/* C is none of the open ones any more; what it keeps is not whoever's has begun it. */
+void kept_leave(struct call *c);
+
 /* ---- bodies.c ---- */
 
 /* In place of what B held. */
-int body_keep(struct kept_body *b, struct sip_str type, struct sip_str content);
+int body_keep(struct call *c, struct kept_body *b, struct sip_str type, struct sip_str content);
 struct sip_str body_type(const struct kept_body *b);
 struct sip_str body_content(const struct kept_body *b);
 

@@ -14,6 +14,8 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 		"Calls that have begun and are not over."},
 	[CALL_C_KEPT] = {"sallyport_calls_kept", NULL, METRICS_GAUGE,
 		"Calls that are open, or over with messages yet to come."},
+	[CALL_C_BYTES] = {"sallyport_calls_bytes", NULL, METRICS_GAUGE,
+		"Bytes of messages that calls keep."},
 	[CALL_C_STARTED] = {"sallyport_calls_started_total", NULL, METRICS_COUNTER, "Calls begun."},
 	[CALL_C_ANSWERED] = {"sallyport_calls_answered_total", NULL, METRICS_COUNTER,
 		"Calls that a callee has answered."},

@@ -92,8 +92,8 @@ void exchange_free(struct exchange *x)
 		c->attempt = NULL;
 	reliable_stop_of(x);
 	body_forget(x);
-	free(x->ack_body.at);
-	free(x->kept);
+	kept_free(c, x->ack_body.at);
+	kept_free(c, x->kept);
 	free(x->credentials);
 	free(x);
 }
@@ -237,7 +237,7 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	if (err == 0 && r->status < 300 && x->pair && x->peer)
 		request_holds(x->peer);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
-		(void)body_keep(&x->pair->ends[x->from].said, r->content_type, r->content);
+		(void)body_keep(x->call, &x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
 		exchange_accepted(x);
 	if (err && err != -EALREADY) {
@@ -366,7 +366,7 @@ void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m
 /* With the exchange Y, whose ACK it goes with. */
 static int keep_ack_body(struct exchange *y, const struct call_body *b)
 {
-	return b->content.len ? body_keep(&y->ack_body, b->type, b->content) : 0;
+	return b->content.len ? body_keep(y->call, &y->ack_body, b->type, b->content) : 0;
 }
 
 static void go_on_acknowledging(

@@ -75,7 +75,7 @@ static int remember(struct call *c, const struct sip_msg *m)
 	c->call_id_len = m->call_id.len;
 	c->caller_tag_len = m->from_tag.len;
 	c->caller = malloc((size_t)c->call_id_len + c->caller_tag_len + 1);
-	c->invite = malloc(m->bytes.len);
+	c->invite = kept_alloc(c, m->bytes.len);
 	if (!c->caller || !c->invite)
 		return -ENOMEM;
 	memcpy(c->caller, m->call_id.at, c->call_id_len);
@@ -165,6 +165,15 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 	}
 }
 
+static bool has_room(const struct calls *l, const struct transaction_hop *from)
+{
+	const struct calls_config *c = &l->config;
+	size_t used = (size_t)metrics_get(c->cells, CALL_C_BYTES);
+
+	return share_is_free(&l->open, &from->remote, from->place, c->max_calls) &&
+	       share_has_bytes(&l->open, &from->remote, from->place, used, c->max_bytes);
+}
+
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
 	const struct transaction_hop *from = server_transaction_hop(s);
@@ -173,7 +182,7 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
 	else if (is_merged(l, m))
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
-	else if (!share_is_free(&l->open, &from->remote, from->place, l->config.max_calls))
+	else if (!has_room(l, from))
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
 	else if (!invite_asks_for_extensions(l, s, m) && !refresh_is_refused(l, NULL, s, m))
 		begin(l, s, m);
@@ -263,7 +272,7 @@ static void choose(struct call *c, struct exchange *x, struct pair *chosen)
 			pair_unfile(p);
 	}
 	wheel_cancel(c->calls->config.wheel, &c->timer);
-	free(c->invite);
+	kept_free(c, c->invite);
 	c->invite = NULL;
 	reliable_stop_all(c, chosen);
 	body_go_on(c->incoming);

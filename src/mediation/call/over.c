@@ -16,15 +16,15 @@ void call_free(struct call *c)
 		pair_free(CONTAINER_OF(p, struct pair, link));
 	if (c->caller)
 		hash_table_remove(&l->callers, &c->by_caller);
+	kept_free(c, c->invite);
 	list_remove(&c->link);
-	share_give(&l->open, c->share);
+	kept_leave(c);
 	metrics_sub(l->config.cells, CALL_C_KEPT, 1);
 	if (c->own && l->config.user.forget)
 		l->config.user.forget(l->config.user.arg, c->own);
 	free(c->auth[CALL_CALLER]);
 	free(c->auth[CALL_CALLEE]);
 	free(c->caller);
-	free(c->invite);
 	free(c);
 }
 
@@ -104,12 +104,11 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	if (c->is_over)
 		return;
 	c->is_over = true;
-	share_give(&l->open, c->share);
-	c->share = NULL;
+	kept_leave(c);
 	metrics_sub(l->config.cells, CALL_C_OPEN, 1);
 	count(l, CALL_C_ENDED + why);
 	wheel_cancel(l->config.wheel, &c->timer);
-	free(c->invite);
+	kept_free(c, c->invite);
 	c->invite = NULL;
 	reliable_stop_all(c, NULL);
 	join_lose(c);

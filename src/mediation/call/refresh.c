@@ -120,7 +120,7 @@ void refresh_init(struct end *e)
 void refresh_fini(struct end *e)
 {
 	wheel_cancel(e->pair->call->calls->config.wheel, &e->refresh);
-	free(e->said.at);
+	kept_free(e->pair->call, e->said.at);
 }
 
 /* ---- asked by the other side ---- */

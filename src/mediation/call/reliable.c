@@ -128,8 +128,8 @@ static void stop(struct end *e)
 	e->reliable.is_waiting = false;
 	e->inviting = NULL;
 	wheel_cancel(e->pair->call->calls->config.wheel, &e->repeat);
-	free(e->provisional.fields);
-	free(e->provisional.body.at);
+	kept_free(e->pair->call, e->provisional.fields);
+	kept_free(e->pair->call, e->provisional.body.at);
 	e->provisional = (struct kept_reply){.status = 0};
 }
 
@@ -182,15 +182,15 @@ void reliable_sent(struct exchange *x, const struct transaction_reply *r, struct
 {
 	struct calls *l = x->call->calls;
 	struct end *e = &p->ends[x->from];
-	char *fields = malloc(r->fields.len + 1);
+	char *fields = kept_alloc(x->call, r->fields.len + 1);
 
-	if (!fields || body_keep(&e->provisional.body, r->content_type, r->content) != 0) {
-		free(fields);
+	if (!fields || body_keep(x->call, &e->provisional.body, r->content_type, r->content) != 0) {
+		kept_free(x->call, fields);
 		reliable_prack(x, p, m);
 		return; /* it is not repeated, and nothing waits for it */
 	}
 	memcpy(fields, r->fields.at, r->fields.len);
-	free(e->provisional.fields);
+	kept_free(x->call, e->provisional.fields);
 	e->provisional.fields = fields;
 	e->provisional.fields_len = r->fields.len;
 	e->provisional.status = r->status;

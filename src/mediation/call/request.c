@@ -148,7 +148,7 @@ static void put(char **at, struct sip_str s)
 static int keep(struct exchange *x, const struct transaction_request *r)
 {
 	size_t len = (size_t)r->uri.len + r->fields.len + r->content_type.len + r->content.len;
-	struct kept_request *k = malloc(sizeof(*k) + len);
+	struct kept_request *k = kept_alloc(x->call, sizeof(*k) + len);
 	char *at;
 
 	if (!k)
@@ -242,10 +242,10 @@ void request_holds(struct exchange *x)
 	if (k && k->content_len) {
 		const char *at = k->bytes + k->uri_len + k->fields_len;
 		struct sip_str type = next(&at, k->type_len);
-		(void)body_keep(
-			&end_across(x->pair, x->from)->said, type, sip_str_of(at, k->content_len));
+		(void)body_keep(x->call, &end_across(x->pair, x->from)->said, type,
+			sip_str_of(at, k->content_len));
 	}
-	free(x->kept);
+	kept_free(x->call, x->kept);
 	x->kept = NULL;
 }
 
@@ -321,7 +321,7 @@ void exchange_send_ack(struct exchange *x)
 	r.content_type = body_type(&x->ack_body);
 	r.content = body_content(&x->ack_body);
 	if (r.content.len)
-		(void)body_keep(&end_across(p, x->from)->said, r.content_type, r.content);
+		(void)body_keep(x->call, &end_across(p, x->from)->said, r.content_type, r.content);
 	x->owes_ack = false;
 	(void)send_ack(end_across(p, x->from), &r, x->client_cseq, x->ack_number);
 }

@@ -127,7 +127,7 @@ static int make_head(struct transactions *l, const struct sip_msg *m,
 	if (err || out->len <= SIP_HEADER_MAX)
 		return err;
 	return sip_msg_decode(out->at, out->len, SIP_DATAGRAM, &head) == SIP_FINE ? 0
-										   : ERR_TOO_LARGE;
+										  : ERR_TOO_LARGE;
 }
 
 /* HEAD is what replies want of M. NULL: no memory. */

@@ -198,6 +198,33 @@ static void call_over_the_limit_gets_503(void **state)
 }
 
 /* common/share.h: three quarters of the room. */
+/* What rings keeps its INVITE, for the next route. */
+static void calls_that_ring_keep_no_more_than_there_is_for_them(void **state)
+{
+	struct world *w = world_create_bounded(1000, 20, 40000);
+	struct plan plan = {.ring_ms = 100, .cancel_ms = 5000};
+	const struct leg *a;
+
+	for (unsigned i = 0; i < 100; i++) {
+		(void)party_dial(w, &plan);
+		world_pass(w, 20);
+	}
+	assert_in_range(world_count(w, CALL_C_BYTES), 10000, 40000);
+	assert_in_range(world_count(w, CALL_C_OPEN), 10, 60);
+	assert_int_equal(world_count(w, CALL_C_REFUSED_FULL), 100 - world_count(w, CALL_C_STARTED));
+	world_settle(w);
+	plan.cancel_ms = 0;
+	plan.answer_ms = 500;
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+
+	assert_true(a->is_up);
+	assert_in_range(world_count(w, CALL_C_BYTES), 1, 200); /* what was said of the session */
+	leg_hang_up(w->parties[NODE_CALLER].legs[100]);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void calls_of_one_caller_leave_room_for_others(void **state)
 {
 	struct world *w = world_create_limited(8, 20);
@@ -655,6 +682,7 @@ int main(void)
 		cmocka_unit_test(call_that_requires_extensions_gets_420),
 		cmocka_unit_test(call_whose_routes_cannot_be_read_gets_400),
 		cmocka_unit_test(call_over_the_limit_gets_503),
+		cmocka_unit_test(calls_that_ring_keep_no_more_than_there_is_for_them),
 		cmocka_unit_test(calls_of_one_caller_leave_room_for_others),
 		cmocka_unit_test(same_invite_by_another_way_gets_482),
 		cmocka_unit_test(call_id_that_is_the_tag_too_is_hashed_as_any_other),

@@ -292,6 +292,11 @@ static void open_transactions(struct party *p, struct transaction_user user)
 
 struct world *world_create_limited(size_t max_calls, unsigned max_early)
 {
+	return world_create_bounded(max_calls, max_early, max_calls * 65536);
+}
+
+struct world *world_create_bounded(size_t max_calls, unsigned max_early, size_t max_bytes)
+{
 	struct world *w = calloc(1, sizeof(*w));
 	struct party *b2bua = &w->parties[NODE_B2BUA];
 	struct calls_config c = {
@@ -315,6 +320,7 @@ struct world *world_create_limited(size_t max_calls, unsigned max_early)
 		.cells = w->cells,
 		.timers = call_timers_default,
 		.max_calls = max_calls,
+		.max_bytes = max_bytes,
 		.max_early = max_early,
 		.retry_after_s = 9,
 	};
@@ -353,6 +359,7 @@ void world_destroy(struct world *w)
 {
 	assert_int_equal(world_count(w, CALL_C_OPEN), 0);
 	assert_int_equal(world_count(w, CALL_C_KEPT), 0);
+	assert_int_equal(world_count(w, CALL_C_BYTES), 0);
 	for (unsigned i = 0; i < NODE_COUNT; i++) {
 		struct party *p = &w->parties[i];
 		assert_int_equal(metrics_get(p->cells, TRANSACTION_C_SERVER), 0);

@@ -176,6 +176,7 @@ struct world *world_create(void);
 /* The message that was asked about goes on, the first one is 0. */
 void world_ready(struct world *w, unsigned i, int rc, const char *content);
 struct world *world_create_limited(size_t max_calls, unsigned max_early);
+struct world *world_create_bounded(size_t max_calls, unsigned max_early, size_t max_bytes);
 /* Asserts that nothing is left anywhere. */
 void world_destroy(struct world *w);
 void world_pass(struct world *w, unsigned ms);

@@ -25,8 +25,9 @@ static const char cancel[] = REQUEST("CANCEL", "");
 /* With "received" and "rport" its Via is over the bound of a header field. */
 static void request_that_is_too_large_to_answer_gets_513(void **state)
 {
-	static const char start[] = "INVITE sip:bob@192.0.2.1 SIP/2.0\r\n"
-				    "Via: SIP/2.0/UDP host.example.com:6000;branch=z9hG4bKone;rport;x=";
+	static const char start[] =
+		"INVITE sip:bob@192.0.2.1 SIP/2.0\r\n"
+		"Via: SIP/2.0/UDP host.example.com:6000;branch=z9hG4bKone;rport;x=";
 	static const char rest[] = "\r\nFrom: <sip:alice@example.com>;tag=a\r\n"
 				   "To: <sip:bob@example.com>\r\nCall-ID: call\r\n"
 				   "CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n";
