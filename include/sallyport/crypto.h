@@ -68,6 +68,8 @@ bool crypto_aead_open(enum crypto_aead a, const uint8_t *key,
 /* Constant time in LEN. */
 bool crypto_equal(const void *a, const void *b, size_t len);
 void crypto_wipe(void *p, size_t len);
+/* P is of LEN bytes, from malloc, or NULL. */
+void crypto_wipe_free(void *p, size_t len);
 
 /* From the CSPRNG. Ends the process if it fails: nothing safe can be done without it. Any thread.
  */

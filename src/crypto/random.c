@@ -51,3 +51,11 @@ void crypto_wipe(void *p, size_t len)
 {
 	OPENSSL_cleanse(p, len);
 }
+
+void crypto_wipe_free(void *p, size_t len)
+{
+	if (!p)
+		return;
+	crypto_wipe(p, len);
+	free(p);
+}

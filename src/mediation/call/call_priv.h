@@ -228,6 +228,8 @@ static inline struct end *end_across(struct pair *p, enum call_side side)
 /* ---- invite.c: calls that begin ---- */
 
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
+/* May whoever is at FROM have one more? */
+bool invite_has_room(const struct calls *l, const struct transaction_hop *from);
 /* A call that M begins, of whoever is at FROM. S is NULL: nobody has sent M. NULL: no memory. */
 struct call *invite_call(struct calls *l, struct server_transaction *s, const struct sip_msg *m,
 	const struct transaction_hop *from);

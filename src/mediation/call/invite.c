@@ -165,7 +165,7 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 	}
 }
 
-static bool has_room(const struct calls *l, const struct transaction_hop *from)
+bool invite_has_room(const struct calls *l, const struct transaction_hop *from)
 {
 	const struct calls_config *c = &l->config;
 	size_t used = (size_t)metrics_get(c->cells, CALL_C_BYTES);
@@ -182,7 +182,7 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 		refuse(l, s, 483, CALL_C_REFUSED_HOPS);
 	else if (is_merged(l, m))
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
-	else if (!has_room(l, from))
+	else if (!invite_has_room(l, from))
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
 	else if (!invite_asks_for_extensions(l, s, m) && !refresh_is_refused(l, NULL, s, m))
 		begin(l, s, m);

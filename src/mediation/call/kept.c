@@ -39,8 +39,7 @@ void kept_free(struct call *c, void *at)
 	metrics_sub(c->calls->config.cells, CALL_C_BYTES, b->size);
 	if (c->share)
 		c->share->bytes -= b->size;
-	crypto_wipe(b->data, b->size);
-	free(b);
+	crypto_wipe_free(b, sizeof(*b) + b->size);
 }
 
 void kept_leave(struct call *c)

@@ -60,11 +60,6 @@ static void write_invite(
 
 /* ---- the call ---- */
 
-static bool has_room(struct calls *l, const struct transaction_hop *by)
-{
-	return share_is_free(&l->open, &by->remote, by->place, l->config.max_calls);
-}
-
 static struct call *open_call(struct end *by, const struct sip_msg *invite)
 {
 	struct call *old = by->pair->call;
@@ -85,7 +80,7 @@ static unsigned place(struct end *by, const struct sip_msg *invite)
 {
 	struct call *old = by->pair->call;
 	const struct call_user *u = &old->calls->config.user;
-	struct call *c = has_room(old->calls, &by->hop) ? open_call(by, invite) : NULL;
+	struct call *c = invite_has_room(old->calls, &by->hop) ? open_call(by, invite) : NULL;
 	unsigned status;
 
 	if (!c)

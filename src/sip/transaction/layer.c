@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <sallyport/crypto.h>
+
 #include "transaction_priv.h"
 
 const struct transaction_timers transaction_timers_default = {
@@ -55,7 +57,7 @@ void transactions_destroy(struct transactions *l)
 	hash_table_fini(&l->flows);
 	share_table_fini(&l->askers);
 	share_table_fini(&l->asked);
-	free(l);
+	crypto_wipe_free(l, sizeof(*l));
 }
 
 /* ---- bytes ---- */
@@ -68,7 +70,7 @@ void kept_drop(struct transaction *t, struct kept *k)
 		t->share->bytes -= k->len;
 	l->bytes -= k->len;
 	metrics_sub(l->config.cells, TRANSACTION_C_BYTES, k->len);
-	free(k->data);
+	crypto_wipe_free(k->data, k->len); /* a description may have the keys of SRTP */
 	*k = (struct kept){NULL, 0};
 }
 

@@ -71,7 +71,7 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 		sip_count(c->t, SIP_TRANSPORT_C_FAILED);
 		if (is_told && o->token != 0 && u->failed)
 			u->failed(u->arg, o->token, c->flow, why);
-		free(o);
+		crypto_wipe_free(o, sizeof(*o) + o->len);
 	}
 	sip_buffer_give(c, c->queued);
 	c->queued = 0;

@@ -29,7 +29,7 @@ void sip_rest_uncount(struct sip_conn *c, struct sip_rest *r)
 void sip_rest_free(struct sip_conn *c, struct sip_rest *r)
 {
 	sip_rest_uncount(c, r);
-	free(r->data);
+	crypto_wipe_free(r->data, r->cap); /* a description may have the keys of SRTP */
 	*r = (struct sip_rest){0};
 }
 
@@ -42,11 +42,14 @@ bool sip_rest_put(struct sip_conn *c, struct sip_rest *r, struct bytes in)
 	if (cap > r->cap) {
 		if (!sip_buffer_take(c, cap - r->counted))
 			return false;
-		uint8_t *grown = realloc(r->data, cap);
+		uint8_t *grown = malloc(cap);
 		if (!grown) {
 			sip_buffer_give(c, cap - r->counted);
 			return false;
 		}
+		if (r->len > 0)
+			memcpy(grown, r->data, r->len);
+		crypto_wipe_free(r->data, r->cap);
 		r->data = grown;
 		r->cap = r->counted = (uint32_t)cap;
 	}
@@ -144,7 +147,7 @@ static bool keep(struct sip_conn *c, struct sip_rest *rest, struct bytes left)
 {
 	if (left.len == 0) {
 		c->partial_ms = 0;
-		free(rest->data);
+		crypto_wipe_free(rest->data, rest->cap);
 		return true;
 	}
 	if (c->partial_ms == 0)
@@ -154,7 +157,7 @@ static bool keep(struct sip_conn *c, struct sip_rest *rest, struct bytes left)
 	memmove(rest->data, left.data, left.len);
 	rest->len = (uint32_t)left.len;
 	if (!sip_rest_count(c, rest)) {
-		free(rest->data);
+		crypto_wipe_free(rest->data, rest->cap);
 		return false;
 	}
 	c->rest = *rest;
@@ -180,7 +183,7 @@ static void cut(struct sip_conn *c, struct bytes in)
 		sip_rest_uncount(c, &rest);
 	}
 	if (!take_all(c, &in)) {
-		free(rest.data);
+		crypto_wipe_free(rest.data, rest.cap);
 		return;
 	}
 	if (keep(c, &rest, in))

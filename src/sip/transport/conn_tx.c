@@ -116,7 +116,7 @@ static int send_frame(struct sip_conn *c, struct bytes m, uint64_t token)
 	if (sip_conn_frame(m, &frame) != 0)
 		return ERR_FULL;
 	int rc = send_bytes(c, frame, token);
-	free((void *)(uintptr_t)frame.data);
+	crypto_wipe_free((void *)(uintptr_t)frame.data, frame.len);
 	return rc;
 }
 
@@ -149,7 +149,7 @@ static bool write_front(struct sip_conn *c)
 		return false;
 	size_t size = sizeof(*o) + o->len;
 	list_remove(&o->link);
-	free(o);
+	crypto_wipe_free(o, size);
 	c->queued -= size;
 	sip_buffer_give(c, size);
 	return true;

@@ -92,7 +92,7 @@ static bool end_message(struct sip_conn *c, const struct ws_read *read)
 	sip_rest_uncount(c, &message);
 	bool is_there =
 		is_kept && take_message(c, bytes_of(message.data, message.len), read->is_text);
-	free(message.data);
+	crypto_wipe_free(message.data, message.cap);
 	if (!is_kept)
 		end_without_buffers(c);
 	return is_there;
@@ -212,5 +212,5 @@ void sip_conn_upgrade(struct sip_conn *c, struct bytes in)
 		refuse(c, &reply);
 		break;
 	}
-	free(request.data);
+	crypto_wipe_free(request.data, request.cap);
 }

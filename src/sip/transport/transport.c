@@ -140,7 +140,7 @@ void sip_transport_destroy(struct sip_transport_layer *t)
 	crypto_tls_destroy(t->config.client_tls);
 	free(t->listeners);
 	free(t->slots);
-	free(t->scratch);
+	crypto_wipe_free(t->scratch, SIP_SCRATCH);
 	free(t);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Telephones: as much of a user agent as calls through a B2BUA want. */
+#include <sallyport/crypto.h>
 #include <sallyport/sip/session.h>
 
 #include "world.h"
@@ -777,7 +778,7 @@ void party_close(struct party *p)
 		stop(g);
 		sip_dialogs_remove(&p->dialogs, &g->dialog);
 		sip_dialog_fini(&g->dialog);
-		free(g);
+		crypto_wipe_free(g, sizeof(*g));
 	}
 	sip_dialogs_fini(&p->dialogs);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
 
+#include <sallyport/crypto.h>
+
 #include "world.h"
 
 unsigned world_draw(struct world *w, unsigned below)
@@ -74,7 +76,7 @@ static void arrive(struct world *w, struct packet *k)
 		fail_msg("malformed: %s", sip_refusal_text(m.refusal));
 	}
 	transactions_receive(w->parties[k->to].l, &m, &from);
-	free(k);
+	crypto_wipe_free(k, sizeof(*k) + k->len); /* as test_wipe.c looks at what is freed */
 }
 
 void world_pass(struct world *w, unsigned ms)
