@@ -82,13 +82,17 @@ check "none was lost" metric_is 'sallyport_turn_connections_moved_total{result="
 
 # ---- turnutils_uclient: -T means TCP relaying between two of its own clients ----
 
+start silent ext python3 "$HERE/tcprelay.py" client $OUT "$CRED_USER" "$CRED_PASSWORD" $PEER $PORT \
+	silent_peer # its answer takes half a minute
+# With -P it is the peer too, and counts only one of its two ends as having received.
+start passive ext timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" -t -P -L 10.200.1.2 \
+	-n 5 $OUT
 relaying "uclient -t -T" ext $OUT -t -T -n 50 -m 2
 relaying "uclient -t -T -y" ext $OUT -t -T -y -n 50 -m 2
 relaying "uclient -t -S -T" ext $OUT -t -S -T -p 5349 -n 50 -m 2
 relaying "uclient -t -T, an IPv6 client and IPv6 peers" ext $OUT6 -t -T -x -n 50 -m 2
 all_relayed
-# With -P it is the peer too, and counts only one of its two ends as having received.
-uclient ext $OUT -t -P -L 10.200.1.2 -n 5 >"$WORK/passive.log" 2>&1
+await passive 130
 check "uclient -t -P: the peer comes to the relay" \
 	has "$WORK/edge.log" 'to_peer_bytes=500 .* to_client_bytes=500$'
 
@@ -105,8 +109,6 @@ check "an allocation of both families meets peers of both" answers right=2 -- \
 	client both_families $PEER6
 check "a client's reset ends the peer's connection" answers ended=True -- client client_resets
 check "with the control connection all connections end" answers ended=4 -- client control_ends
-start silent ext python3 "$HERE/tcprelay.py" client $OUT "$CRED_USER" "$CRED_PASSWORD" $PEER $PORT \
-	silent_peer
 
 read -r CRED_USER CRED_PASSWORD < <(python3 "$HERE/mint.py" "$WORK/pool.secret")
 check "a credential that does not permit TCP gets 403" answers code=403 -- client allocate
