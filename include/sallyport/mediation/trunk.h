@@ -156,9 +156,11 @@ void trunks_missed(struct trunks *t, uint32_t trunk, const struct addr *remote, 
 
 /* ---- requests that come ---- */
 
-/* Is REMOTE an address of the trunk's gateway? */
+/* Is REMOTE an address of the trunk's gateway? One that its name has no more is that of somebody
+ * who may be in a call, as long as the trunk has any, and may begin none. */
 enum trunk_match {
 	TRUNK_ELSEWHERE,
+	TRUNK_FORMER,
 	TRUNK_SAME_HOST,
 	TRUNK_SAME_PORT, /* too */
 };

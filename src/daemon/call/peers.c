@@ -59,14 +59,16 @@ static bool is_at_place(
 	return addr_equal_ip(&t->listeners[k->place - 1].local, &a->local);
 }
 
-static bool is_from(const struct call_thread *t, uint32_t i, const struct sip_arrival *a)
+static bool is_from(
+	const struct call_thread *t, uint32_t i, const struct sip_arrival *a, bool is_within)
 {
 	const struct call_trunk *k = &t->trunks[i];
+	enum trunk_match least = is_within ? TRUNK_FORMER : TRUNK_SAME_HOST;
 
 	if (!is_at_place(t, k, a))
 		return false;
 	if (k->transport != SIP_TLS)
-		return trunks_match(t->running, i, &a->remote) != TRUNK_ELSEWHERE;
+		return trunks_match(t->running, i, &a->remote) >= least;
 	if (!a->peer)
 		return false;
 	if (i == call_front(t) && a->listener != SIP_NO_LISTENER)
@@ -83,15 +85,15 @@ static bool is_enabled(const struct call_thread *t, uint32_t i)
 
 /* Of several trunks with the same gateway: one that is enabled, best the one that has its account
  * there under USER, or else the port of the peer. */
-uint64_t call_peers_place(
-	const struct call_thread *t, const struct sip_arrival *a, struct sip_str user)
+uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival *a,
+	struct sip_str user, bool is_within)
 {
 	uint32_t found = CALL_NOBODY;
 	int best = -1;
 
 	for (uint32_t n = 0; n <= t->n_used; n++) {
 		uint32_t i = n < t->n_used ? n : call_front(t);
-		if (!is_from(t, i, a))
+		if (!is_from(t, i, a, is_within))
 			continue;
 		int fits = (is_enabled(t, i) ? 4 : 0) +
 			   (trunks_is_account(t->running, i, user) ? 2 : 0) +

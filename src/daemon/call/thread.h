@@ -97,9 +97,9 @@ const struct options_trunk_settings *call_trunk_settings(
 /* The number of a trunk of the newest plan's options. */
 uint32_t call_trunk_number(const struct call_thread *t, const struct options_trunk *o);
 
-/* USER of the Request-URI, or absent. */
-uint64_t call_peers_place(
-	const struct call_thread *t, const struct sip_arrival *a, struct sip_str user);
+/* USER of the Request-URI, or absent; IS_WITHIN: it is of a call that is there. */
+uint64_t call_peers_place(const struct call_thread *t, const struct sip_arrival *a,
+	struct sip_str user, bool is_within);
 /* For struct sip_transport_user. */
 bool call_peers_admits(void *arg, uint32_t listener, const struct addr *remote);
 bool call_peers_trusts(

@@ -48,7 +48,8 @@ static void on_arrived(void *arg, const struct sip_arrival *a)
 
 	(void)sip_msg_decode(
 		a->message.data, a->message.len, is_datagram ? SIP_DATAGRAM : SIP_STREAM, &m);
-	from.place = call_peers_place(t, a, user_of(&m));
+	bool is_within = m.to_tag.len > 0 || m.method == SIP_CANCEL;
+	from.place = call_peers_place(t, a, user_of(&m), is_within);
 	if (!peer_of(t, &from)) {
 		transactions_receive_stranger(t->transactions, &m, &from);
 		return;
@@ -420,9 +421,18 @@ static void aim_at_peer(const struct call_thread *t, struct transaction_hop *hop
 		(void)trunks_listens(t->running, call_peer_of(hop), &hop->remote);
 }
 
+static bool is_another_of(
+	const struct call_thread *t, const struct transaction_hop *hop, const struct addr *a)
+{
+	return peer_of(t, hop) && !addr_equal_ip(a, &hop->remote) &&
+	       trunks_match(t->running, call_peer_of(hop), a) >= TRUNK_SAME_HOST;
+}
+
 /*
  * To the address that a URI has in figures. A name is not looked up: the request then goes where
- * the last one went. On a connection it stays as long as that lives.
+ * the last one went. On a connection it stays as long as that lives, unless it is for another of
+ * the gateway's addresses (RFC 3261 §12.2.1.1): what is none of them may be an address behind a
+ * NAT, to which the connection is the only way.
  */
 static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *hop)
 {
@@ -434,10 +444,13 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 
 	if (sip_uri_decode(uri, &u) == 0 && u.scheme == SIP_SCHEME_SIP &&
 		sip_host_addr(&u.host, u.port ? u.port : port, &a) == 0 &&
-		a.family == hop->remote.family)
+		a.family == hop->remote.family) {
+		if (hop->is_reliable && is_another_of(t, hop, &a))
+			hop->flow = 0;
 		hop->remote = a;
-	else
+	} else {
 		aim_at_peer(t, hop);
+	}
 }
 
 static void on_told(void *arg, struct call *c, unsigned status)

@@ -65,8 +65,11 @@ static void take(struct trunk *k, const struct sip_target *targets, size_t n)
 			health_start(t);
 	}
 	size_t n_gone = n_before + n_new - k->n_targets;
-	list_for_each_safe (it, &old)
-		target_close(CONTAINER_OF(it, struct target, link));
+	list_for_each_safe (it, &old) {
+		struct target *t = CONTAINER_OF(it, struct target, link);
+		target_remember(t);
+		target_close(t);
+	}
 	if (n_new + n_gone > 0)
 		log_info(LOG_SIP, "trunk addresses", "trunk=%s new=%zu gone=%zu all=%zu",
 			k->config.name, n_new, n_gone, k->n_targets);

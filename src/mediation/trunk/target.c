@@ -23,6 +23,28 @@ void target_close(struct target *t)
 	free(t);
 }
 
+static bool is_former(const struct trunk *k, const struct addr *remote)
+{
+	for (unsigned i = 0; i < k->n_former; i++) {
+		if (addr_equal_ip(&k->former[i], remote))
+			return true;
+	}
+	return false;
+}
+
+void target_remember(const struct target *t)
+{
+	struct trunk *k = t->trunk;
+
+	if (k->n_calls == 0 || is_former(k, &t->at.addr))
+		return;
+	if (k->n_former == FORMER_MAX) {
+		k->n_former--;
+		memmove(k->former, k->former + 1, k->n_former * sizeof(k->former[0]));
+	}
+	k->former[k->n_former++] = t->at.addr;
+}
+
 bool target_is_up(const struct target *t)
 {
 	return !t->is_down && t->avoid_until_ms <= trunk_now(t->trunk);
@@ -123,7 +145,7 @@ enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const stru
 	const struct target *target = target_find(t->at[trunk], remote);
 
 	if (!target)
-		return TRUNK_ELSEWHERE;
+		return is_former(t->at[trunk], remote) ? TRUNK_FORMER : TRUNK_ELSEWHERE;
 	return target->at.addr.port == remote->port ? TRUNK_SAME_PORT : TRUNK_SAME_HOST;
 }
 

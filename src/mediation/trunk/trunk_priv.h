@@ -15,6 +15,7 @@
 #define TRUNK_TOKEN_LEN 33 /* 32 hexadecimal digits and NUL: a tag or Call-ID of ours */
 #define CONTACT_MAX     512
 #define FIELDS_MAX      4096
+#define FORMER_MAX      8 /* addresses that a name has no more */
 
 /* Owned by the list of its trunk. */
 struct target {
@@ -57,6 +58,8 @@ struct trunk {
 	struct wheel_timer lookup;
 	unsigned n_lookups_failed; /* in a row */
 	uint32_t n_calls;
+	struct addr former[FORMER_MAX]; /* that it had while it has had calls; the newest last */
+	unsigned n_former;
 	enum trunk_why why;
 	struct registration registration;
 	metrics_cell *cells; /* not owned */
@@ -103,6 +106,8 @@ void trunk_settle(struct trunk *k);
 struct target *target_open(struct trunk *k, const struct sip_target *at); /* NULL: no memory */
 void target_close(struct target *t);
 struct target *target_find(const struct trunk *k, const struct addr *remote);
+/* What T's address was is known as long as the trunk has calls. */
+void target_remember(const struct target *t);
 /* May calls go there before others? */
 bool target_is_up(const struct target *t);
 

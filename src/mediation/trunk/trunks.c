@@ -115,7 +115,8 @@ bool trunks_call_begin(struct trunks *t, uint32_t trunk)
 
 void trunks_call_end(struct trunks *t, uint32_t trunk)
 {
-	t->at[trunk]->n_calls--;
+	if (--t->at[trunk]->n_calls == 0)
+		t->at[trunk]->n_former = 0;
 	trunk_settle(t->at[trunk]);
 }
 

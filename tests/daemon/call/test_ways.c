@@ -364,6 +364,22 @@ static void request_goes_to_its_uri_or_to_the_trunk(void **state)
 	assert_true(addr_equal(&a, &last));
 }
 
+/* RFC 3261 §12.2.1.1 */
+static void request_for_another_address_of_the_gateway_leaves_the_connection(void **state)
+{
+	struct fixture *f = *state;
+	struct call_user u = call_ways_calls(&f->thread);
+	struct transaction_hop hop = {.flow = 1,
+		.place = call_place(1, f->trunks[1].place),
+		.remote = address("198.51.100.77", 5070),
+		.is_reliable = true};
+
+	u.next_hop(u.arg, sip_str_c("sip:b@198.51.100.2:5070"), &hop);
+
+	assert_int_equal(hop.flow, 0);
+	assert_int_equal(hop.remote.port, 5070);
+}
+
 /* Its gateway has no port for TCP that we know of. */
 static void long_request_goes_by_udp_where_the_trunk_says_so(void **state)
 {
@@ -559,6 +575,7 @@ int main(void)
 		TEST(response_is_not_dialled_to_where_its_request_came_from),
 		TEST(answer_goes_to_the_sent_by_of_a_connection_that_is_gone),
 		TEST(request_goes_to_its_uri_or_to_the_trunk),
+		TEST(request_for_another_address_of_the_gateway_leaves_the_connection),
 		TEST(long_request_goes_by_udp_where_the_trunk_says_so),
 		TEST(connection_that_is_gone_is_told_and_another_dialled_when_asked_for),
 		TEST(by_tls_the_certificate_says_whose_gateway_it_is),

@@ -147,6 +147,54 @@ static void new_answer_keeps_health(void **state)
 	yard_destroy(y);
 }
 
+/* Whoever is in a call may be heard of it yet, and of no new one. */
+static void address_that_is_gone_is_known_while_there_are_calls(void **state)
+{
+	struct yard *y = yard_create(1);
+	struct addr old, other;
+	yard_host(y, 0, "gw.example.net", 5060);
+	yard_address(y, "192.0.2.20", 10);
+	assert_int_equal(addr_parse("192.0.2.20", 5060, &old), 0);
+	assert_int_equal(addr_parse("192.0.2.66", 5060, &other), 0);
+
+	yard_start(y);
+	yard_pass(y, 2000);
+	assert_int_equal(trunks_match(y->trunks, 0, &old), TRUNK_SAME_PORT);
+	assert_true(trunks_call_begin(y->trunks, 0));
+	for (unsigned i = 21; i < 25; i++) {
+		char text[16];
+		yard_no_records(y);
+		(void)snprintf(text, sizeof(text), "192.0.2.%u", i);
+		yard_address(y, text, 10);
+		yard_pass(y, 15000);
+	}
+
+	assert_string_equal(yard_targets(y), "192.0.2.24:5060");
+	assert_int_equal(trunks_match(y->trunks, 0, &old), TRUNK_FORMER);
+	assert_int_equal(trunks_match(y->trunks, 0, &other), TRUNK_ELSEWHERE);
+	trunks_call_end(y->trunks, 0);
+	assert_int_equal(trunks_match(y->trunks, 0, &old), TRUNK_ELSEWHERE);
+	yard_destroy(y);
+}
+
+static void address_that_is_gone_is_nobodys_without_calls(void **state)
+{
+	struct yard *y = yard_create(1);
+	struct addr old;
+	yard_host(y, 0, "gw.example.net", 5060);
+	yard_address(y, "192.0.2.20", 10);
+	assert_int_equal(addr_parse("192.0.2.20", 5060, &old), 0);
+
+	yard_start(y);
+	yard_pass(y, 2000);
+	yard_no_records(y);
+	yard_address(y, "192.0.2.21", 10);
+	yard_pass(y, 15000);
+
+	assert_int_equal(trunks_match(y->trunks, 0, &old), TRUNK_ELSEWHERE);
+	yard_destroy(y);
+}
+
 static void many_trunks_do_not_ask_at_once(void **state)
 {
 	struct yard *y = yard_create(200);
@@ -176,6 +224,8 @@ int main(void)
 		cmocka_unit_test(time_has_bounds),
 		cmocka_unit_test(what_was_found_stays_while_dns_is_silent),
 		cmocka_unit_test(new_answer_keeps_health),
+		cmocka_unit_test(address_that_is_gone_is_known_while_there_are_calls),
+		cmocka_unit_test(address_that_is_gone_is_nobodys_without_calls),
 		cmocka_unit_test(many_trunks_do_not_ask_at_once),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
