@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "loop_priv.h"
+#include "slice.h"
 
 struct loop_thread {
 	pthread_t id;
@@ -21,6 +22,7 @@ static void *run(void *arg)
 	/* Names are for people with ps and gdb; a refused one is no reason to stop. */
 	(void)snprintf(name, sizeof(name), "%.15s", t->loop->name);
 	(void)pthread_setname_np(pthread_self(), name);
+	loop_slice_shorten();
 	t->rc = loop_run(t->loop);
 	return NULL;
 }

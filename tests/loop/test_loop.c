@@ -5,6 +5,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <linux/sched.h>
+#include <linux/sched/types.h>
+#include <sys/syscall.h>
 
 #include <cmocka.h>
 #include <event2/event.h>
@@ -20,6 +25,7 @@ struct fixture {
 	void *timer_arg;
 	uint64_t fired_ms;
 	int signo;
+	struct sched_attr attr;
 };
 
 static int setup(void **state)
@@ -288,6 +294,33 @@ static void signal_calls_its_handler_on_the_loop(void **state)
 	assert_int_equal(f->signo, SIGUSR1);
 }
 
+static void on_slice(void *ctx, void *payload)
+{
+	struct fixture *f = ctx;
+
+	(void)syscall(SYS_sched_getattr, 0, &f->attr, sizeof(f->attr), 0);
+	loop_stop(f->loop);
+}
+
+static const struct msg_type slice_msg = {"slice", 0, on_slice, NULL};
+
+/* Kernels that know no slices of a thread's own leave the field 0. */
+static void threads_ask_for_short_time_slices(void **state)
+{
+	struct fixture *f = *state;
+	struct loop_thread *t;
+	struct sched_attr own = {0};
+
+	assert_int_equal(syscall(SYS_sched_getattr, 0, &own, sizeof(own), 0), 0);
+	if (own.sched_runtime == 0 || own.sched_policy != SCHED_NORMAL)
+		skip();
+	post(f, &slice_msg);
+	assert_int_equal(loop_thread_start(f->loop, &t), 0);
+	assert_int_equal(loop_thread_join(t), 0);
+	assert_in_range(f->attr.sched_runtime, 1, 100000);
+	assert_int_equal(f->attr.sched_nice, own.sched_nice);
+}
+
 static void destroying_nothing_is_harmless(void **state)
 {
 	loop_destroy(NULL);
@@ -307,6 +340,7 @@ int main(void)
 		loop_test(every_turn_has_its_own_clock),
 		loop_test(wheel_ticks_while_it_holds_a_timer_and_no_longer),
 		loop_test(signal_calls_its_handler_on_the_loop),
+		loop_test(threads_ask_for_short_time_slices),
 		cmocka_unit_test(destroying_nothing_is_harmless),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
