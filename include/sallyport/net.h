@@ -190,6 +190,10 @@ int net_udp_open(struct net *n, int fd, const struct addr *local, const struct n
  * ports only. */
 int net_udp_detach(struct net_port *p);
 
+/* P has one datagram at a time, and is to be served without asking first which socket it is. UDP
+ * ports only; without memory nothing changes. */
+void net_udp_apart(struct net_port *p);
+
 /* A second descriptor of P's socket, for the caller to close. UDP ports only. -errno. */
 int net_udp_copy(struct net_port *p);
 

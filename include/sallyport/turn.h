@@ -279,6 +279,8 @@ struct turn_udp_wire {
 	int (*adopt)(void *arg, int fd, const struct addr *local, struct net_port **out);
 	/* A second descriptor in FD, or -1; it stays open when P closes. -errno. */
 	int (*copy)(void *arg, struct net_port *p, int *fd);
+	/* The client of P is on a connection. NULL: that makes no difference. */
+	void (*for_stream)(void *arg, struct net_port *p);
 	void *arg;
 };
 

@@ -35,6 +35,7 @@ struct net_udp {
 	struct net_steer *steer; /* sends for it; NULL: the socket does. Not owned */
 	struct event *event;     /* in the loop itself; NULL: in the set of net_ready. Owned */
 	bool is_dirty;           /* in net->dirty */
+	bool is_listener;        /* there is always more, so that WANT stays */
 	uint8_t want;            /* datagrams to ask for, 1 to NET_BATCH */
 	uint64_t full_ms;        /* when so many came */
 	/* Packets waiting for the end of the turn. */

@@ -3,7 +3,8 @@
  * A worker has a UDP socket for each allocation. They stand in an epoll set that is one descriptor
  * of the loop: so a ready socket costs no event of the loop's, which needs memory and is one more
  * thing to look up, and while one socket is served what belongs to the next ones is fetched. Under
- * steer there are only listeners, and each is one of the loop's.
+ * steer there are only listeners, and each is one of the loop's; so are the sockets of clients on
+ * connections, which need an event of the loop's for each of their own packets anyway.
  */
 #include <errno.h>
 #include <unistd.h>

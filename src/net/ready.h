@@ -25,8 +25,8 @@ int net_ready_init(struct net_ready *r, struct net *n);
 void net_ready_fini(struct net_ready *r);
 /* From now on S is served when it has something. -errno. */
 int net_ready_add(struct net_ready *r, struct net_udp *s);
-/* The same, but S stands in the loop itself: for the few sockets that always have something, which
- * the set would cost a call a turn. -ENOMEM. */
+/* The same, but S stands in the loop itself: for sockets that always have something, or that seldom
+ * have something at the same time as others, which the set would cost a call each turn. -ENOMEM. */
 int net_ready_apart(struct net_ready *r, struct net_udp *s);
 /* S is not served any more, not in this turn either. */
 void net_ready_remove(struct net_ready *r, struct net_udp *s);

@@ -105,6 +105,14 @@ int net_udp_detach(struct net_port *p)
 	return fd;
 }
 
+void net_udp_apart(struct net_port *p)
+{
+	struct net_udp *s = (struct net_udp *)p;
+
+	if (!s->event)
+		(void)net_ready_apart(&s->net->ready, s);
+}
+
 int net_udp_copy(struct net_port *p)
 {
 	int fd = fcntl(((struct net_udp *)p)->fd, F_DUPFD_CLOEXEC, 0);

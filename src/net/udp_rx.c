@@ -55,13 +55,13 @@ static bool is_icmp_news(const struct net_udp *s, int error)
 /*
  * How many to ask for the next time. Each datagram that is asked for and not there costs, and so
  * does each call for what one call could have brought: most sockets have one at a time, some have
- * bursts, a listener has always more. One that stands in the loop by itself is a listener.
+ * bursts, a listener has always more.
  */
 static void adapt(struct net_udp *s, unsigned received)
 {
 	uint64_t now_ms = loop_clock(s->net->loop)->mono_ms;
 
-	if (s->event)
+	if (s->is_listener)
 		return;
 	if (received < s->want) {
 		s->want = (uint8_t)(received > s->want / 2u ? received : s->want / 2u);

@@ -78,6 +78,13 @@ static int copy_port(void *arg, struct net_port *p, int *fd)
 	return 0;
 }
 
+static void for_stream(void *arg, struct net_port *p)
+{
+	(void)arg;
+	if (!net_steer_is_port(p))
+		net_udp_apart(p);
+}
+
 void relay_ports_init(
 	struct relay_ports *p, struct relay *r, struct net *net, struct flow_table *flows)
 {
@@ -90,6 +97,7 @@ void relay_ports_init(
 		.release = release_port,
 		.adopt = adopt_port,
 		.copy = copy_port,
+		.for_stream = for_stream,
 		.arg = p,
 	};
 }

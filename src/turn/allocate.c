@@ -181,12 +181,22 @@ static void log_grant(const struct turn_alloc *a)
 		flow_account_kbps(&a->account, FLOW_LIMIT_SUBJECT));
 }
 
+static void own(struct turn_alloc *a, struct turn_relay *r)
+{
+	const struct turn_udp_wire *udp = a->server->config.udp;
+	bool is_stream = a->client.transport == AUTH_TCP || a->client.transport == AUTH_TLS;
+
+	if (!r->port || r->is_shared)
+		return;
+	r->port->owner = a;
+	if (is_stream && !a->is_tcp && udp->for_stream)
+		udp->for_stream(udp->arg, r->port);
+}
+
 static void finish(struct turn_alloc *a, const struct turn_origin *o, const struct turn_wish *w)
 {
-	for (size_t i = 0; i < TURN_RELAYS_MAX; i++) {
-		if (a->relays[i].port && !a->relays[i].is_shared)
-			a->relays[i].port->owner = a;
-	}
+	for (size_t i = 0; i < TURN_RELAYS_MAX; i++)
+		own(a, &a->relays[i]);
 	a->granted_s = turn_lifetime(a, w->has_lifetime, w->lifetime_s);
 	turn_alloc_lifetime_set(a, NULL, a->granted_s);
 	/* Out of memory it gets no ticket, and its client does without. */

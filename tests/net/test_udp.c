@@ -95,6 +95,46 @@ static void every_ready_port_is_served(void **state)
 	net_port_close(a);
 }
 
+/* Alone or in a burst, and beside those that stand in the set. */
+static void a_port_that_stands_apart_is_served(void **state)
+{
+	struct fixture *f = *state;
+	struct net_port *a = open_port(f, "127.0.0.1"), *b = open_port(f, "127.0.0.1");
+	struct net_port *c = open_port(f, "127.0.0.1");
+	net_udp_apart(b);
+	net_udp_apart(b);
+	send_number(a, &b->local, 0);
+	run_until(f, 1);
+	assert_ptr_equal(f->seen[0].port, b);
+	for (uint32_t n = 0; n < 100; n++)
+		send_number(a, n % 2 ? &b->local : &c->local, n);
+	run_until(f, 101);
+	uint32_t next[2] = {0, 1};
+	for (size_t i = 1; i < 101; i++) {
+		unsigned is_b = f->seen[i].port == b;
+		assert_int_equal(f->seen[i].number, next[is_b]);
+		next[is_b] += 2;
+	}
+	net_port_close(a);
+	net_port_close(b);
+	net_port_close(c);
+}
+
+/* By its own callback, with more of it and of others to come. */
+static void a_port_that_stands_apart_may_close(void **state)
+{
+	struct fixture *f = *state;
+	struct net_port *a = open_port(f, "127.0.0.1"), *b = open_port(f, "127.0.0.1");
+	net_udp_apart(b);
+	f->close_on_packet = b;
+	for (uint32_t n = 0; n < 3; n++)
+		send_number(a, &b->local, n);
+	send_number(a, &a->local, 9);
+	run_until(f, 2);
+	assert_null(f->close_on_packet);
+	net_port_close(a);
+}
+
 static void shortest_and_longest_datagrams_pass(void **state)
 {
 	static const size_t longest[] = {65507, 65527};
@@ -262,6 +302,8 @@ int main(void)
 		T(batches_take_few_calls_and_are_counted),
 		T(a_flood_on_one_port_leaves_the_others_their_turn),
 		T(every_ready_port_is_served),
+		T(a_port_that_stands_apart_is_served),
+		T(a_port_that_stands_apart_may_close),
 		T(shortest_and_longest_datagrams_pass),
 		T(packet_the_kernel_refuses_is_counted_and_passed_over),
 		T(buffers_are_bounded_and_come_back),

@@ -154,8 +154,8 @@ void net_steer_listener(struct net_steer *s, struct net_port *p)
 
 	u->steer = s;
 	u->want = NET_BATCH;
-	if (!u->event)
-		(void)net_ready_apart(&s->net->ready, u); /* else it is served all the same */
+	u->is_listener = true;
+	net_udp_apart(p);
 }
 
 /* ---- events ---- */
