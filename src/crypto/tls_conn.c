@@ -62,15 +62,16 @@ static void forget_errors(void)
 		ERR_clear_error();
 }
 
-/* What came of a call that returned RC. The error queue is this thread's and left empty. */
+/* What came of a call that returned RC. The error queue is this thread's and left empty, but for
+ * what a success may have put there: the next call looks. */
 static enum crypto_tls_io result(SSL *ssl, int rc)
 {
+	if (rc > 0)
+		return CRYPTO_TLS_DONE;
 	int error = SSL_get_error(ssl, rc);
 
 	forget_errors();
 	switch (error) {
-	case SSL_ERROR_NONE:
-		return CRYPTO_TLS_DONE;
 	case SSL_ERROR_WANT_READ:
 		return CRYPTO_TLS_WANT_READ;
 	case SSL_ERROR_WANT_WRITE:
