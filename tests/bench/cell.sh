@@ -123,6 +123,8 @@ sallyport() {
       private_key: $WORK/av.key" "$WORK/edge.yaml"
 		;;
 	esac
+	# coturn says nothing of an allocation unless it is asked to
+	echo "log: {level: ${BENCH_LOG_LEVEL:-warning}}" >>"$WORK/edge.yaml"
 	start edge edge taskset -c "$RELAY_CORE" "$SALLYPORTD" -f -c "$WORK/edge.yaml"
 	within 10 ready_or_dead edge && running edge || not_here "$(tail -n 1 "$WORK/edge.log")"
 	credential '"location":"internet","limits":{"allocations":65535}' >&2 || exit 1

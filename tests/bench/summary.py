@@ -136,10 +136,31 @@ def table(results, figure):
     return lines if len(lines) > 5 else []
 
 
+def growth(results):
+    """What the processor time for a packet is with the most allocations, to that with the fewest."""
+    figure = next(f for f in FIGURES if f.measure == "cpu")
+    found = values(results, figure)
+    lines = ["", "**How the host's processor time for each packet grows**", "",
+             "| allocations, payload | relay | grows by |", "|---|---|--:|"]
+    for kind in sorted({at[1:] for at in found}):
+        few, many = [f((at for at in found if at[1:] == kind)) for f in (min, max)]
+        for relay in NAMES:
+            ends = [found[at].get(relay) for at in (few, many)]
+            # so near to nothing as forwarding is, its growth is noise
+            if few == many or relay == "forward" or not all(ends) or median(ends[0]) <= 0:
+                continue
+            lines.append("| %s to %s | %s | %.0f %% |" % (
+                "{:,}".format(few[0]), where(many, figure), NAMES[relay],
+                100 * (median(ends[1]) / median(ends[0]) - 1)))
+    return lines if len(lines) > 5 else []
+
+
 def tables(results):
     lines = []
     for figure in FIGURES:
         lines += table(results, figure)
+        if figure.measure == "cpu":
+            lines += growth(results)
     hosts = sorted({"%s, %d cores, Linux %s" % (r["host"]["cpu"], r["host"]["cores"],
                                                  r["host"]["kernel"]) for r in results})
     if hosts:

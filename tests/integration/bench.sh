@@ -69,7 +69,7 @@ check "a search ends with a rate that holds" a_rate_is_found
 
 matrix() {
 	timeout 300 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
-		--relays "coturn,socket,forward${LONG:+,steer,kernel}" --repeats 1 --seconds 0.5 \
+		--relays "coturn,socket,forward${LONG:+,steer,kernel}" --repeats 1 --most 0 --seconds 0.5 \
 		--trial 0.1 --search-from 50000 --rate 2000 --stream-rate 2000 --setup-clients 100 \
 		--calm 0 "$@" >"$WORK/matrix.out" 2>&1
 	local status=$?
@@ -102,6 +102,14 @@ plot_is_right() {
 	sys.exit(0 if len(dots) >= 10 and not bad else "dots: %d, bad: %s" % (len(dots), bad))
 	PYTHON
 }
+# A packet costs 2 and 3 more than without a relay.
+growth_is_told() {
+	jq -c 'select(.cell.measure == "cpu") | .result.core_us_each = (if .cell.relay == "direct" then 1
+		else 3 end), (.cell.clients = 2000 | .result.core_us_each = (if .cell.relay == "direct" then 1
+		else 4 end))' "$WORK/results.jsonl" >"$WORK/grown.jsonl"
+	"$SOURCE/tests/bench/run" --report --results "$WORK/grown.jsonl" >"$WORK/grown.out"
+	has "$WORK/grown.out" '^\| 20 to 2,000, 172 B \| Sallyport, socket \| 50 % \|$'
+}
 page_keeps_its_text() {
 	has "$WORK/page.md" '^before$' && has "$WORK/page.md" '^after$' && has "$WORK/page.md" '^Measured on: '
 }
@@ -127,6 +135,7 @@ check "and of plain forwarding" has_all_of forward 3 "kernel forwarding"
 check "at these rates nothing was lost, doubled, reordered or changed" lost_nothing
 check "the page has new tables in its old text" page_keeps_its_text
 check "the plot is XML with a dot for each run" plot_is_right
+check "how the cost grows is told" growth_is_told
 
 
 # ---- calls ----
