@@ -269,7 +269,7 @@ void traffic_run(struct load *l, double rate, double seconds)
 	l->run.busy_percent = (double)r.busy_ns * 100 / (double)(to.time_ns - from.time_ns);
 	l->run.self_us = (double)(to.self_ns - from.self_ns) / 1000;
 	l->run.server_us = (double)(to.server_ns - from.server_ns) / 1000;
-	l->run.core_us = (double)(to.core_busy_ns - from.core_busy_ns) / 1000;
+	l->run.core_us = (double)(int64_t)(to.core_busy_ns - from.core_busy_ns) / 1000;
 	if (l->config.is_soaking) {
 		l->run.self_us -= (double)r.idle_ns / 1000;
 		/* Interrupts are charged to one of these; what else the host does is not. */

@@ -350,7 +350,7 @@ static int allocate(struct load *l)
 	cpu_read(c, &to);
 	l->setup = (struct setup_result){.seconds = (double)(to.time_ns - from.time_ns) / 1e9,
 		.server_us_each = (double)(to.server_ns - from.server_ns) / 1000 / n,
-		.core_us_each = (double)(to.core_busy_ns - from.core_busy_ns) / 1000 / n,
+		.core_us_each = (double)(int64_t)(to.core_busy_ns - from.core_busy_ns) / 1000 / n,
 		.self_us_each = (double)(to.self_ns - from.self_ns) / 1000 / n,
 		.rss_bytes_each = ((double)to.rss_kb - (double)from.rss_kb) * 1024 / n,
 		.rss_full_kb = to.rss_kb};
