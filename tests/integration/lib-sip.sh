@@ -217,16 +217,16 @@ listens() {
 	in_space "$1" ss -Hln"${2:0:1}" "src $3 and sport = :$4" | grep -q .
 }
 
-# softphone NAME SPACE ADDRESS PORT HZ LINES...: a baresip there that plays a tone, records what it hears
-# under $WORK/NAME/, and is driven by tell. LINES are its accounts; TLS is at PORT + 1, its port for control
-# PORT + 1000. PHONE_AS is its certificate, PHONE_NAMES its name server, PHONE_MUX
+# softphone NAME SPACE ADDRESS PORT HZ LINES...: a baresip there that plays a tone (for TONE_S seconds),
+# records what it hears under $WORK/NAME/, and is driven by tell. LINES are its accounts; TLS is at PORT + 1,
+# its port for control PORT + 1000. PHONE_AS is its certificate, PHONE_NAMES its name server, PHONE_MUX
 # whether its RTCP may go over the port of RTP.
 softphone() {
 	local name=$1 where=$2 address=$3 port=$4 hz=$5 names=${PHONE_NAMES:-$FE}
 	[ "$where" != pstn ] || names=$GW
 	shift 5
 	mkdir -p "$WORK/$name"
-	[ -f "$WORK/tone$hz.wav" ] || "$HERE/tone.py" make "$hz" 120 "$WORK/tone$hz.wav"
+	[ -f "$WORK/tone$hz.wav" ] || "$HERE/tone.py" make "$hz" "${TONE_S:-120}" "$WORK/tone$hz.wav"
 	cat "$WORK/${PHONE_AS:-phone}.pem" "$WORK/${PHONE_AS:-phone}.key" >"$WORK/$name/own.pem"
 	cat >"$WORK/$name/config" <<-CFG
 	poll_method epoll
