@@ -392,6 +392,11 @@ reply() {
 	cat
 	echo ']]></send>'
 }
+# reply_within: the same to a request that has the tag already: of two the response would be malformed, and the
+# request would come again, to whoever is the gateway then.
+reply_within() {
+	reply "$@" | sed 's/;tag=.pid.gw.call_number.//'
+}
 no_body() {
 	printf '%s\n' 'Content-Length: 0' ''
 }
@@ -425,11 +430,11 @@ gateway_answers() {
 	</recv>
 	<recv request="BYE" $wait/>
 	XML
-	no_body | reply 200 OK 'next="10"'
+	no_body | reply_within 200 OK 'next="10"'
 	echo '<label id="2"/><nop test="held" next="3"/>'
-	body 2 | reply 200 OK 'retrans="500"'
+	body 2 | reply_within 200 OK 'retrans="500"'
 	echo '<recv request="ACK" next="1"/><label id="3"/>'
-	body 3 recvonly | reply 200 OK 'retrans="500"'
+	body 3 recvonly | reply_within 200 OK 'retrans="500"'
 	echo '<recv request="ACK" next="1"/><label id="9"/>'
 	cat <<-XML
 	<send retrans="500"><![CDATA[
@@ -484,7 +489,7 @@ gateway_calls() {
 	]]></send>
 	$(play "$WORK/tone$3.ul")
 	<recv request="BYE" timeout="$4" ontimeout="1"/>
-	$(no_body | reply 200 OK 'next="2"')
+	$(no_body | reply_within 200 OK 'next="2"')
 	<label id="1"/>
 	<send retrans="500"><![CDATA[
 	BYE [next_url] SIP/2.0
