@@ -1,25 +1,35 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What a call costs: sipp calls sipp at a fixed rate, signalling only, through Sallyport's B2BUA and
-# through Kamailio as a proxy with transactions and Record-Route, in turn, the very same calls. The
-# server is alone on one core, sipp on another. Prints every round and a table of the medians.
-#   tests/bench/calls.sh [-t tcp|udp] [-r RATE] [-d SECONDS] [-n ROUNDS] [-s SERVERS] [-f RESULTS]
-#     RATE     calls a second (200), for SECONDS (60), each a second long
+# What a call costs: sipp calls sipp at a fixed rate through Sallyport's B2BUA and through Kamailio as a
+# proxy with transactions and Record-Route, in turn, the very same calls. The server is alone on one core,
+# sipp on another. Prints every round and a table of the medians.
+#   tests/bench/calls.sh [-t tcp|udp] [-r RATE] [-d SECONDS] [-l MS] [-a PACKETS] [-n ROUNDS] [-k]
+#                        [-m] [-s SERVERS] [-f RESULTS]
+#     RATE     calls a second (200), for SECONDS (60), each of MS (1000)
+#     PACKETS  of audio, 20 ms each, that each side sends (0); Sallyport has ports for media anyway
+#     -k       the server is not started anew for each round, to see whether its memory grows
+#     -m       memory of calls is looked at every second, at some cost of processor time
 #     SERVERS  those that take turns ("sallyport kamailio")
 #     RESULTS  a file to which each round is appended as a line; the table is of all that are in it
+# Of each round: rss_kb before and behind it; with -m, what it was more with most calls open, for each.
 # Fails if a call has. BENCH_CORES="0 1": sipp's core and the server's.
 . "$(dirname "$0")/../integration/lib.sh"
 
-TRANSPORT=tcp RATE=200 SECONDS_EACH=60 ROUNDS=3 SERVERS="sallyport kamailio" RESULTS=
-while getopts t:r:d:n:s:f: option; do
+TRANSPORT=tcp RATE=200 SECONDS_EACH=60 LENGTH=1000 AUDIO=0 ROUNDS=3 KEEPS='' MEMORY='' RESULTS=
+SERVERS="sallyport kamailio"
+while getopts t:r:d:l:a:n:kms:f: option; do
 	case $option in
 	t) TRANSPORT=$OPTARG ;;
 	r) RATE=$OPTARG ;;
 	d) SECONDS_EACH=$OPTARG ;;
+	l) LENGTH=$OPTARG ;;
+	a) AUDIO=$OPTARG ;;
 	n) ROUNDS=$OPTARG ;;
+	k) KEEPS=1 ;;
+	m) MEMORY=1 ;;
 	s) SERVERS=$OPTARG ;;
 	f) RESULTS=$OPTARG ;;
-	*) sed -n '6,10s/^# *//p' "$0" >&2; exit 2 ;;
+	*) sed -n '6,14s/^# *//p' "$0" >&2; exit 2 ;;
 	esac
 done
 read -r SIPP_CORE SERVER_CORE <<<"${BENCH_CORES:-0 1}"
@@ -36,9 +46,9 @@ cat >>"$WORK/edge.yaml" <<-YAML
 	  gateways: [{name: caller, host: 10.200.1.2}, {name: callee, host: 10.200.2.2}]
 	  pools:
 	    - {name: outer, nodes: [ms1.example.net], colocated: false, primary_address: 10.200.1.1,
-	       trunk_listen: {$TRANSPORT: 5060}}
+	       audio_ports: 20000-49999, trunk_listen: {$TRANSPORT: 5060}}
 	    - {name: inner, nodes: [ms1.example.net], colocated: false, primary_address: 10.200.2.1,
-	       trunk_listen: {$TRANSPORT: 5060}}
+	       audio_ports: 20000-49999, trunk_listen: {$TRANSPORT: 5060}}
 	  trunks:
 	    - {name: in, root: true, mediation: "outer:5060/$TRANSPORT", gateway: "caller:5060", connection: private}
 	    - {name: out, root: true, mediation: "inner:5060/$TRANSPORT", gateway: "callee:5070", connection: private}
@@ -95,7 +105,7 @@ SDP='Content-Type: application/sdp
 	s=-
 	c=IN IP[media_ip_type] [media_ip]
 	t=0 0
-	m=audio [media_port] RTP/AVP 0 8 101
+	m=audio [auto_media_port] RTP/AVP 0 8 101
 	a=rtpmap:0 PCMU/8000
 	a=rtpmap:8 PCMA/8000
 	a=rtpmap:101 telephone-event/8000
@@ -142,11 +152,29 @@ scenario() {
 	cat
 	echo '</scenario>'
 }
+# audio: of PACKETS, while the scenario goes on.
+audio() {
+	[ "$AUDIO" = 0 ] || echo "<nop><action><exec play_pcap_audio=\"$WORK/audio.pcap\"/></action></nop>"
+}
+python3 - "$AUDIO" "$WORK/audio.pcap" <<'PYTHON' || exit 1
+import struct
+import sys
+
+with open(sys.argv[2], "wb") as out:
+    out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+    for n in range(int(sys.argv[1])):
+        rtp = struct.pack("!BBHII", 0x80, (n == 0) << 7, n, n * 160, 0x5A11) + bytes([0xAA]) * 160
+        udp = struct.pack("!HHHH", 4000, 4002, 8 + len(rtp), 0) + rtp
+        ip = struct.pack("!BBHHHBBHII", 0x45, 0, 20 + len(udp), n, 0, 64, 17, 0, 0x0A000001, 0x0A000002)
+        frame = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" + ip + udp
+        out.write(struct.pack("<IIII", n // 50, n % 50 * 20000, len(frame), len(frame)) + frame)
+PYTHON
 {
 	request INVITE 'sip:[service]@[remote_ip]:[remote_port]' 1 ' retrans="500"'
 	echo '<recv response="100" optional="true"/><recv response="180" optional="true"/>'
 	echo '<recv response="200" rrs="true" rtd="1"/>'
 	request ACK '[next_url]' 1
+	audio
 	echo '<pause/>'
 	request BYE '[next_url]' 2 ' retrans="500"'
 	echo '<recv response="200"/>'
@@ -155,7 +183,10 @@ scenario() {
 	echo '<recv request="INVITE"/>'
 	reply '180 Ringing' tag
 	reply '200 OK' body ' retrans="500"'
-	echo '<recv request="ACK"/><recv request="BYE"/>'
+	# By UDP sipp does not know a repetition of what it has sent two responses to.
+	echo '<recv request="INVITE" optional="true"/><recv request="ACK"/>'
+	audio
+	echo '<recv request="BYE"/>'
 	reply '200 OK'
 	echo '<timewait milliseconds="4000"/>' # for a BYE that comes again
 } | scenario callee >"$WORK/callee.xml"
@@ -182,7 +213,7 @@ cpu_ns() {
 	local pid
 	for pid in $(tree); do
 		cat "/proc/$pid"/task/*/schedstat 2>/dev/null
-	done | awk '{ n += $1 } END { printf "%d", n }'
+	done | awk '{ n += $1 } END { printf "%.0f", n }'
 }
 kilobytes() { # resident, what processes share counted once
 	local pid
@@ -195,32 +226,51 @@ last_of() { # COLUMN: of sipp's statistics
 		{ v = $c } END { print v + 0 }' "$WORK/calls.csv"
 }
 
+# What the server has while calls go on, every second: calls that are open, kilobytes.
+watch_memory() {
+	local open
+	while sleep 1; do
+		open=$(metric edge sallyport_calls_open 2>/dev/null) || return
+		echo "$open $(kilobytes)"
+	done >"$WORK/memory"
+}
+# bytes_each IDLE_KB: at the moment with most calls.
+bytes_each() {
+	sort -n "$WORK/memory" | awk -v idle="$1" '{ open = $1; kb = $2 }
+		END { printf "%d", (open > 100 ? (kb - idle) * 1024 / open : 0) }'
+}
+
 # round SERVER
 round() {
-	local name=$1 before after status=0
-	"server_$name" || { tail "$WORK/edge.log"; exit 1; }
+	local name=$1 before after idle status=0
+	running edge || "server_$name" || { tail "$WORK/edge.log"; exit 1; }
 	# shellcheck disable=SC2086  # the flag is two words or none
 	start callee hq taskset -c "$SIPP_CORE" sipp -nostdin -sf "$WORK/callee.xml" $FLAG \
-		-i 10.200.2.2 -p 5070
+		-i 10.200.2.2 -p 5070 -mp 10000
 	within 10 listens hq 5070 || exit 1
+	idle=$(kilobytes)
+	: >"$WORK/memory"
+	[ -z "$MEMORY" ] || { watch_memory & PIDS["watch"]=$!; }
 	before=$(cpu_ns)
 	rm -f "$WORK/calls.csv"
 	# shellcheck disable=SC2086
-	in_space ext taskset -c "$SIPP_CORE" timeout $((SECONDS_EACH * 2 + 60)) sipp -nostdin \
-		-sf "$WORK/caller.xml" $FLAG -i 10.200.1.2 -p 5060 -s 14255550123 -r "$RATE" \
-		-m $((RATE * SECONDS_EACH)) -l 10000 -d 1000 -trace_stat -fd 3600 \
+	in_space ext taskset -c "$SIPP_CORE" timeout $((SECONDS_EACH * 2 + LENGTH / 1000 + 60)) sipp -nostdin \
+		-sf "$WORK/caller.xml" $FLAG -i 10.200.1.2 -p 5060 -mp 10000 -s 14255550123 -r "$RATE" \
+		-m $((RATE * SECONDS_EACH)) -l 15000 -d "$LENGTH" -trace_stat -fd 3600 \
 		-stf "$WORK/calls.csv" -trace_err -error_file "$WORK/calls.err" \
 		10.200.1.1:5060 >"$WORK/calls.out" 2>&1 || status=$?
 	after=$(cpu_ns)
-	printf '%s %s rate=%s seconds=%s calls=%s failed=%s repeated=%s cpu_us_each=%s rss_kb=%s\n' \
-		"$name" "$TRANSPORT" "$RATE" "$SECONDS_EACH" "$(last_of 'SuccessfulCall(C)')" \
+	stop watch
+	printf '%s %s rate=%s seconds=%s length_ms=%s audio=%s calls=%s failed=%s repeated=%s cpu_us_each=%s rss_kb=%s-%s bytes_each=%s\n' \
+		"$name" "$TRANSPORT" "$RATE" "$SECONDS_EACH" "$LENGTH" "$AUDIO" "$(last_of 'SuccessfulCall(C)')" \
 		"$(last_of 'FailedCall(C)')" "$(last_of 'Retransmissions(C)')" \
 		"$(awk -v n=$((after - before)) -v calls=$((RATE * SECONDS_EACH)) \
-			'BEGIN { printf "%.1f", n / calls / 1000 }')" "$(kilobytes)" | tee -a "$RESULTS"
+			'BEGIN { printf "%.1f", n / calls / 1000 }')" "$idle" "$(kilobytes)" "$(bytes_each "$idle")" |
+		tee -a "$RESULTS"
 	[ $status = 0 ] || { tail -n 20 "$WORK/calls.err"; N_FAILED=$((N_FAILED + 1)); }
 	[ -z "${BENCH_AFTER:-}" ] || sleep "$BENCH_AFTER"
 	stop callee
-	stop edge
+	[ -n "$KEEPS" ] || stop edge
 }
 for _ in $(seq "$ROUNDS"); do
 	for server in $SERVERS; do
@@ -238,15 +288,15 @@ runs = {}
 for line in open(sys.argv[1], encoding="utf-8"):
     name, transport, *rest = line.split()
     values = dict(word.split("=") for word in rest)
-    runs.setdefault((transport, values["rate"], values["seconds"]), {}).setdefault(name, []).append(values)
+    runs.setdefault((transport, values["rate"], values["seconds"], values["length_ms"], values["audio"]), {}).setdefault(name, []).append(values)
 print("| calls | server | µs of processor time a call | to Kamailio | every run | failed | repeated |")
 print("|---|---|--:|--:|---|--:|--:|")
-for (transport, rate, seconds), servers in sorted(runs.items()):
+for (transport, rate, seconds, _, audio), servers in sorted(runs.items()):
     median = {n: statistics.median(float(v["cpu_us_each"]) for v in r) for n, r in servers.items()}
     for name, rounds in sorted(servers.items()):
         ratio = "%.2f" % (median[name] / median["kamailio"]) if "kamailio" in median else ""
-        print("| %s, %s/s for %s s | %s | %.0f | %s | %s | %d | %d |" % (
-            transport.upper(), rate, seconds, name.capitalize(), median[name], ratio,
+        print("| %s, %s/s for %s s%s | %s | %.0f | %s | %s | %d | %d |" % (
+            transport.upper(), rate, seconds, ", %s packets" % audio if audio != "0" else "", name.capitalize(), median[name], ratio,
             " ".join("%.0f" % float(v["cpu_us_each"]) for v in rounds),
             sum(int(v["failed"]) for v in rounds), sum(int(v["repeated"]) for v in rounds)))
 PYTHON
