@@ -12,10 +12,14 @@ static void add(struct ways *w, const struct dial_attempt *to, uint32_t peer,
 {
 	if (w->n == CALL_WAYS_MAX)
 		return;
-	w->at[w->n].to = *to;
-	w->at[w->n].peer = peer;
-	w->at[w->n].remote = target->addr;
-	w->n++;
+	struct way *more = realloc(w->at, (w->n + 1) * sizeof(*more));
+
+	if (!more) {
+		w->lacks_address = true;
+		return;
+	}
+	w->at = more;
+	w->at[w->n++] = (struct way){.to = *to, .peer = peer, .remote = target->addr};
 }
 
 static void add_trunk(

@@ -134,7 +134,8 @@ struct ways {
 	bool lacks_address;         /* somebody to try has none yet, or none any more */
 	struct call_record *record; /* not owned; NULL: none, or no more */
 	size_t n;
-	struct way at[CALL_WAYS_MAX];
+	struct way
+		*at; /* owned; no larger than needed, as a call that is over is kept for a while */
 };
 
 /* ---- attempts.c: at which addresses a call is tried, and how many a trunk may have ---- */

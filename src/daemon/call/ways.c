@@ -392,6 +392,7 @@ static void on_forget(void *arg, void *own)
 
 	(void)arg;
 	call_plan_put(w->plan);
+	free(w->at);
 	free(w);
 }
 
