@@ -77,6 +77,7 @@ struct api_status {
 	size_t n_interfaces;
 	const struct api_trunk *trunks;
 	size_t n_trunks;
+	const struct api_trunk *front_end; /* of calls; NULL: there is none */
 };
 
 /* Gets one line for people at a time. */

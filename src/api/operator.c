@@ -69,18 +69,20 @@ static json_t *interfaces_json(const struct api_status *s)
 	return list;
 }
 
+static json_t *trunk_json(const struct api_trunk *t)
+{
+	return json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:o*}", "name", t->name, "gateway",
+		t->gateway, "state", t->state, "up", t->is_up, "calls", (json_int_t)t->n_calls,
+		"addresses", (json_int_t)t->n_addresses, "addressesUp",
+		(json_int_t)t->n_addresses_up, "registered",
+		t->has_registration ? json_boolean(t->is_registered) : NULL);
+}
+
 static json_t *trunks_json(const struct api_status *s)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < s->n_trunks; i++) {
-		const struct api_trunk *t = &s->trunks[i];
-		(void)json_array_append_new(list,
-			json_pack("{s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:o*}", "name", t->name,
-				"gateway", t->gateway, "state", t->state, "up", t->is_up, "calls",
-				(json_int_t)t->n_calls, "addresses", (json_int_t)t->n_addresses,
-				"addressesUp", (json_int_t)t->n_addresses_up, "registered",
-				t->has_registration ? json_boolean(t->is_registered) : NULL));
-	}
+	for (size_t i = 0; i < s->n_trunks; i++)
+		(void)json_array_append_new(list, trunk_json(&s->trunks[i]));
 	return list;
 }
 
@@ -98,7 +100,7 @@ void api_on_status(struct http_request *r, void *arg)
 	bool is_ready = config->is_ready(config->arg, &why);
 	api_reply_json(&c, 200,
 		json_pack("{s:s, s:I, s:I, s:i, s:b, s:s*, s:s*, s:o, s:o, s:o, s:s*, s:o, s:o, "
-			  "s:o, s:o}",
+			  "s:o, s:o, s:o*}",
 			"version", s.version, "now", (json_int_t)now_s, "started",
 			(json_int_t)s.started_s, "workers", (int)s.n_workers, "ready", is_ready,
 			"notReady", why, "realm",
@@ -106,7 +108,8 @@ void api_on_status(struct http_request *r, void *arg)
 			listeners_json(&s), "keys", api_keys_json(c.auth, now_s), "certificates",
 			certificates_json(&s), "datapath", s.datapath, "interfaces",
 			interfaces_json(&s), "trunks", trunks_json(&s), "drain",
-			api_drain_json(c.api), "counters", counters_json(config->metrics)));
+			api_drain_json(c.api), "counters", counters_json(config->metrics),
+			"frontEnd", s.front_end != NULL ? trunk_json(s.front_end) : NULL));
 }
 
 /* ---- POST /admin/v1/reload ---- */

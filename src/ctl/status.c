@@ -197,30 +197,34 @@ static void print_summary(const json_t *s, int64_t now)
 		(long long)sum(s, "sallyport_net_packets_total", "\"out\""));
 }
 
+static void print_trunk(struct ctl_table *t, const json_t *k)
+{
+	const json_t *registered = json_object_get(k, "registered");
+
+	ctl_table_add(t, "%s", ctl_text(k, "name"));
+	ctl_table_add(t, "%s", ctl_text(k, "gateway"));
+	ctl_table_add(t, "%s", ctl_text(k, "state"));
+	ctl_table_add(t, "%lld", (long long)ctl_number(k, "calls"));
+	ctl_table_add(t, "%lld of %lld up", (long long)ctl_number(k, "addressesUp"),
+		(long long)ctl_number(k, "addresses"));
+	ctl_table_add(t, "%s", !registered ? "-" : json_is_true(registered) ? "yes" : "no");
+}
+
 static void print_trunks(const json_t *status)
 {
 	static const char *const head[] = {
 		"trunk", "gateway", "state", "calls", "addresses", "registered"};
-	const json_t *k;
+	const json_t *k, *front = json_object_get(status, "frontEnd");
 	struct ctl_table t;
 	size_t i;
 
 	if (json_array_size(json_object_get(status, "trunks")) == 0)
 		return;
 	ctl_table_init(&t, head, ARRAY_LEN(head));
-	json_array_foreach (json_object_get(status, "trunks"), i, k) {
-		const json_t *registered = json_object_get(k, "registered");
-		ctl_table_add(&t, "%s", ctl_text(k, "name"));
-		ctl_table_add(&t, "%s", ctl_text(k, "gateway"));
-		ctl_table_add(&t, "%s", ctl_text(k, "state"));
-		ctl_table_add(&t, "%lld", (long long)ctl_number(k, "calls"));
-		ctl_table_add(&t, "%lld of %lld up", (long long)ctl_number(k, "addressesUp"),
-			(long long)ctl_number(k, "addresses"));
-		ctl_table_add(&t, "%s",
-			!registered                ? "-"
-			: json_is_true(registered) ? "yes"
-						   : "no");
-	}
+	json_array_foreach (json_object_get(status, "trunks"), i, k)
+		print_trunk(&t, k);
+	if (front)
+		print_trunk(&t, front);
 	ctl_table_end(&t, "trunks");
 }
 

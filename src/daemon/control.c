@@ -93,6 +93,9 @@ static void on_status(void *arg, struct api_status *out)
 		out->n_trunks = trunk_metrics_status(c->metrics, &c->settings->options->mediation,
 			call_thread_numbers(c->call_thread), c->trunks);
 		out->trunks = c->trunks;
+		if (trunk_metrics_front(
+			    c->metrics, &c->settings->options->mediation, &c->front_end))
+			out->front_end = &c->front_end;
 	}
 }
 

@@ -23,6 +23,7 @@ struct control {
 	struct workers *workers;
 	struct call_thread *call_thread;             /* NULL: no mediation */
 	struct api_trunk trunks[OPTIONS_TRUNKS_MAX]; /* for the operator's status */
+	struct api_trunk front_end;                  /* for the same */
 	struct access_thread *access;                /* NULL: no SIP door */
 	struct api *api;
 	struct http_server *api_server; /* NULL without an API */

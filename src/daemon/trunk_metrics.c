@@ -21,6 +21,14 @@ static bool is_shown(const struct options_trunk *t, enum trunk_counter c)
 	return trunk_templates[c].name && (t->has_registration || !is_of_registration);
 }
 
+/* NULL: there is none. */
+static const struct options_next_hop *front_of(const struct options_mediation *m)
+{
+	const struct options_pool *p = options_client_pool(m);
+
+	return p && p->has_next_hop ? &p->next_hop : NULL;
+}
+
 static void show(const struct options_trunk *t, uint32_t number)
 {
 	for (unsigned c = 0; c < TRUNK_C_COUNT; c++) {
@@ -34,6 +42,29 @@ static void show(const struct options_trunk *t, uint32_t number)
 	}
 }
 
+/* It is no trunk, so that its rows have names of their own. */
+static void show_front(void)
+{
+	static const struct metrics_row front[TRUNK_C_COUNT] = {
+		[TRUNK_C_UP] = {"sallyport_front_end_up", NULL, METRICS_GAUGE,
+			"1 when calls reach the front end, 0 when no address of it answers."},
+		[TRUNK_C_CALLS] = {"sallyport_front_end_calls", NULL, METRICS_GAUGE,
+			"Calls with the inside that are open, from there and to it."},
+		[TRUNK_C_TARGETS] = {"sallyport_front_end_addresses", NULL, METRICS_GAUGE,
+			"Addresses at which the front end was found."},
+		[TRUNK_C_TARGETS_UP] = {"sallyport_front_end_addresses_up", NULL, METRICS_GAUGE,
+			"Those of them that calls have reached, or have not tried."},
+		[TRUNK_C_CALLS_FAILED] = {"sallyport_front_end_call_failures_total", NULL,
+			METRICS_COUNTER,
+			"Attempts to call the inside that speak against the front end's health."},
+		[TRUNK_C_LOOKUPS_FAILED] = {"sallyport_front_end_lookups_failed_total", NULL,
+			METRICS_COUNTER,
+			"Times that the name of the front end was looked up and not found."},
+	};
+
+	memcpy(&rows[TRUNK_NUMBERS_MAX * TRUNK_C_COUNT], front, sizeof(front));
+}
+
 void trunk_metrics_show(const struct options_mediation *m, const uint32_t *numbers)
 {
 	const struct options_trunk *t = m->trunks.items;
@@ -41,23 +72,21 @@ void trunk_metrics_show(const struct options_mediation *m, const uint32_t *numbe
 	memset(rows, 0, sizeof(rows));
 	for (size_t i = 0; i < m->trunks.n; i++)
 		show(&t[i], numbers[i]);
+	if (front_of(m))
+		show_front();
 }
 
-static void read_trunk(const struct metrics_set *set, const struct options_trunk *t,
-	uint32_t number, struct api_trunk *out)
+static void read_cells(const struct metrics_set *set, uint32_t number, struct api_trunk *out)
 {
 	uint64_t v[TRUNK_C_COUNT];
 
 	for (unsigned c = 0; c < TRUNK_C_COUNT; c++)
 		v[c] = metrics_set_sum(
 			set, &trunk_counters, (unsigned)(number * TRUNK_C_COUNT + c));
-	*out = (struct api_trunk){.name = t->name,
-		.gateway = t->gateway,
-		.state = v[TRUNK_C_WHY] < TRUNK_WHY_COUNT
-				 ? trunk_why_text((enum trunk_why)v[TRUNK_C_WHY])
-				 : "?",
+	*out = (struct api_trunk){.state = v[TRUNK_C_WHY] < TRUNK_WHY_COUNT
+						   ? trunk_why_text((enum trunk_why)v[TRUNK_C_WHY])
+						   : "?",
 		.is_up = v[TRUNK_C_UP] != 0,
-		.has_registration = t->has_registration,
 		.is_registered = v[TRUNK_C_REGISTERED] != 0,
 		.n_calls = v[TRUNK_C_CALLS],
 		.n_addresses = v[TRUNK_C_TARGETS],
@@ -69,7 +98,24 @@ size_t trunk_metrics_status(const struct metrics_set *set, const struct options_
 {
 	const struct options_trunk *t = m->trunks.items;
 
-	for (size_t i = 0; i < m->trunks.n; i++)
-		read_trunk(set, &t[i], numbers[i], &out[i]);
+	for (size_t i = 0; i < m->trunks.n; i++) {
+		read_cells(set, numbers[i], &out[i]);
+		out[i].name = t[i].name;
+		out[i].gateway = t[i].gateway;
+		out[i].has_registration = t[i].has_registration;
+	}
 	return m->trunks.n;
+}
+
+bool trunk_metrics_front(
+	const struct metrics_set *set, const struct options_mediation *m, struct api_trunk *out)
+{
+	const struct options_next_hop *front = front_of(m);
+
+	if (!front)
+		return false;
+	read_cells(set, TRUNK_NUMBERS_MAX, out);
+	out->name = "(front end)";
+	out->gateway = front->host;
+	return true;
 }

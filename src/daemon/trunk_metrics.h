@@ -16,5 +16,8 @@ void trunk_metrics_show(const struct options_mediation *m, const uint32_t *numbe
 /* Writes at most OPTIONS_TRUNKS_MAX of them, and their number. Views of M. Main thread. */
 size_t trunk_metrics_status(const struct metrics_set *set, const struct options_mediation *m,
 	const uint32_t *numbers, struct api_trunk out[OPTIONS_TRUNKS_MAX]);
+/* The same of the front end. False: there is none. */
+bool trunk_metrics_front(
+	const struct metrics_set *set, const struct options_mediation *m, struct api_trunk *out);
 
 #endif

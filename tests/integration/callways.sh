@@ -155,9 +155,11 @@ check "a new one is taken when its file changes" within 30 serial_is_of ms1
 certificates_are_shown() {
 	"$CTL" -s "$WORK/med.sock" status >"$WORK/status.out" &&
 		has "$WORK/status.out" 'inside of pool med .*ms1.pem' &&
-		has "$WORK/status.out" 'trunks of pool med .*trunk.pem'
+		has "$WORK/status.out" 'trunks of pool med .*trunk.pem' &&
+		has "$WORK/status.out" '^\(front end\) +fe.example.net +up +[0-9]+ +1 of 1 up'
 }
-check "the status has how long both are good" certificates_are_shown
+check "the status has how long both are good, and how the front end is" certificates_are_shown
+check "so have the metrics" metric_is med sallyport_front_end_up '' 1
 check "calls go on with it" calls core -i 127.0.0.1 -s 1000 127.0.0.1:5082
 
 # ---- the end ----

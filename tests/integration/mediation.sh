@@ -69,6 +69,9 @@ wrong "a pool that is colocated and too large (E14)" \
 wrong "a second address where there is one (E15)" \
 	's/ms1.example.net\], colocated: false,/ms1.example.net], pstn_address: 10.200.2.1,/;s/^ *pstn_address: 10.200.2.1,//' \
 	'have one address'
+wrong "a password that cannot be read" \
+	's#connection: vpn#connection: vpn, registration: {user: "1", password_file: /nowhere/password}#' \
+	'/nowhere/password: No such file'
 wrong "a pattern with an open group" 's/(425|206)(/(425|206((/' 'cannot be used: missing'
 
 changed 's/, connection: vpn//'

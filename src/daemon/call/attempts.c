@@ -72,12 +72,12 @@ void call_attempts_in(struct call_thread *t, struct ways *w, const struct policy
 
 static bool begin(struct call_thread *t, uint32_t peer)
 {
-	return peer == call_front(t) || trunks_call_begin(t->running, peer);
+	return trunks_call_begin(t->running, peer);
 }
 
 static void end(struct call_thread *t, uint32_t *peer)
 {
-	if (*peer != CALL_NOBODY && *peer != call_front(t))
+	if (*peer != CALL_NOBODY)
 		trunks_call_end(t->running, *peer);
 	*peer = CALL_NOBODY;
 }

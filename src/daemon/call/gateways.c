@@ -75,7 +75,7 @@ int call_gateway_trunk(const struct call_thread *t, const struct options_mediati
 	return o->has_registration ? make_registration(g, &o->registration, of->host, why) : 0;
 }
 
-/* It has no row of its own, and no counters that are shown. */
+/* It is not asked by OPTIONS: calls teach whether it lives. */
 int call_gateway_front(const struct call_thread *t, const struct options_mediation *m,
 	const struct call_trunk *k, struct call_gateway **out)
 {
