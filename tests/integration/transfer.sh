@@ -9,12 +9,12 @@ begin kamailio baresip dnsmasq sipp tcpdump
 
 sip_site
 front_end "sip:$MED:5070;transport=tls"
-SETTINGS=", srtp: none, codecs: [PCMU]" TRUNK_PORTS="tls: 5067, tcp: 5068" \
+SETTINGS=", srtp: none, codecs: [PCMU], options: {send: false}" TRUNK_PORTS="tls: 5067, tcp: 5068" \
 GATEWAYS="    - {name: gw2, host: $GW}
     - {name: gw3, host: $GW}" \
 TRUNKS="    - {name: gw2, root: true, mediation: \"med:5068/tcp\", gateway: \"gw2:5080\", connection: private}
     - {name: gw3, root: true, mediation: \"med:5068/tcp\", gateway: \"gw3:5082\", connection: private}" \
-TRUNK_SETTINGS='    - {scope: "trunk:gw3", srtp: none, codecs: [PCMU], refer: send,
+TRUNK_SETTINGS='    - {scope: "trunk:gw3", srtp: none, codecs: [PCMU], refer: send, options: {send: false},
        called_rules: [{match: "^.(3.*)$", replace: "$1"}], calling_rules: [{match: "^2", replace: "+12"}]}' \
 ROUTES="    - {name: gw2, match: '^\\+2', usages: [all], trunks: [gw2]}
     - {name: gw3, match: '^\\+3', usages: [all], trunks: [gw3]}" mediation_conf
