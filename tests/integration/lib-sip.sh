@@ -144,7 +144,7 @@ front_end() {
 			sl_send_reply("483", "Too Many Hops");
 			exit;
 		}
-		xlog("L_NOTICE", "\$rm \$ru from \$si:\$sp\n");
+		xlog("L_NOTICE", "\$rm \$ru from \$si:\$sp call=\$ci own=\$ft other=\$tt\n");
 		if (is_method("OPTIONS") && !has_totag()) {
 			sl_send_reply("200", "OK");
 			exit;

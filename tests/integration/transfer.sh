@@ -8,7 +8,7 @@
 begin kamailio baresip dnsmasq sipp tcpdump
 
 sip_site
-front_end "sip:$MED:5070;transport=tls"
+FE_LISTEN=debug=1 front_end "sip:$MED:5070;transport=tls"
 SETTINGS=", srtp: none, codecs: [PCMU], options: {send: false}" TRUNK_PORTS="tls: 5067, tcp: 5068" \
 GATEWAYS="    - {name: gw2, host: $GW}
     - {name: gw3, host: $GW}" \
@@ -24,8 +24,9 @@ NUMBER=+14255550123
 PHONE_AS=gw1 softphone gw pstn $GW 5066 600 "$(gateway_number $NUMBER tls mediaenc=none audio_codecs=PCMU)"
 softphone phone desk $DESK 5060 1000 "$(inside 2001 mediaenc=srtp-mand audio_codecs=PCMA)"
 softphone other desk $DESK 5160 1400 "$(inside 2002 mediaenc=srtp-mand audio_codecs=PCMA)"
-GATEWAY="sip:gw2@$GW:5080;transport=tcp" gateway_answers 800 >"$WORK/gw2.xml"
-gateway gw2 pstn -i $GW -p 5080 -t t1 -m 1 -mp 30000
+GATEWAY="sip:gw2@$GW:5080;transport=tcp" gateway_answers 800 |
+	sed '/<label id="2"/,$s/;tag=.pid.gw.call_number.//' >"$WORK/gw2.xml"
+gateway gw2 pstn -i $GW -p 5080 -t t1 -m 2 -mp 30000
 within_dialog() {
 	no_body | reply "$@" | sed 's/;tag=.pid.gw.call_number.//'
 }
@@ -112,7 +113,6 @@ check "... whose tone the first one gets" within 20 carries trunk 800 $MED_PSTN:
 check "... as the other gets the first one's" within 20 carries trunk 600 $MED_PSTN: PCMU 2000
 tell gw hangup
 over "the gateway ends it" gw 2
-check "the other gateway has had its call to the end" within 20 not_running gw2
 
 tell phone dial sip:+3001@example.net
 check "a call to a gateway that transfers itself" within 20 heard phone CALL_ESTABLISHED 3
@@ -121,20 +121,45 @@ over "it is asked to, and the telephone hears that it has" phone 3
 check "the target is as its trunk has numbers" has "$WORK/gw3.msg" "^Refer-To: <sip:3002@$GW:5082"
 check "... and the referrer" has "$WORK/gw3.msg" "^Referred-By: <sip:[+]12001@$MED_PSTN>"
 
+tell phone dial "sip:$NUMBER@example.net"
+check "a call to the gateway, from one who wants to ask back" within 20 heard gw CALL_ESTABLISHED 3
+acknowledged() {
+	grep "ACK .*from $DESK:.* call=" "$WORK/fe.log" | tail -n 1
+}
+newest() {
+	acknowledged | grep -q "call=$(sed -n 's/^event CALL_ESTABLISHED .* id=//p' "$WORK/phone.events" | tail -n 1) "
+}
+check "... whose dialog is known" within 20 newest
+DIALOG=$(acknowledged)
+tell phone dial sip:+2555@example.net
+check "it calls the other gateway" within 20 heard phone CALL_ESTABLISHED 5
+capture joined med to-pstn
+tell phone transfer "<sip:$NUMBER@example.net?Replaces=$(field call <<<"$DIALOG")%3Bto-tag%3D$(
+	field other <<<"$DIALOG")%3Bfrom-tag%3D$(field own <<<"$DIALOG")>"
+check "it joins the two, and is out of both calls" within 20 heard phone CALL_CLOSED 5
+check "the gateway gets what the other says" within 20 carries joined 800 $MED_PSTN: PCMU 1500
+check "... and the other what it says" within 20 carries joined 600 $MED_PSTN: PCMU 1500
+check "it is one call" count sallyport_calls_open 1
+tell gw hangup
+over "the gateway ends it" gw 3
+check "the other gateway has had its calls to the end" within 20 not_running gw2
+
 # This softphone hangs up when a transfer fails.
 tell phone dial "sip:$NUMBER@example.net"
-check "another call to the gateway" within 20 heard gw CALL_ESTABLISHED 3
+check "another call to the gateway" within 20 heard gw CALL_ESTABLISHED 4
 tell phone transfer sip:2009@example.net
 check "a transfer to nobody fails" within 20 heard phone 'TRANSFER_FAILED .*404'
-over "... and that is over" gw 3
+over "... and that is over" gw 4
 tell phone dial "sip:$NUMBER@example.net"
-check "a last call" within 20 heard gw CALL_ESTABLISHED 4
+check "a last call" within 20 heard gw CALL_ESTABLISHED 5
 tell gw transfer sip:2002@ms1.example.net
 check "a gateway may not transfer" within 20 has "$WORK/gw.log" '405 Method Not Allowed'
-over "... and that is over" phone 4
-check "each call has its record" within 10 recorded 8 '
-	(map(.cause) == ["transferred", "caller", "transferred", "caller", "caller", "failed", "caller", "callee"])
-	and .[1].transfer_of == .[0].id and .[3].transfer_of == .[2].id and .[5].transfer_of != null
+over "... and that is over" phone 6
+check "each call has its record" within 10 recorded 11 '
+	(map(.cause) == ["transferred", "caller", "transferred", "caller", "caller",
+		"transferred", "transferred", "callee", "failed", "caller", "callee"])
+	and .[1].transfer_of == .[0].id and .[3].transfer_of == .[2].id and .[7].transfer_of == .[5].id and .[8].transfer_of != null
+	and (.[7] | .caller.trunk == "gw2" and .callee.trunk == "gw1" and .attempts == 0 and .status == 200)
 	and (.[1] | .caller.trunk == "gw1" and .callee.trunk == "inside" and .status == 200
 		and .caller.media.rx_packets > 0 and .callee.media.rx_packets > 0)
 	and (.[3] | .caller.trunk == "gw1" and .callee.trunk == "gw2" and .tried == ["gw2"])'

@@ -216,6 +216,12 @@ void call_record_transfers(struct call_record *r, struct sip_str id)
 		keep(&r->transfer_of, id.at, id.len);
 }
 
+void call_record_joined(struct call_record *r, const struct call_record *old, bool is_caller)
+{
+	if (r && old)
+		r->callee = is_caller ? old->caller : old->callee;
+}
+
 void call_record_tried(struct call_record *r, const char *trunk, const struct policy_numbers *sent)
 {
 	if (!r || r->n_tried == CALL_WAYS_MAX)

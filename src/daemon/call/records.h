@@ -36,6 +36,8 @@ struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms,
 	const char *trunk, struct bytes calling, struct bytes called);
 /* It begins because of a REFER in the call ID. */
 void call_record_transfers(struct call_record *r, struct sip_str id);
+/* Its callee's side is what was OLD's, of the caller's side if IS_CALLER. */
+void call_record_joined(struct call_record *r, const struct call_record *old, bool is_caller);
 /* It is tried on TRUNK, with these numbers; without a calling one it is the caller's. */
 void call_record_tried(struct call_record *r, const char *trunk, const struct policy_numbers *sent);
 /* The caller has been told STATUS, and CALLEE_ID is the other side's. */

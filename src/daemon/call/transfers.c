@@ -107,4 +107,6 @@ void call_transfers_joined(void *arg, struct call *c, enum call_side side, struc
 	from = side_before == CALL_CALLER ? &before->in : &before->out;
 	*to = *from;
 	*from = CALL_NOBODY;
+	if (side == CALL_CALLEE)
+		call_record_joined(w->record, before->record, side_before == CALL_CALLER);
 }

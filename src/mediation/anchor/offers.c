@@ -382,6 +382,7 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	a->legs[m->from].is_taken_over = false;
 	if (a->is_ours)
 		return agree(a, m);
+	a->legs[a->from].is_taken_over = false;
 	/* Who has heard it already does not listen (RFC 3261 §13.2.1); he may not have heard it
 	 * reliably, whatever the other side has. */
 	rc = make_answer(a, s, *answered_of(a, m->from, m->fork), sdp);

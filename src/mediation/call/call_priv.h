@@ -21,7 +21,7 @@
 #define CONTACT_MAX  512
 
 /* What either side may require of us, and is told that we can do. */
-#define CALL_EXTENSIONS SIP_OPTION_BIT(SIP_OPTION_TIMER)
+#define CALL_EXTENSIONS (SIP_OPTION_BIT(SIP_OPTION_TIMER) | SIP_OPTION_BIT(SIP_OPTION_REPLACES))
 /* With INVITE, too. */
 #define CALL_EXTENSIONS_INVITE (CALL_EXTENSIONS | SIP_OPTION_BIT(SIP_OPTION_REL100))
 /* With REFER. */
@@ -287,11 +287,26 @@ void refer_notify(struct call *c, unsigned status);
 /* E has said BYE, and waits for what comes of its REFER: the other side stays. */
 bool refer_outlives(struct end *e);
 
+/* ---- replaces.c: INVITE and REFER that name a dialog to be replaced (RFC 3891) ---- */
+
+/* The side that VALUE names to whoever is at BY. 0, or the status that refuses it. */
+unsigned replaces_find(
+	struct calls *l, struct sip_str value, const struct transaction_hop *by, struct end **out);
+/* M, an INVITE outside of dialogs, names one: it is answered. */
+void replaces_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
+
 /* ---- transfer.c: calls that nobody has sent an INVITE for ---- */
 
-/* The other side of E is to be joined to whoever URI leads to, because of M, a REFER. 0, or the
- * status that says why there is no such call. */
-unsigned transfer_begin(struct end *e, struct sip_str uri, const struct sip_msg *m);
+/* What a REFER asks for: URI has no headers; REPLACES is absent where it names no dialog, INSTEAD
+ * NULL where that is none of ours. */
+struct transfer_target {
+	struct sip_str uri, replaces;
+	struct end *instead;
+};
+/* The other side of E is to be joined to TO, because of M, a REFER: to whoever the URI leads to, or
+ * to the other side of the dialog that is replaced. 0, or the status that says why there is no such
+ * call. */
+unsigned transfer_begin(struct end *e, const struct transfer_target *to, const struct sip_msg *m);
 /* As exchange_reply, X being virtual. */
 void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
 /* C, which may be of a REFER, is over: the one with the REFER is what it was. */
@@ -304,6 +319,12 @@ void join_init(struct call *c);
 void join_want(struct call *c, enum call_side side, struct end *old);
 /* A side of C is not its own yet. */
 bool join_is_awaited(const struct call *c);
+/* The callee's side, because of INVITE. 0, or a status. */
+unsigned join_ask_callee(struct call *c, const struct sip_msg *invite);
+/* It has refused, for F. C may be gone on return. */
+void join_refused(struct call *c, const struct call_failure *f);
+/* It has accepted, and there is no other to be asked. */
+void join_finish(struct call *c);
 /* The caller's side, when the callee's has accepted. C may be gone on return. */
 void join_ask_caller(struct call *c);
 /* A response to a joining request, or (NULL) none. C may be gone on return. */
@@ -337,6 +358,8 @@ void exchange_ack_came(struct exchange *x, const struct sip_msg *m);
  * made when the call is not waiting for ATTEMPT is late: no request finds it, and few are kept. */
 struct pair *pair_of(
 	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make);
+/* One for an attempt in a dialog that there is, which is left to be set. NULL: no memory. */
+struct pair *pair_for(struct call *c, struct exchange *attempt);
 void pair_free(struct pair *p);
 void pair_unfile(struct pair *p); /* no request finds it any more */
 

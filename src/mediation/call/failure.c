@@ -29,6 +29,6 @@ void attempt_reached(struct call *c)
 {
 	const struct call_user *u = &c->calls->config.user;
 
-	if (u->reached)
+	if (u->reached && c->n_attempts > 0)
 		u->reached(u->arg, c->own, c->n_attempts - 1);
 }

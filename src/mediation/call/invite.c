@@ -184,7 +184,11 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 		refuse(l, s, 482, CALL_C_REFUSED_MERGED);
 	else if (!invite_has_room(l, from))
 		refuse(l, s, 503, CALL_C_REFUSED_FULL);
-	else if (!invite_asks_for_extensions(l, s, m) && !refresh_is_refused(l, NULL, s, m))
+	else if (invite_asks_for_extensions(l, s, m) || refresh_is_refused(l, NULL, s, m))
+		return;
+	else if (sip_header_first(m, SIP_HEADER_REPLACES))
+		replaces_open(l, s, m);
+	else
 		begin(l, s, m);
 }
 
@@ -193,11 +197,16 @@ void invite_open(struct calls *l, struct server_transaction *s, const struct sip
 /* Another route may do better, unless the caller has heard of a callee already. */
 static void try_again_or_fail(struct call *c, const struct call_failure *f)
 {
-	struct call_verdict v = failure_judge(c, f);
+	struct call_verdict v;
 	unsigned n_before = c->n_attempts;
 	struct sip_msg invite;
 
 	c->attempt = NULL;
+	if (c->joins[CALL_CALLEE]) {
+		join_refused(c, f);
+		return;
+	}
+	v = failure_judge(c, f);
 	if (v.tries_next && !c->is_ringing &&
 		sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE) {
 		v.status = attempt_next(c, &invite, v.status);
@@ -259,6 +268,12 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 		exchange_reply(c->incoming, m->status, m, p);
 }
 
+/* Routes and target are those of his answer, unless his dialog was there before. */
+static int confirm(struct end *e, const struct sip_msg *m)
+{
+	return e->is_copy ? sip_dialog_refresh(&e->dialog, m) : sip_dialog_confirm(&e->dialog, m);
+}
+
 /* Those callees that have not been the first are not to be heard of any more. */
 static void choose(struct call *c, struct exchange *x, struct pair *chosen)
 {
@@ -296,8 +311,7 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	if (p && p == c->pair) {
 		if (!x->owes_ack)
 			exchange_send_ack(x);
-	} else if (p && is_wanted && !p->is_dropped &&
-		   sip_dialog_confirm(&p->ends[CALL_CALLEE].dialog, m) == 0) {
+	} else if (p && is_wanted && !p->is_dropped && confirm(&p->ends[CALL_CALLEE], m) == 0) {
 		if (!c->is_ringing)
 			attempt_reached(c);
 		choose(c, x, p);
@@ -305,8 +319,12 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
 		exchange_reply(c->incoming, m->status, m, p);
+		if (c->joins[CALL_CALLEE] && !c->joins[CALL_CALLER] && !c->is_over)
+			join_finish(c);
 	} else {
-		if (p)
+		if (p && p->ends[CALL_CALLEE].is_copy)
+			exchange_send_ack(x); /* he goes on where he was */
+		else if (p)
 			give_up(p, x, m);
 		if (is_wanted)
 			invite_fail(c, 503, NULL);

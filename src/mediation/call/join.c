@@ -46,11 +46,17 @@ static int copy(struct end *e, struct end *old)
 	return 0;
 }
 
-static void part(struct end *old)
+/* He has not accepted: there is nothing that he would have to be told again. */
+static void untwin(struct end *old)
 {
 	if (old->twin)
 		old->twin->twin = NULL;
 	old->twin = NULL;
+}
+
+static void part(struct end *old)
+{
+	untwin(old);
 	old->wanted_by = NULL;
 }
 
@@ -107,6 +113,80 @@ static int ask(struct end *e, const struct end *old)
 		x->is_answered = true;
 	return err ? ERR_DENIED : 0;
 }
+
+/* ---- the callee's side, which is asked as any attempt is made ---- */
+
+static void go_on_asking(struct exchange *x, const struct waiting *w, const struct call_body *b)
+{
+	struct call *c = x->call;
+
+	if (!invite_waits_for(c, x))
+		return;
+	if (w->rc == 0 && send_invite(x, &x->pair->ends[CALL_CALLEE], b) == 0) {
+		attempt_timer(c, c->calls->config.timers.ring_ms);
+		return;
+	}
+	c->attempt = NULL;
+	invite_fail(c, w->rc == ERR_FULL ? 503 : 488, NULL);
+}
+
+static int ask_for_body(struct exchange *x, const struct sip_msg *invite, struct end *old)
+{
+	static const struct waiting how = {.go_on = go_on_asking};
+	struct call_route route = {.hop = old->hop};
+	struct call_body b = {.msg = invite,
+		.is_ours = x->call->incoming->is_virtual,
+		.goes_on = old->pair->call,
+		.whose = old->side};
+	int err = body_ask(x, CALL_CALLER, NULL, &route, &b);
+
+	if (err == CALL_BODY_LATER)
+		return body_wait(x, &b, err, &how);
+	return err ? err : send_invite(x, &x->pair->ends[CALL_CALLEE], &b);
+}
+
+unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
+{
+	struct end *old = c->joins[CALL_CALLEE];
+	struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
+	int err;
+
+	if (!x)
+		return 503;
+	x->pair = pair_for(c, x);
+	if (!x->pair || copy(&x->pair->ends[CALL_CALLEE], old) != 0) {
+		exchange_free(x);
+		return 503;
+	}
+	c->attempt = x;
+	x->session = old->session;
+	call_meet(c, CALL_CALLEE, &old->hop);
+	c->callee = x->ack_number;
+	err = ask_for_body(x, invite, old);
+	if (err) {
+		untwin(old);
+		exchange_free(x);
+		return err == ERR_FULL || err == -ENOMEM ? 503 : 488;
+	}
+	attempt_timer(c, c->calls->config.timers.ring_ms);
+	return 0;
+}
+
+void join_refused(struct call *c, const struct call_failure *f)
+{
+	struct end *old = c->joins[CALL_CALLEE];
+	unsigned status = f->response ? status_pass(f->response->status) : 408;
+
+	if (f->kind == CALL_FAILED_RESPONSE)
+		untwin(old);
+	if (status == 481 || f->kind == CALL_FAILED_SILENT) {
+		call_over(old->pair->call, CALL_END_LOST, (int)old->side); /* C with it */
+		return;
+	}
+	invite_fail(c, status, NULL);
+}
+
+/* ---- the caller's side ---- */
 
 void join_ask_caller(struct call *c)
 {
@@ -171,7 +251,18 @@ static void tell_user(struct call *c)
 		u->told(u->arg, c, 200);
 }
 
-static void finish(struct call *c)
+/* The caller is in place of who was at the other side of OLD. */
+static void replaced(struct call *c, struct call *old, enum call_side stays)
+{
+	const struct call_user *u = &c->calls->config.user;
+
+	count(c->calls, CALL_C_REPLACED);
+	if (u->joined)
+		u->joined(u->arg, c, CALL_CALLER, old,
+			stays == CALL_CALLER ? CALL_CALLEE : CALL_CALLER);
+}
+
+void join_finish(struct call *c)
 {
 	struct call *old[2] = {NULL, NULL}, *referred_by = c->referred_by;
 	enum call_side sides[2] = {CALL_CALLER, CALL_CALLER};
@@ -192,6 +283,8 @@ static void finish(struct call *c)
 		c->incoming->is_virtual = false;
 		c->incoming->is_replied = true;
 		tell_user(c);
+	} else {
+		replaced(c, old[CALL_CALLEE], sides[CALL_CALLEE]);
 	}
 	if (referred_by) {
 		count(c->calls, CALL_C_TRANSFERRED);
@@ -215,7 +308,7 @@ static void accepted(struct exchange *x, const struct sip_msg *m)
 	if (err)
 		fail(c, 488);
 	else if (!c->is_over)
-		finish(c);
+		join_finish(c);
 }
 
 /* RFC 3261 §12.2.1.2: he does not know his dialog any more, in the old call neither. */
@@ -230,16 +323,22 @@ void join_response(struct exchange *x, const struct sip_msg *m)
 {
 	struct call *c = x->call;
 
-	if (c->is_over || !c->joins[CALL_CALLER])
+	if (c->is_over || !c->joins[CALL_CALLER]) {
+		if (x->owes_ack)
+			exchange_send_ack(x);
 		return;
+	}
 	if (m && m->status < 300)
 		accepted(x, m);
-	else if (m && m->status == 491)
+	else if (m && m->status == 491) {
+		untwin(c->joins[CALL_CALLER]);
 		wait_for_end(c);
-	else if (!m || m->status == 481 || m->status == 408)
+	} else if (!m || m->status == 481 || m->status == 408)
 		lose(c);
-	else
+	else {
+		untwin(c->joins[CALL_CALLER]);
 		fail(c, 488);
+	}
 }
 
 /* ---- ends ---- */
@@ -248,9 +347,13 @@ void join_forget(struct call *c)
 {
 	wheel_cancel(c->calls->config.wheel, &c->join);
 	for (int side = 0; side < 2; side++) {
-		if (c->joins[side])
-			part(c->joins[side]);
+		struct end *old = c->joins[side];
+		bool was_asked = old && old->twin;
 		c->joins[side] = NULL;
+		if (old)
+			part(old);
+		if (was_asked)
+			refresh_say_again(old); /* he may have accepted */
 	}
 }
 

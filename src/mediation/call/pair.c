@@ -74,15 +74,10 @@ static int fill(
 	return err ? err : sip_dialogs_add(&l->dialogs, &callee->dialog);
 }
 
-struct pair *pair_of(
-	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make)
+static struct pair *make(struct call *c, const struct exchange *attempt)
 {
-	struct pair *p = find(c, attempt, response->to_tag);
-	bool is_late = !invite_waits_for(c, attempt);
+	struct pair *p = calloc(1, sizeof(*p));
 
-	if (p || (is_late ? c->n_late >= LATE_MAX : !may_make))
-		return p;
-	p = calloc(1, sizeof(*p));
 	if (!p)
 		return NULL;
 	p->call = c;
@@ -95,6 +90,38 @@ struct pair *pair_of(
 		refresh_init(&p->ends[side]);
 		reliable_init(&p->ends[side]);
 	}
+	return p;
+}
+
+struct pair *pair_for(struct call *c, struct exchange *attempt)
+{
+	struct pair *p = make(c, attempt);
+	struct end *caller = p ? &p->ends[CALL_CALLER] : NULL;
+
+	if (!p)
+		return NULL;
+	caller->hop = c->from;
+	if (make_caller(c, caller) != 0 ||
+		sip_dialogs_add(&c->calls->dialogs, &caller->dialog) != 0) {
+		pair_free(p);
+		return NULL;
+	}
+	list_append(&c->pairs, &p->link);
+	c->n_early++;
+	return p;
+}
+
+struct pair *pair_of(
+	struct call *c, struct exchange *attempt, const struct sip_msg *response, bool may_make)
+{
+	struct pair *p = find(c, attempt, response->to_tag);
+	bool is_late = !invite_waits_for(c, attempt);
+
+	if (p || (is_late ? c->n_late >= LATE_MAX : !may_make))
+		return p;
+	p = make(c, attempt);
+	if (!p)
+		return NULL;
 	if (fill(p, attempt, response, is_late) != 0) {
 		pair_free(p);
 		return NULL;

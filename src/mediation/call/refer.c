@@ -147,14 +147,9 @@ void refer_heard(struct end *e, struct server_transaction *s, const struct sip_m
 
 /* ---- one that comes ---- */
 
-struct wanted {
-	struct sip_str uri; /* without headers */
-	struct sip_str replaces;
-};
-
 /* Other headers of the URI are orders of a stranger to our INVITE: they count for nothing (RFC 3261
  * §19.1.5). */
-static unsigned read_headers(struct sip_str headers, struct wanted *out)
+static unsigned read_headers(struct sip_str headers, struct transfer_target *out)
 {
 	struct sip_param h;
 	uint32_t at = 0;
@@ -170,14 +165,14 @@ static unsigned read_headers(struct sip_str headers, struct wanted *out)
 }
 
 /* 0, or the status that refuses it. */
-static unsigned read_target(const struct sip_msg *m, struct wanted *out)
+static unsigned read_target(const struct sip_msg *m, struct transfer_target *out)
 {
 	struct sip_list l = sip_list_of(m, SIP_HEADER_REFER_TO);
 	struct sip_name_addr a, more;
 	struct sip_param method;
 	struct sip_uri u;
 
-	*out = (struct wanted){.uri = SIP_NONE};
+	*out = (struct transfer_target){.uri = SIP_NONE};
 	if (sip_name_addr_next(&l, &a) != 1 || sip_name_addr_next(&l, &more) != 0 || a.is_star ||
 		a.uri.len > CALL_TARGET_MAX || sip_uri_decode(a.uri, &u) != 0)
 		return 400;
@@ -231,7 +226,7 @@ static void begin(struct end *e, enum refer_state state, const struct sip_msg *m
 }
 
 static void act(struct end *e, struct server_transaction *s, const struct sip_msg *m,
-	const struct wanted *to)
+	const struct transfer_target *to)
 {
 	struct call *c = e->pair->call;
 	unsigned status;
@@ -239,7 +234,7 @@ static void act(struct end *e, struct server_transaction *s, const struct sip_ms
 	begin(e, REFER_ACTED, m);
 	agree(e, s);
 	refer_notify(c, 100);
-	status = transfer_begin(e, to->uri, m);
+	status = transfer_begin(e, to, m);
 	if (status)
 		refer_notify(c, status);
 }
@@ -289,7 +284,7 @@ static void pass(struct end *e, struct server_transaction *s, const struct sip_m
 }
 
 /* Who acts: 0, CALL_REFER_PASS, or a status. */
-static unsigned ask(const struct end *e, const struct sip_msg *m, const struct wanted *to,
+static unsigned ask(const struct end *e, const struct sip_msg *m, const struct transfer_target *to,
 	struct call_referred *out)
 {
 	const struct call *c = e->pair->call;
@@ -319,11 +314,26 @@ static bool is_free(const struct end *e)
 	       !join_is_awaited(c) && !e->wanted_by && !end_across(e->pair, e->side)->wanted_by;
 }
 
+/* A dialog that we do not know is the target's. */
+static unsigned find_replaced(const struct end *e, struct transfer_target *to)
+{
+	char text[CALL_TARGET_MAX];
+	size_t len;
+	unsigned status;
+
+	if (sip_uri_unescape(to->replaces, text, sizeof(text), &len) != 0)
+		return 400;
+	status = replaces_find(e->pair->call->calls, sip_str_of(text, len), &e->hop, &to->instead);
+	if (status == 0 && to->instead->pair == e->pair)
+		return 400; /* the call with itself */
+	return status == 481 ? 0 : status;
+}
+
 void refer_take(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct calls *l = e->pair->call->calls;
 	struct call_referred as;
-	struct wanted to;
+	struct transfer_target to;
 	unsigned status;
 
 	if (!l->config.user.refer || !e->pair->call->peers[e->side].may_refer) {
@@ -331,10 +341,10 @@ void refer_take(struct end *e, struct server_transaction *s, const struct sip_ms
 		return;
 	}
 	status = read_target(m, &to);
-	if (status == 0 && to.replaces.at)
-		status = 501;
 	if (status == 0 && !is_free(e))
 		status = 491;
+	if (status == 0 && to.replaces.at)
+		status = find_replaced(e, &to);
 	if (status == 0 && e->pair->call->refer.n >= REFERS_MAX)
 		status = 403;
 	if (status == 0)

@@ -37,24 +37,31 @@ static void write_uri_header(struct sip_writer *w, enum sip_header_id id, struct
 	sip_write_close(w);
 }
 
-static void write_invite(
-	struct sip_writer *w, struct end *caller, struct sip_str uri, const struct sip_msg *refer)
+static void write_invite(struct sip_writer *w, struct end *caller, const struct transfer_target *to,
+	const struct sip_msg *refer)
 {
 	struct calls *l = caller->pair->call->calls;
-	char id[TOKEN_LEN], tag[TOKEN_LEN];
+	char id[TOKEN_LEN], tag[TOKEN_LEN], replaces[CALL_TARGET_MAX];
+	size_t len = 0;
 
 	token_make(l, id);
 	token_make(l, tag);
-	sip_write_request(w, sip_str_c("INVITE"), uri);
+	sip_write_request(w, sip_str_c("INVITE"), to->uri);
 	sip_write_header_c(
 		w, SIP_HEADER_VIA, "SIP/2.0/TCP refer.invalid;branch=" SIP_BRANCH_COOKIE "-");
 	sip_write_header_number(w, SIP_HEADER_MAX_FORWARDS, 70);
 	write_from(w, caller, tag);
-	write_uri_header(w, SIP_HEADER_TO, uri);
+	write_uri_header(w, SIP_HEADER_TO, to->uri);
 	sip_write_header_c(w, SIP_HEADER_CALL_ID, id);
 	sip_write_cseq(w, 1, sip_str_c("INVITE"));
 	write_uri_header(w, SIP_HEADER_CONTACT, caller->dialog.target);
 	sip_write_copy_all(w, refer, SIP_HEADER_REFERRED_BY);
+	if (to->replaces.at && !to->instead) { /* the target's to find */
+		if (sip_uri_unescape(to->replaces, replaces, sizeof(replaces), &len) != 0)
+			w->failed = true;
+		sip_write_header(w, SIP_HEADER_REPLACES, sip_str_of(replaces, len));
+		sip_write_options(w, SIP_HEADER_REQUIRE, SIP_OPTION_BIT(SIP_OPTION_REPLACES));
+	}
 	sip_write_body(w, SIP_NONE, SIP_NONE);
 }
 
@@ -76,7 +83,7 @@ static struct call *open_call(struct end *by, const struct sip_msg *invite)
 	return c;
 }
 
-static unsigned place(struct end *by, const struct sip_msg *invite)
+static unsigned place(struct end *by, const struct sip_msg *invite, struct end *instead)
 {
 	struct call *old = by->pair->call;
 	const struct call_user *u = &old->calls->config.user;
@@ -87,13 +94,15 @@ static unsigned place(struct end *by, const struct sip_msg *invite)
 		return 503;
 	if (u->transfer)
 		u->transfer(u->arg, &c->own, old, invite, &c->from);
-	status = attempt_next(c, invite, 503);
+	if (instead)
+		join_want(c, CALL_CALLEE, end_across(instead->pair, instead->side));
+	status = instead ? join_ask_callee(c, invite) : attempt_next(c, invite, 503);
 	if (status)
 		invite_fail(c, status, NULL);
 	return 0;
 }
 
-unsigned transfer_begin(struct end *e, struct sip_str uri, const struct sip_msg *m)
+unsigned transfer_begin(struct end *e, const struct transfer_target *to, const struct sip_msg *m)
 {
 	char *text = malloc(SIP_HEAD_MAX);
 	struct sip_msg *invite = malloc(sizeof(*invite));
@@ -102,10 +111,10 @@ unsigned transfer_begin(struct end *e, struct sip_str uri, const struct sip_msg 
 
 	if (text && invite) {
 		sip_write_begin(&w, text, SIP_HEAD_MAX);
-		write_invite(&w, end_across(e->pair, e->side), uri, m);
+		write_invite(&w, end_across(e->pair, e->side), to, m);
 		status = w.failed || sip_msg_decode(text, w.len, SIP_DATAGRAM, invite) != SIP_FINE
 				 ? 400
-				 : place(e, invite);
+				 : place(e, invite, to->instead);
 	}
 	free(invite);
 	free(text);

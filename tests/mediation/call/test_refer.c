@@ -436,6 +436,210 @@ static void a_peer_that_cannot_has_it_done(void **state)
 	end(&t, t.b);
 }
 
+/* ---- with Replaces (RFC 3891) ---- */
+
+/* As the header of a URI, or a header field of its own: the dialog of G's with us. */
+static void name_dialog(const struct leg *g, bool is_escaped, char *out, size_t cap)
+{
+	const struct sip_dialog *d = &g->dialog;
+	const char *semicolon = is_escaped ? "%3B" : ";", *equals = is_escaped ? "%3D" : "=";
+
+	(void)snprintf(out, cap, "%.*s%sto-tag%s%.*s%sfrom-tag%s%.*s", (int)d->call_id.len,
+		d->call_id.at, semicolon, equals, (int)d->remote_tag.len, d->remote_tag.at,
+		semicolon, equals, (int)d->local_tag.len, d->local_tag.at);
+}
+
+static struct leg *consult(struct talk *t, struct leg **callee)
+{
+	struct leg *g = party_dial(t->w, &long_call);
+
+	world_pass(t->w, 3000);
+	*callee = party_callee(t->w, g);
+	assert_true(g->is_up && (*callee)->is_up);
+	return g;
+}
+
+static void attended(struct leg *by, const struct leg *replaced)
+{
+	char id[256], fields[400];
+
+	name_dialog(replaced, true, id, sizeof(id));
+	(void)snprintf(
+		fields, sizeof(fields), "Refer-To: <sip:x@b2bua.example?Replaces=%s>\r\n", id);
+	refer(by, fields);
+}
+
+static void two_calls_of_a_referrer_become_one(void **state)
+{
+	static const unsigned all[] = {100, 200};
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	attended(t.a, second);
+	world_pass(t.w, 3000);
+
+	heard(t.a, 2, all);
+	assert_true(t.a->is_over && second->is_over && !t.b->is_over && !q->is_over);
+	assert_string_equal(t.b->within_body, "our own");
+	assert_string_equal(q->within_body, "our own");
+	assert_true(t.b->is_acked && q->is_acked);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	assert_int_equal(world_count(t.w, CALL_C_ENDED + CALL_END_TRANSFERRED), 2);
+	assert_int_equal(t.w->n_joined, 2);
+	hear_each_other(t.w, t.b, q);
+	leg_request(q, SIP_INVITE, "hold");
+	world_pass(t.w, 1000);
+	assert_string_equal(t.b->within_body, "hold");
+	end(&t, q);
+}
+
+static void who_was_asked_first_is_told_again_when_the_other_refuses(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	t.b->within_refusal = 488;
+	attended(t.a, second);
+	world_pass(t.w, 10000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 488);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 2);
+	assert_string_equal(q->within_body, "offer 1");
+	hear_each_other(t.w, t.a, t.b);
+	hear_each_other(t.w, second, q);
+	leg_hang_up(t.a);
+	end(&t, q);
+}
+
+static void a_second_call_that_refuses_leaves_both(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	q->within_refusal = 488;
+	attended(t.a, second);
+	world_pass(t.w, 10000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 488);
+	hear_each_other(t.w, t.a, t.b);
+	hear_each_other(t.w, second, q);
+	leg_hang_up(t.b);
+	end(&t, second);
+}
+
+static void a_dialog_of_others_is_the_targets_to_find(void **state)
+{
+	struct talk t = begin();
+
+	refer(t.a, "Refer-To: <sip:500@b2bua.example?"
+		   "Replaces=foreign%40x%3Bto-tag%3D1%3Bfrom-tag%3D2&Route=%3Csip:evil%3E>\r\n");
+	world_pass(t.w, 3000);
+
+	assert_non_null(
+		strstr(target_of(&t)->seen, "\r\nReplaces: foreign@x;to-tag=1;from-tag=2\r\n"));
+	assert_non_null(strstr(target_of(&t)->seen, "\r\nRequire: replaces\r\n"));
+	assert_null(strstr(target_of(&t)->seen, "evil"));
+	hear_each_other(t.w, t.b, target_of(&t));
+	end(&t, t.b);
+}
+
+static void a_call_is_not_joined_with_itself(void **state)
+{
+	char id[256], fields[400];
+	struct talk t = begin();
+
+	name_dialog(t.a, true, id, sizeof(id));
+	(void)snprintf(
+		fields, sizeof(fields), "Refer-To: <sip:x@b2bua.example?Replaces=%s>\r\n", id);
+	refused(&t, fields, 400);
+	end(&t, t.a);
+}
+
+static struct leg *dial_with(struct talk *t, const char *name, const char *value, const char *more)
+{
+	char fields[400];
+	struct plan plan = {.fields = fields};
+	struct leg *g;
+
+	(void)snprintf(fields, sizeof(fields), "%s: %s%s\r\n", name, value, more);
+	g = party_dial(t->w, &plan);
+	world_pass(t->w, 3000);
+	return g;
+}
+
+static void an_invite_takes_the_place_of_a_side(void **state)
+{
+	struct talk t = begin();
+	struct leg *c;
+	char id[256];
+
+	name_dialog(t.a, false, id, sizeof(id));
+	c = dial_with(&t, "Replaces", id, "");
+
+	assert_int_equal(c->status, 200);
+	assert_true(c->is_up && t.a->is_over && !t.b->is_over);
+	assert_string_equal(t.b->within_body, "offer 1");
+	assert_string_equal(c->body, "answer again");
+	assert_true(t.b->is_acked);
+	assert_int_equal(world_count(t.w, CALL_C_REPLACED), 1);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	assert_int_equal(t.w->n_joined, 2);
+	hear_each_other(t.w, c, t.b);
+	end(&t, t.b);
+}
+
+static void what_is_refused_leaves_the_call(void **state)
+{
+	struct talk t = begin();
+	char id[256];
+
+	name_dialog(t.a, false, id, sizeof(id));
+	t.b->within_refusal = 488;
+	assert_int_equal(dial_with(&t, "Replaces", id, "")->status, 488);
+	hear_each_other(t.w, t.a, t.b);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	end(&t, t.a);
+}
+
+static void replaces_is_answered_as_the_rfc_says(void **state)
+{
+	struct talk t = begin();
+	char id[256];
+
+	name_dialog(t.a, false, id, sizeof(id));
+	assert_int_equal(dial_with(&t, "Replaces", "no@x;to-tag=1;from-tag=2", "")->status, 481);
+	assert_int_equal(dial_with(&t, "Replaces", id, ";early-only")->status, 486);
+	assert_int_equal(dial_with(&t, "Replaces", "nonsense", "")->status, 400);
+	assert_int_equal(
+		dial_with(&t, "Replaces", id, "\r\nReplaces: a;to-tag=1;from-tag=2")->status, 400);
+	assert_int_equal(world_count(t.w, CALL_C_REFUSED_REPLACES), 4);
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+static void joins_survive_a_bad_network(void **state)
+{
+	for (unsigned i = 0; i < 20; i++) {
+		struct talk t = begin();
+		struct leg *q, *second = consult(&t, &q);
+		t.w->seed = i;
+		t.w->loss_percent = 15;
+		t.w->doubled_percent = 15;
+		t.w->delay_max_ms = 300;
+		attended(t.a, second);
+		world_pass(t.w, i * 200);
+		if (i % 3 == 0)
+			leg_hang_up(i % 2 ? t.b : q);
+		world_pass(t.w, 60000);
+		t.w->loss_percent = 0;
+		leg_hang_up(t.a);
+		leg_hang_up(t.b);
+		leg_hang_up(q);
+		leg_hang_up(second);
+		end(&t, NULL);
+	}
+}
+
 static void transfers_survive_a_bad_network(void **state)
 {
 	for (unsigned i = 0; i < 20; i++) {
@@ -476,6 +680,15 @@ int main(void)
 		cmocka_unit_test(a_referrer_may_want_no_word),
 		cmocka_unit_test(a_peer_that_can_transfers_itself),
 		cmocka_unit_test(a_peer_that_cannot_has_it_done),
+		cmocka_unit_test(two_calls_of_a_referrer_become_one),
+		cmocka_unit_test(who_was_asked_first_is_told_again_when_the_other_refuses),
+		cmocka_unit_test(a_second_call_that_refuses_leaves_both),
+		cmocka_unit_test(a_dialog_of_others_is_the_targets_to_find),
+		cmocka_unit_test(a_call_is_not_joined_with_itself),
+		cmocka_unit_test(an_invite_takes_the_place_of_a_side),
+		cmocka_unit_test(what_is_refused_leaves_the_call),
+		cmocka_unit_test(replaces_is_answered_as_the_rfc_says),
+		cmocka_unit_test(joins_survive_a_bad_network),
 		cmocka_unit_test(transfers_survive_a_bad_network),
 	};
 

@@ -20,14 +20,15 @@ static void timer_that_the_caller_asks_for_is_kept(void **state)
 	struct plan plan = long_call;
 	struct leg *a;
 
-	plan.fields = "Supported: timer\r\nSession-Expires: 1800\r\n";
+	plan.fields = "Supported: replaces, timer\r\nSession-Expires: 1800\r\n";
 	a = party_dial(w, &plan);
 	world_pass(w, 3000);
 
 	assert_non_null(strstr(a->seen, "\r\nSession-Expires: 1800;refresher=uac\r\n"));
 	assert_non_null(strstr(a->seen, "\r\nRequire: timer\r\n"));
 	assert_null(strstr(party_callee(w, a)->seen, "Session-Expires"));
-	assert_non_null(strstr(party_callee(w, a)->seen, "\r\nSupported: 100rel, timer\r\n"));
+	assert_non_null(
+		strstr(party_callee(w, a)->seen, "\r\nSupported: 100rel, replaces, timer\r\n"));
 	end(w, a);
 }
 
@@ -51,7 +52,7 @@ static void too_short_an_interval_gets_422(void **state)
 	struct plan plan = long_call;
 	struct leg *a;
 
-	plan.fields = "Supported: timer\r\nSession-Expires: 60\r\n";
+	plan.fields = "Supported: replaces, timer\r\nSession-Expires: 60\r\n";
 	a = party_dial(w, &plan);
 	world_settle(w);
 
@@ -248,7 +249,7 @@ static void update_that_only_refreshes_is_answered_here(void **state)
 	a = party_dial(w, &plan);
 	world_pass(w, 3000);
 	b = party_callee(w, a);
-	b->fields = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+	b->fields = "Supported: replaces, timer\r\nSession-Expires: 90;refresher=uac\r\n";
 	for (unsigned i = 0; i < 5; i++) {
 		world_pass(w, 45000);
 		leg_request(b, SIP_UPDATE, NULL);
@@ -318,7 +319,7 @@ static void timer_of_a_callee_who_did_not_answer_ends_nothing(void **state)
 	a = party_dial(w, &plan);
 	world_pass(w, 1500);
 	b = party_callee(w, a);
-	a->fields = "Supported: timer\r\nSession-Expires: 90;refresher=uac\r\n";
+	a->fields = "Supported: replaces, timer\r\nSession-Expires: 90;refresher=uac\r\n";
 	leg_request(a, SIP_UPDATE, "early hold");
 	a->fields = NULL;
 	world_pass(w, 500);

@@ -18,7 +18,7 @@ static void callee_is_acknowledged_for_a_caller_who_cannot(void **state)
 	world_pass(w, 1500);
 	b = party_callee(w, a);
 
-	assert_non_null(strstr(b->seen, "\r\nSupported: 100rel, timer\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nSupported: 100rel, replaces, timer\r\n"));
 	assert_int_equal(b->n_pracks, 1);
 	assert_int_equal(a->n_ringing, 1);
 	assert_string_equal(a->body, "early");
@@ -119,7 +119,7 @@ static void offer_of_the_callee_is_answered_in_prack(void **state)
 	world_pass(w, 1500);
 	b = party_callee(w, a);
 
-	assert_non_null(strstr(b->seen, "\r\nSupported: 100rel, timer\r\n"));
+	assert_non_null(strstr(b->seen, "\r\nSupported: 100rel, replaces, timer\r\n"));
 	assert_string_equal(a->body, "early");
 	assert_int_equal(b->n_pracks, 1);
 	assert_string_equal(b->within_body, "answer of a");
@@ -491,7 +491,7 @@ static void update_before_an_answer_gets_491(void **state)
 static void nothing_is_left_of_any_mixture(void **state)
 {
 	static const char *const wishes[] = {NULL, SUPPORTS, "Require: 100rel\r\n",
-		"Supported: timer, 100rel\r\nSession-Expires: 90\r\n"};
+		"Supported: replaces, timer, 100rel\r\nSession-Expires: 90\r\n"};
 	static const char *const sessions[] = {NULL,
 		"Session-Expires: 90;refresher=uac\r\nRequire: timer\r\nAllow: UPDATE\r\n",
 		"Session-Expires: 90;refresher=uas\r\nRequire: timer\r\n"};
