@@ -27,7 +27,8 @@ cat >"$WORK/med.yaml" <<-YAML
 	    - {name: caller, root: true, mediation: "med:5060/udp", gateway: "caller:5060", connection: private}
 	    - {name: pbx, root: true, mediation: "med:5061/udp", gateway: "old:5060", connection: private}
 	  trunk_settings:
-	    - {scope: global, usages: [all], options: {send: false}} # sipp takes one for a call
+	    # sipp takes OPTIONS for a call, and its calls are silent.
+	    - {scope: global, usages: [all], rtcp_active: false, options: {send: false}}
 	  usages: [all]
 	  routes:
 	    - {name: four, match: '^\d{4}$', usages: [all], trunks: [pbx]}
@@ -68,6 +69,12 @@ call() {
 		-timeout 50 -timeout_error $US:5060 >"$WORK/call.out" 2>&1 && return
 	tail -n 30 "$WORK/call.out"
 	return 1
+}
+no_message_too_many() {
+	[ ! -s "$WORK/long.err" ] || {
+		head -n 20 "$WORK/long.err"
+		return 1
+	}
 }
 no_call() {
 	! call "$@"
@@ -129,7 +136,7 @@ check "with the call that it has had" says 0 '^pbx +old:5060 +up +1 ' ctl status
 check "it has new ones too" call 1234
 check "the long call ends by BYE, over the trunk it began on" await long 120
 check "as it would" same "$STATUS" 0
-check "without a message too many" test ! -s "$WORK/long.err"
+check "without a message too many" no_message_too_many
 check "and has its record" within 20 went 3 pbx
 many() {
 	local i
