@@ -214,6 +214,14 @@ static bool has_one_via(const struct sip_msg *m)
 	return sip_list_next(&vias, &via) == 1 && sip_list_next(&vias, &via) == 0;
 }
 
+/* Where none is said it is the transport's own (RFC 3261 §18.2.2). */
+static uint16_t sent_by_port(const struct sip_via *via)
+{
+	if (via->port)
+		return via->port;
+	return via->transport == SIP_TLS || via->transport == SIP_WSS ? SIP_TLS_PORT : SIP_PORT;
+}
+
 /*
  * RFC 3261 §8.1.3.3, §18.1.2: the Via is ours, and there is no other. From where it comes is not
  * asked: it need not be the address that was asked (§18.2.2), and nobody else can know the branch.
@@ -226,8 +234,8 @@ static bool is_answer_to(const struct transaction *t, const struct sip_msg *m,
 	struct sip_via_own own = {.port = 0};
 
 	return from->is_reliable == t->hop.is_reliable && has_one_via(m) &&
-	       c->via(c->arg, &t->hop, &own) == 0 &&
-	       sip_str_equal_nocase(via->host.text, own.host.text) && via->port == own.port;
+	       c->via(c->arg, &t->hop, &own) == 0 && sip_host_equal(&via->host, &own.host) &&
+	       sent_by_port(via) == own.port;
 }
 
 static void receive_response(

@@ -239,6 +239,23 @@ static void response_must_have_our_via_and_no_other(void **state)
 	box_destroy(b);
 }
 
+/* RFC 3261 §18.2.2: who writes Via anew may leave 5060 out. */
+static void our_via_may_come_back_without_its_default_port(void **state)
+{
+	struct box *b = box_create(false);
+	struct client_transaction *c;
+
+	box_start(b, SIP_OPTIONS, &c);
+	box_putf(b,
+		"SIP/2.0 200 OK\nVia: SIP/2.0/UDP 192.0.2.1;branch=%s\n"
+		"From: <sip:alice@example.com>;tag=a\nTo: <sip:bob@example.com>;tag=b\n"
+		"Call-ID: call\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n",
+		box_branch(b, 0));
+
+	assert_int_equal(b->n_responses, 1);
+	box_destroy(b);
+}
+
 /* A datagram's sender may be anybody; whoever is asked over a connection answers over one, this or
  * another (RFC 3261 §18.2.2). */
 static void what_was_asked_over_a_connection_is_answered_over_one(void **state)
@@ -551,6 +568,7 @@ int main(void)
 		cmocka_unit_test(response_on_a_connection_ends_a_request),
 		cmocka_unit_test(response_must_have_branch_and_method),
 		cmocka_unit_test(response_must_have_our_via_and_no_other),
+		cmocka_unit_test(our_via_may_come_back_without_its_default_port),
 		cmocka_unit_test(what_was_asked_over_a_connection_is_answered_over_one),
 		cmocka_unit_test(two_requests_have_two_branches),
 		cmocka_unit_test(cancel_waits_for_a_provisional_response),
