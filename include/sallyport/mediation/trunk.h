@@ -144,8 +144,8 @@ void trunks_write_uri(
  */
 struct sip_str trunks_service_route(const struct trunks *t, uint32_t trunk);
 
-/* One more call on the trunk, in or out. False: it has its bound, so the call counts not, and gets
- * 503 or the next route. */
+/* One more call on the trunk, in or out. False: it has its bound, or is retired or gone, so the
+ * call counts not, and gets 503 or the next route. */
 bool trunks_call_begin(struct trunks *t, uint32_t trunk);
 void trunks_call_end(struct trunks *t, uint32_t trunk);
 

@@ -4,6 +4,7 @@
  * each other, but those that are silent come behind all others, those of other trunks too.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "thread.h"
 
@@ -90,6 +91,14 @@ bool call_attempts_admit(struct call_thread *t, struct ways *w, uint32_t from)
 	return true;
 }
 
+/* The number of a trunk that is gone may be another's: this call did not count on it. */
+static bool is_there(const struct call_thread *t, const struct way *way)
+{
+	const char *label = t->trunks[way->peer].label;
+
+	return !way->to.trunk || (label && strcmp(label, way->to.trunk->options->name) == 0);
+}
+
 bool call_attempts_take(struct call_thread *t, struct ways *w, unsigned i)
 {
 	while (i < w->n) {
@@ -97,7 +106,7 @@ bool call_attempts_take(struct call_thread *t, struct ways *w, unsigned i)
 		if (peer == w->out)
 			return true;
 		end(t, &w->out);
-		if (begin(t, peer)) {
+		if (is_there(t, &w->at[i]) && begin(t, peer)) {
 			w->out = peer;
 			return true;
 		}

@@ -104,6 +104,8 @@ bool trunks_call_begin(struct trunks *t, uint32_t trunk)
 {
 	struct trunk *k = t->at[trunk];
 
+	if (!k || k->is_retired)
+		return false; /* a call may have had it in mind for longer than it was there */
 	if (is_full(k)) {
 		trunk_count(k, TRUNK_C_REFUSED_LIMIT);
 		return false;

@@ -134,6 +134,18 @@ static void retired_trunk_ends_with_its_calls(void **state)
 	yard_destroy(y);
 }
 
+static void no_call_begins_on_one_that_is_retired_or_gone(void **state)
+{
+	struct yard *y = registered();
+
+	trunks_retire(y->trunks, 0);
+	assert_false(trunks_call_begin(y->trunks, 0));
+	yard_pass(y, GONE_MS);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_UNUSED);
+	assert_false(trunks_call_begin(y->trunks, 0));
+	yard_destroy(y);
+}
+
 static void number_of_one_that_is_gone_is_another_trunks(void **state)
 {
 	struct yard *y = registered();
@@ -186,6 +198,7 @@ int main(void)
 		cmocka_unit_test(shorter_interval_counts_at_once),
 		cmocka_unit_test(disabled_trunk_takes_its_registration_back),
 		cmocka_unit_test(retired_trunk_ends_with_its_calls),
+		cmocka_unit_test(no_call_begins_on_one_that_is_retired_or_gone),
 		cmocka_unit_test(number_of_one_that_is_gone_is_another_trunks),
 		cmocka_unit_test(retired_trunk_that_comes_back_begins_anew),
 		cmocka_unit_test(retired_trunk_is_no_trouble_at_the_end),
