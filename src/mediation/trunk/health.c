@@ -30,7 +30,7 @@ static void schedule(struct target *t)
 	uint64_t now = trunk_now(k);
 	uint64_t wait_ms = RETRY_MS;
 
-	if (k->is_retired)
+	if (k->is_retired || !k->config.is_enabled)
 		return;
 	if (t->avoid_until_ms > now)
 		wait_ms = t->avoid_until_ms - now;
@@ -229,7 +229,9 @@ void health_start(struct target *t)
 	uint64_t interval_ms = (uint64_t)k->config.interval_s * 1000;
 	uint64_t spread_ms = interval_ms < FIRST_MS ? interval_ms : FIRST_MS;
 
-	if (k->config.sends_options && k->config.is_enabled)
+	if (!k->config.sends_options && t->is_down)
+		schedule(t); /* it was so before the trunk was taken out or disabled */
+	else if (k->config.sends_options && k->config.is_enabled)
 		trunk_timer(k, &t->timer, k->all->config.random_below((uint32_t)spread_ms));
 }
 

@@ -108,6 +108,43 @@ static void disabled_trunk_takes_its_registration_back(void **state)
 	yard_destroy(y);
 }
 
+static void silent_trunk_has_another_chance_when_it_comes_back(void **state)
+{
+	struct yard *y = yard_create(1);
+	struct addr gateway = addr_ipv4(0xc0000209, 5060);
+	y->config[0].sends_options = false;
+	yard_start(y);
+	for (unsigned i = 0; i < 3; i++)
+		trunks_missed(y->trunks, 0, &gateway, 0);
+	y->config[0].is_enabled = false;
+	set(y, 0);
+
+	y->config[0].is_enabled = true;
+	set(y, 0);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_SILENT);
+	yard_pass(y, 61000);
+
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_FINE);
+	yard_destroy(y);
+}
+
+static void disabled_trunk_is_not_asked(void **state)
+{
+	struct yard *y = yard_create(1);
+	struct addr gateway = addr_ipv4(0xc0000209, 5060);
+	y->config[0].interval_s = 10;
+	yard_start(y);
+	y->config[0].is_enabled = false;
+	set(y, 0);
+	unsigned n = y->n_sent;
+
+	trunks_missed(y->trunks, 0, &gateway, 5); /* an attempt that was under way */
+	yard_pass(y, 61000);
+
+	assert_int_equal(y->n_sent, n);
+	yard_destroy(y);
+}
+
 static void retired_trunk_ends_with_its_calls(void **state)
 {
 	struct yard *y = registered();
@@ -197,6 +234,8 @@ int main(void)
 		cmocka_unit_test(refused_account_is_tried_at_once_when_it_changes),
 		cmocka_unit_test(shorter_interval_counts_at_once),
 		cmocka_unit_test(disabled_trunk_takes_its_registration_back),
+		cmocka_unit_test(silent_trunk_has_another_chance_when_it_comes_back),
+		cmocka_unit_test(disabled_trunk_is_not_asked),
 		cmocka_unit_test(retired_trunk_ends_with_its_calls),
 		cmocka_unit_test(no_call_begins_on_one_that_is_retired_or_gone),
 		cmocka_unit_test(number_of_one_that_is_gone_is_another_trunks),
