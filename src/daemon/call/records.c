@@ -14,8 +14,15 @@
 #define ID_MAX   255   /* bytes of a Call-ID; the rest is left out */
 #define LINE_MAX 16384 /* all values at their longest, six bytes for each of theirs */
 
+/* Of a trunk; it may be gone before a call's line is written. They stay, as there are few. */
+struct record_name {
+	struct list link;
+	char text[];
+};
+
 struct call_records {
 	struct list all;           /* struct call_record */
+	struct list names;         /* struct record_name; owned */
 	const struct clock *clock; /* not owned */
 	size_t n_waiting;
 	struct record_file file;
@@ -29,7 +36,7 @@ struct said {
 };
 
 struct record_side {
-	const char *trunk; /* not owned; NULL: none was tried */
+	const char *trunk; /* of the names; NULL: none was tried */
 	struct said asked, sent;
 };
 
@@ -46,7 +53,7 @@ struct call_record {
 	struct said id, callee_id, transfer_of;
 	struct record_side caller, callee;
 	unsigned n_tried;
-	const char *tried[CALL_WAYS_MAX]; /* not owned */
+	const char *tried[CALL_WAYS_MAX]; /* of the names */
 };
 
 const char *call_end_name(enum call_end why)
@@ -188,6 +195,24 @@ static void keep(struct said *s, const void *at, size_t len)
 		memcpy(s->at, at, s->len);
 }
 
+/* NULL: no memory. */
+static const char *keep_name(struct call_records *l, const char *text)
+{
+	size_t len = strlen(text);
+
+	list_for_each (it, &l->names) {
+		const struct record_name *old = CONTAINER_OF(it, struct record_name, link);
+		if (strcmp(old->text, text) == 0)
+			return old->text;
+	}
+	struct record_name *new = malloc(sizeof(*new) + len + 1);
+	if (!new)
+		return NULL;
+	memcpy(new->text, text, len + 1);
+	list_append(&l->names, &new->link);
+	return new->text;
+}
+
 struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms, struct sip_str id,
 	const char *trunk, struct bytes calling, struct bytes called)
 {
@@ -202,7 +227,7 @@ struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms,
 	r->wall_ms = wall_ms;
 	r->begun_ms = l->clock->mono_ms;
 	r->q850 = -1;
-	r->caller.trunk = trunk;
+	r->caller.trunk = keep_name(l, trunk);
 	keep(&r->id, id.at, id.len);
 	keep(&r->caller.asked, calling.data, calling.len);
 	keep(&r->callee.asked, called.data, called.len);
@@ -226,8 +251,8 @@ void call_record_tried(struct call_record *r, const char *trunk, const struct po
 {
 	if (!r || r->n_tried == CALL_WAYS_MAX)
 		return;
-	r->tried[r->n_tried++] = trunk;
-	r->callee.trunk = trunk;
+	r->callee.trunk = keep_name(r->records, trunk);
+	r->tried[r->n_tried++] = r->callee.trunk;
 	r->q850 = -1;
 	keep(&r->callee.sent, sent->called.text, sent->called.len);
 	if (sent->is_anonymous)
@@ -307,6 +332,7 @@ struct call_records *call_records_create(
 	if (!l)
 		return NULL;
 	list_init(&l->all);
+	list_init(&l->names);
 	l->clock = clock;
 	record_file_init(&l->file, path, cells);
 	return l;
@@ -334,6 +360,8 @@ void call_records_destroy(struct call_records *l)
 			call_record_over(r, CALL_END_SHUTDOWN);
 		call_record_write(r, NULL);
 	}
+	list_for_each_safe (it, &l->names)
+		free(CONTAINER_OF(it, struct record_name, link));
 	record_file_fini(&l->file);
 	free(l);
 }

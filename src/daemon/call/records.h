@@ -30,8 +30,8 @@ int call_records_open(struct call_records *l, char *why, size_t cap);
 /* Those that are not written yet are, as far as they go. NULL is fine. */
 void call_records_destroy(struct call_records *l);
 
-/* A call begins, at WALL_MS of Unix time, of whoever TRUNK names, which must outlive it. NULL: L is
- * NULL, or there is no memory, which counts as lost. */
+/* A call begins, at WALL_MS of Unix time, of whoever TRUNK names. NULL: L is NULL, or there is no
+ * memory, which counts as lost. */
 struct call_record *call_records_begin(struct call_records *l, uint64_t wall_ms, struct sip_str id,
 	const char *trunk, struct bytes calling, struct bytes called);
 /* It begins because of a REFER in the call ID. */

@@ -348,6 +348,28 @@ static void few_wait_for_their_media(void **state)
 	assert_true(call_record_waits(begin(f, "c")));
 }
 
+static void trunks_may_be_gone_before_the_line_is_written(void **state)
+{
+	struct fixture *f = *state;
+	char name[] = "gw1";
+	struct call_record *r;
+
+	make(f, f->path);
+	r = call_records_begin(f->records, WALL_MS, sip_str_c("a@b"), name, bytes_str("2001"),
+		bytes_str("5550123"));
+	try(r, name);
+	memset(name, '?', sizeof(name) - 1);
+	call_record_over(r, CALL_END_CALLEE);
+	call_record_write(r, NULL);
+
+	json_t *o = line(f->path, 0);
+	is_text(json_object_get(o, "caller"), "trunk", "gw1");
+	is_text(json_object_get(o, "callee"), "trunk", "gw1");
+	assert_string_equal(
+		json_string_value(json_array_get(json_object_get(o, "tried"), 0)), "gw1");
+	json_decref(o);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -364,6 +386,7 @@ int main(void)
 		CASE(pipe_without_a_reader_is_not_waited_for),
 		CASE(calls_that_go_on_at_the_end_are_written),
 		CASE(few_wait_for_their_media),
+		CASE(trunks_may_be_gone_before_the_line_is_written),
 	};
 
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
