@@ -161,6 +161,8 @@ static int reload_settings(struct control *c, struct asker *asker, struct settin
 	if (rc == 0 && c->call_thread) /* behind it nothing fails */
 		rc = call_thread_reload(c->call_thread, s->doc, why);
 	if (rc != 0) {
+		char ignored[256]; /* the log was open */
+		(void)control_log_open(c, &c->settings->options->log, ignored);
 		say_to_log(asker, false, why);
 		settings_destroy(s);
 		return rc;
