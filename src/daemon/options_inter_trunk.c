@@ -71,6 +71,43 @@ static void check_loops(
 		warn_of_loops(doc, m, t, &usage[i]);
 }
 
+/* A trunk to the telephone network that a call with all usages may take, or NULL. */
+static const struct options_trunk *costly(const struct options_mediation *m)
+{
+	const struct options_route *r = m->routes.items;
+	const struct options_pool *p = m->pools.items;
+
+	for (size_t i = 0; i < m->routes.n; i++) {
+		const struct options_trunk *to = pstn_of(m, &r[i]);
+		if (to)
+			return to;
+	}
+	for (size_t i = 0; i < m->pools.n; i++) {
+		const char *name = p[i].default_trunk;
+		const struct options_trunk *to = name ? options_trunk_find(m, name) : NULL;
+		if (to && leads_to_pstn(m, to))
+			return to;
+	}
+	return NULL;
+}
+
+/* Where there is no inside, whoever names no usages has all: a stranger behind a gateway, too. */
+static void warn_of_fraud(struct conf_doc *doc, const struct options_mediation *m)
+{
+	const struct options_trunk *t = m->trunks.items;
+	const struct options_trunk *to = options_client_pool(m) ? NULL : costly(m);
+
+	for (size_t i = 0; to && i < m->trunks.n; i++) {
+		const struct options_trunk_settings *s = options_trunk_settings_of(m, &t[i]);
+		if (t[i].enabled && (!s || s->usages.n == 0))
+			conf_warn(doc, &t[i].name,
+				"trunk \"%s\" names no usages and no pool has \"client_tls\", so "
+				"whoever calls over it may call the world, as over \"%s\", at your "
+				"cost; give its \"trunk_settings\" the usages it should have",
+				t[i].name, to->name);
+	}
+}
+
 void options_check_inter_trunk(struct conf_doc *doc, const struct options_mediation *m)
 {
 	const struct options_trunk_settings *s = m->trunk_settings.items;
@@ -88,4 +125,5 @@ void options_check_inter_trunk(struct conf_doc *doc, const struct options_mediat
 		if (leads_to_pstn(m, &t[i]))
 			check_loops(doc, m, &t[i]);
 	}
+	warn_of_fraud(doc, m);
 }

@@ -79,9 +79,18 @@ check "a clear trunk on a network that is not protected is named" \
 	prints 'warning: .*signalling and media of trunk "sbc-root" are clear' -- \
 	"$SALLYPORTD" -t -c "$WORK/wrong.yaml"
 quiet() {
-	! "$SALLYPORTD" -t -c "$WORK/good.yaml" 2>&1 | grep 'sbc-root'
+	! "$SALLYPORTD" -t -c "$WORK/good.yaml" 2>&1 | grep 'sbc-root.* clear'
 }
 check "on a network that is, it is not" quiet
+
+check "where there is no inside, a trunk without usages is named" \
+	prints 'warning: .*trunk "gw1-root" names no usages.* may call the world' -- "$SALLYPORTD" -t -c "$WORK/good.yaml"
+changed 's/{scope: "trunk:sbc-root",/& usages: [local],/'
+some_usages() {
+	"$SALLYPORTD" -t -c "$WORK/wrong.yaml" >"$WORK/wrong.out" 2>&1
+	has_not "$WORK/wrong.out" '"sbc-root" names no usages' && has "$WORK/wrong.out" '"gw1-root" names no usages'
+}
+check "one with usages is not" some_usages
 
 changed 's/pstn_address: 10.200.2.1/pstn_address: auto\/10.200.1.0\/24/'
 check "audio and relay ports that overlap at one address are named" \

@@ -107,11 +107,13 @@ static unsigned line_of(const char *text, const char *at)
 
 static void a_good_section_has_no_errors(void **state)
 {
+	char *inside = changed("name: med\n", "name: med\n" INSIDE "\n");
 	int err;
-	struct conf_doc *doc = load(good, &err);
+	struct conf_doc *doc = load(inside, &err);
 	assert_int_equal(err, 0);
 	assert_int_equal(conf_error_count(doc), 0);
 	conf_destroy(doc);
+	free(inside);
 }
 
 /* Changing FROM to TO makes one error, at the line of TO or, if AT is not NULL, of AT. */
@@ -218,7 +220,7 @@ static void pools_settings_and_routes_are_refused_where_they_stand(void **state)
 }
 
 /* Text of all warnings, one a line. */
-static void warnings(const char *text, char *out, size_t cap)
+static void all_warnings(const char *text, char *out, size_t cap)
 {
 	int err;
 	struct conf_doc *doc = load(text, &err);
@@ -231,6 +233,26 @@ static void warnings(const char *text, char *out, size_t cap)
 		len += (size_t)snprintf(out + len, cap - len, "%s\n", e->text);
 	}
 	conf_destroy(doc);
+}
+
+/* The same where there is an inside. */
+static void warnings(const char *text, char *out, size_t cap)
+{
+	char *inside = replaced(text, "name: med\n", "name: med\n" INSIDE "\n");
+	all_warnings(inside, out, cap);
+	free(inside);
+}
+
+static void trunks_with_all_usages_are_warned_of_where_there_is_no_inside(void **state)
+{
+	char *text = changed("srtp: none", "srtp: none, usages: [emergency]"), out[8192];
+	all_warnings(text, out, sizeof(out));
+	assert_non_null(strstr(out, "trunk \"gw1-root\" names no usages"));
+	assert_non_null(strstr(out, "trunk \"gw2-root\" names no usages"));
+	assert_null(strstr(out, "trunk \"sbc-root\" names no usages"));
+	warnings(text, out, sizeof(out));
+	assert_null(strstr(out, "names no usages"));
+	free(text);
 }
 
 static void clear_trunks_are_warned_of_unless_their_network_is_protected(void **state)
@@ -553,6 +575,7 @@ int main(void)
 		cmocka_unit_test(a_good_section_has_no_errors),
 		cmocka_unit_test(what_trunks_must_not_be_is_refused_where_it_stands),
 		cmocka_unit_test(pools_settings_and_routes_are_refused_where_they_stand),
+		cmocka_unit_test(trunks_with_all_usages_are_warned_of_where_there_is_no_inside),
 		cmocka_unit_test(clear_trunks_are_warned_of_unless_their_network_is_protected),
 		cmocka_unit_test(a_way_from_the_telephone_network_back_to_it_is_warned_of),
 		cmocka_unit_test(calls_between_the_telephone_network_and_a_pbx_are_fine),
