@@ -50,28 +50,46 @@ static bool is_staying(struct bytes name)
 	return false;
 }
 
-static bool is_of_address(uint8_t c)
+static bool is_of_ipv4(uint8_t c)
 {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') ||
-	       c == '.' || c == ':';
+	return (c >= '0' && c <= '9') || c == '.';
 }
 
-/* "relay 192.0.2.7:5004", "[2001:db8::1]/64" */
-static bool has_address(struct bytes value)
+static bool is_of_ipv6(uint8_t c)
+{
+	return is_of_ipv4(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == ':';
+}
+
+/* WORD may begin with a ":" that stands behind a name, and end as a sentence does. */
+static bool is_address(struct bytes word, enum addr_family family)
 {
 	struct addr a;
+	while (word.len > 0 && (word.data[word.len - 1] == '.' || word.data[word.len - 1] == ':') &&
+		!scan_addr(word, family, &a))
+		word.len--;
+	if (scan_addr(word, family, &a))
+		return true;
+	return word.len > 0 && (word.data[0] == ':' || word.data[0] == '.') &&
+	       scan_addr(bytes_of(word.data + 1, word.len - 1), family, &a);
+}
+
+/* In whatever stands around it: "relay=192.0.2.7:5004", "via:[2001:db8::1]/64". */
+static bool has_address_of(struct bytes value, enum addr_family family, bool (*is_of)(uint8_t c))
+{
 	for (size_t i = 0; i < value.len; i++) {
 		size_t from = i;
-		while (i < value.len && is_of_address(value.data[i]))
+		while (i < value.len && is_of(value.data[i]))
 			i++;
-		struct bytes word = bytes_of(value.data + from, i - from), host;
-		if (scan_addr(word, ADDR_NONE, &a))
-			return true;
-		/* With a port behind it. */
-		if (scan_until(&word, ':', &host) && scan_addr(host, ADDR_IPV4, &a))
+		if (is_address(bytes_of(value.data + from, i - from), family))
 			return true;
 	}
 	return false;
+}
+
+static bool has_address(struct bytes value)
+{
+	return has_address_of(value, ADDR_IPV4, is_of_ipv4) ||
+	       has_address_of(value, ADDR_IPV6, is_of_ipv6);
 }
 
 /* "inline:" as of SDES, wherever it stands. */

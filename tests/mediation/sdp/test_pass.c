@@ -67,6 +67,11 @@ static void attributes_with_an_address_stay(void **state)
 	assert_false(may_pass('a', "X-relay:udp 192.0.2.7:5004"));
 	assert_false(may_pass('a', "X-relay:[2001:db8::1]:5004"));
 	assert_false(may_pass('a', "X-relay:host=fe80::1%eth0;port=1"));
+	assert_false(may_pass('a', "X-relay:host:192.0.2.7"));
+	assert_false(may_pass('a', "X-relay:via192.0.2.7,udp"));
+	assert_false(may_pass('a', "X-relay:at 192.0.2.7."));
+	assert_false(may_pass('a', "X-relay:host:2001:db8::1"));
+	assert_false(may_pass('a', "X-relay:now at 2001:db8::1: ask"));
 	assert_true(may_pass('a', "X-version:1.2.3"));
 	assert_true(may_pass('a', "X-bad:300.1.2.3"));
 }
