@@ -71,13 +71,14 @@ static uint64_t read_gauge(const struct call_numbers *n, uint32_t number)
 	return metrics_set_sum(n->metrics, &trunk_counters, number * TRUNK_C_COUNT + TRUNK_C_WHY);
 }
 
-/* The gauges of a thread that has not got all plans yet say nothing of the newest. */
+/* The gauges of a thread that has not got all plans yet say nothing of the newest: read behind. */
 static bool is_free(const struct call_numbers *n, uint32_t number)
 {
 	if (!n->keys[number])
 		return true;
-	return !n->is_listed[number] && read_gauge(n, number) == TRUNK_UNUSED &&
-	       metrics_set_sum(n->metrics, &daemon_counters, DAEMON_C_CALL_PLANS) == n->n_plans;
+	return !n->is_listed[number] &&
+	       metrics_set_sum(n->metrics, &daemon_counters, DAEMON_C_CALL_PLANS) == n->n_plans &&
+	       read_gauge(n, number) == TRUNK_UNUSED;
 }
 
 static uint32_t find_key(const struct call_numbers *n, const char *key)
