@@ -289,7 +289,7 @@ bool refer_outlives(struct end *e);
 
 /* ---- replaces.c: INVITE and REFER that name a dialog to be replaced (RFC 3891) ---- */
 
-/* The side that VALUE names to whoever is at BY. 0, or the status that refuses it. */
+/* The side that VALUE names to whoever is at BY. 0, or the status that refuses it, and no side. */
 unsigned replaces_find(
 	struct calls *l, struct sip_str value, const struct transaction_hop *by, struct end **out);
 /* M, an INVITE outside of dialogs, names one: it is answered. */

@@ -30,12 +30,17 @@ unsigned replaces_find(
 {
 	struct sip_replaces r;
 	struct sip_dialog *d;
+	unsigned status = 481;
 
+	*out = NULL;
 	if (sip_replaces_decode(value, &r) != 0)
 		return 400;
 	d = sip_dialogs_find_replaced(&l->dialogs, &r);
-	*out = d ? CONTAINER_OF(d, struct end, dialog) : NULL;
-	return d ? judge(*out, by, r.is_early_only) : 481;
+	if (d)
+		status = judge(CONTAINER_OF(d, struct end, dialog), by, r.is_early_only);
+	if (status == 0)
+		*out = CONTAINER_OF(d, struct end, dialog);
+	return status;
 }
 
 static unsigned find(struct calls *l, const struct sip_msg *m, const struct transaction_hop *by,

@@ -543,6 +543,31 @@ static void a_dialog_of_others_is_the_targets_to_find(void **state)
 	end(&t, t.b);
 }
 
+/* Nor is the callee of a call that rings taken. */
+static void a_call_that_rings_is_the_targets_to_find(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100};
+	char fields[400];
+	struct talk t = begin();
+	struct leg *second = party_dial(t.w, &rings), *q;
+
+	world_pass(t.w, 1000);
+	q = party_callee(t.w, second);
+	(void)snprintf(fields, sizeof(fields),
+		"Refer-To: <sip:500@b2bua.example?"
+		"Replaces=caller-%u%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Da%u>\r\n",
+		second->index, second->tags[0], second->index);
+	refer(t.a, fields);
+	world_pass(t.w, 3000);
+
+	assert_non_null(strstr(target_of(&t)->seen, "\r\nReplaces: "));
+	assert_string_equal(q->within_body, "");
+	leg_cancel(second);
+	world_pass(t.w, 1000);
+	hear_each_other(t.w, t.b, target_of(&t));
+	end(&t, t.b);
+}
+
 static void a_call_is_not_joined_with_itself(void **state)
 {
 	char id[256], fields[400];
@@ -684,6 +709,7 @@ int main(void)
 		cmocka_unit_test(who_was_asked_first_is_told_again_when_the_other_refuses),
 		cmocka_unit_test(a_second_call_that_refuses_leaves_both),
 		cmocka_unit_test(a_dialog_of_others_is_the_targets_to_find),
+		cmocka_unit_test(a_call_that_rings_is_the_targets_to_find),
 		cmocka_unit_test(a_call_is_not_joined_with_itself),
 		cmocka_unit_test(an_invite_takes_the_place_of_a_side),
 		cmocka_unit_test(what_is_refused_leaves_the_call),
