@@ -159,6 +159,7 @@ unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
 		return 503;
 	}
 	c->attempt = x;
+	x->is_joining = true;
 	x->session = old->session;
 	call_meet(c, CALL_CALLEE, &old->hop);
 	c->callee = x->ack_number;

@@ -117,8 +117,8 @@ struct pair *pair_of(
 	struct pair *p = find(c, attempt, response->to_tag);
 	bool is_late = !invite_waits_for(c, attempt);
 
-	if (p || (is_late ? c->n_late >= LATE_MAX : !may_make))
-		return p;
+	if (p || attempt->is_joining || (is_late ? c->n_late >= LATE_MAX : !may_make))
+		return p; /* within a dialog there is no other one */
 	p = make(c, attempt);
 	if (!p)
 		return NULL;
