@@ -239,16 +239,16 @@ static bool may_offer(const struct end *e)
 				 p->ends[CALL_CALLEE].has_early_answer;
 }
 
-/* The other side has left, or is not there yet; or somebody is about to have this one. */
+/* The other side has left, or is not there yet; or either is being asked to go on elsewhere. */
 static bool is_for_nobody(const struct end *e, const struct sip_msg *m)
 {
 	bool is_offer = m->method == SIP_INVITE || (m->method == SIP_UPDATE && m->body.len > 0);
+	const struct end *other = end_across(e->pair, e->side);
 	const struct call *c = e->pair->call;
 
-	if (is_offer && e->twin)
+	if (is_offer && (e->twin || other->twin))
 		return true;
-	return (is_offer || m->method == SIP_INFO) &&
-	       (end_across(e->pair, e->side)->is_gone || join_is_awaited(c));
+	return (is_offer || m->method == SIP_INFO) && (other->is_gone || join_is_awaited(c));
 }
 
 static void take(struct end *e, struct server_transaction *s, const struct sip_msg *m)

@@ -527,6 +527,26 @@ static void a_second_call_that_refuses_leaves_both(void **state)
 	end(&t, second);
 }
 
+/* Who has accepted is not called back to the call that he leaves. */
+static void nothing_is_offered_meanwhile(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	t.b->n_busy = 1; /* so that q waits for him */
+	attended(t.a, second);
+	world_pass(t.w, 200);
+	assert_string_equal(q->within_body, "our own");
+	leg_request(second, SIP_INVITE, "hold");
+	world_pass(t.w, 300);
+	assert_int_equal(second->within_status, 491);
+	world_pass(t.w, 10000);
+
+	assert_string_equal(q->within_body, "our own");
+	hear_each_other(t.w, t.b, q);
+	end(&t, q);
+}
+
 static void a_dialog_of_others_is_the_targets_to_find(void **state)
 {
 	struct talk t = begin();
@@ -708,6 +728,7 @@ int main(void)
 		cmocka_unit_test(two_calls_of_a_referrer_become_one),
 		cmocka_unit_test(who_was_asked_first_is_told_again_when_the_other_refuses),
 		cmocka_unit_test(a_second_call_that_refuses_leaves_both),
+		cmocka_unit_test(nothing_is_offered_meanwhile),
 		cmocka_unit_test(a_dialog_of_others_is_the_targets_to_find),
 		cmocka_unit_test(a_call_that_rings_is_the_targets_to_find),
 		cmocka_unit_test(a_call_is_not_joined_with_itself),
