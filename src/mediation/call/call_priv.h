@@ -98,6 +98,7 @@ struct refer {
 	unsigned n;        /* those that were taken so far */
 	bool is_silent;    /* it wants no NOTIFY, or does not know of any */
 	unsigned status;   /* that it was told last */
+	unsigned n_told;   /* times that it was */
 	uint64_t until_ms; /* after that, nothing is heard of one that was passed */
 	struct call *call; /* not owned; of one that is acted on */
 };

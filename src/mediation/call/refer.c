@@ -8,6 +8,7 @@
 #include "call_priv.h"
 
 #define REFERS_MAX 16 /* that are taken in one call */
+#define TOLD_MAX   16 /* provisional words on each; whoever rings may say any number */
 #define TAIL_MS    64000
 
 /* ---- what the referrer hears ---- */
@@ -64,7 +65,10 @@ void refer_notify(struct call *c, unsigned status)
 	struct refer *r = &c->refer;
 	unsigned before = r->status;
 
+	if (status < 200 && (status == before || r->n_told >= TOLD_MAX))
+		return;
 	r->status = status;
+	r->n_told++;
 	if (status >= 200)
 		r->state = REFER_NONE;
 	if (!c->is_over && !r->is_silent && status != before)
@@ -222,6 +226,7 @@ static void begin(struct end *e, enum refer_state state, const struct sip_msg *m
 	r->n++;
 	r->is_silent = wants_silence(m);
 	r->status = 0;
+	r->n_told = 0;
 	r->until_ms = c->calls->config.clock->mono_ms + c->calls->config.timers.ring_ms + TAIL_MS;
 }
 

@@ -426,6 +426,35 @@ static void a_peer_that_can_transfers_itself(void **state)
 	end(&t, t.a);
 }
 
+/* Each of them is a transaction to somebody else. */
+static void words_of_progress_are_few(void **state)
+{
+	struct plan plan = long_call;
+	struct talk t = {.w = world_create()};
+	unsigned n = 0;
+
+	plan.answer_fields = "Allow: INVITE, ACK, BYE, REFER\r\n";
+	t.w->may_refer = t.w->passes_refers = true;
+	t.a = party_dial(t.w, &plan);
+	world_pass(t.w, 3000);
+	t.b = party_callee(t.w, t.a);
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	for (unsigned i = 0; i < 40; i++) {
+		notify(t.b, "Event: refer\r\nSubscription-State: active\r\n",
+			i % 2 ? "SIP/2.0 180 Ringing\r\n" : "SIP/2.0 183 Progress\r\n");
+		world_pass(t.w, 500);
+		n += t.a->n_notified;
+		t.a->n_notified = 0;
+	}
+	assert_int_equal(n, 16);
+	notify(t.b, "Event: refer\r\nSubscription-State: terminated\r\n", "SIP/2.0 200 OK\r\n");
+	world_pass(t.w, 500);
+	assert_int_equal(t.a->n_notified, 1);
+	assert_int_equal(t.a->notified[0], 200);
+	end(&t, t.a);
+}
+
 static void a_peer_that_cannot_has_it_done(void **state)
 {
 	struct talk t = begin_with(&long_call, "Allow: INVITE, ACK, BYE\r\n");
@@ -724,6 +753,7 @@ int main(void)
 		cmocka_unit_test(transfers_of_a_call_are_few),
 		cmocka_unit_test(a_referrer_may_want_no_word),
 		cmocka_unit_test(a_peer_that_can_transfers_itself),
+		cmocka_unit_test(words_of_progress_are_few),
 		cmocka_unit_test(a_peer_that_cannot_has_it_done),
 		cmocka_unit_test(two_calls_of_a_referrer_become_one),
 		cmocka_unit_test(who_was_asked_first_is_told_again_when_the_other_refuses),
