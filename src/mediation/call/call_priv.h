@@ -347,6 +347,8 @@ bool exchange_is_done(const struct exchange *x);
  * STATUS is what he is told, P (may be NULL) which callee says so to the call's INVITE. Behind a
  * final one X may be done and, where M is a 2xx that cannot be said, the call gone. */
 void exchange_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
+/* X, an INVITE within a call, comes to nothing for whoever has sent it, who is told STATUS. */
+void exchange_give_up(struct exchange *x, unsigned status);
 /* X, if it is an INVITE within a call, waits for an answer as long as one may ring. */
 void exchange_await(struct exchange *x);
 /* The server half's 2xx is out: it is repeated until ACK. */

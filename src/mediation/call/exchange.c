@@ -15,12 +15,20 @@ static bool is_of_the_call(const struct exchange *x)
 
 /* ---- repeating a 2xx (RFC 3261 §13.3.1.4) ---- */
 
-/* A provisional response, and nothing more: there is no other end to that. */
-static void give_up_waiting(struct exchange *x)
+/* One side has accepted what the other will not have. */
+static void come_to_nothing(struct exchange *x)
+{
+	exchange_send_ack(x);
+	refresh_restore(x);
+}
+
+void exchange_give_up(struct exchange *x, unsigned status)
 {
 	if (x->client)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
-	exchange_reply(x, 408, NULL, NULL);
+	exchange_reply(x, status, NULL, NULL);
+	if (x->owes_ack)
+		come_to_nothing(x); /* the answer was on its way */
 }
 
 void exchange_await(struct exchange *x)
@@ -39,7 +47,7 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 
 	(void)arg;
 	if (x->server && !x->is_replied)
-		give_up_waiting(x);
+		exchange_give_up(x, 408); /* a provisional response, and nothing more */
 	if (x->is_ours && x->client && !x->is_answered)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
 	if (!x->server || !x->wants_ack)
@@ -104,13 +112,6 @@ bool exchange_is_done(const struct exchange *x)
 	       list_is_empty(&x->waiting);
 }
 
-/* One side has accepted what the other will not have. */
-static void come_to_nothing(struct exchange *x)
-{
-	exchange_send_ack(x);
-	refresh_restore(x);
-}
-
 /* ---- the server half ---- */
 
 static void on_cancelled(void *arg, struct server_transaction *s, const struct sip_msg *cancel)
@@ -123,11 +124,7 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 		call_over(x->call, CALL_END_CANCELLED, -1);
 		return;
 	}
-	if (x->client)
-		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
-	exchange_reply(x, 487, NULL, NULL);
-	if (x->owes_ack)
-		come_to_nothing(x); /* his answer was on its way */
+	exchange_give_up(x, 487);
 }
 
 /* The ACK has not come: there is nobody. */

@@ -223,9 +223,7 @@ void reliable_give_up(struct exchange *x, unsigned status, enum call_end why)
 		call_over(c, why, CALL_CALLER);
 		return;
 	}
-	if (x->client)
-		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
-	exchange_reply(x, status, NULL, NULL);
+	exchange_give_up(x, status);
 }
 
 static void on_repeat(struct wheel_timer *t, void *arg)

@@ -312,6 +312,30 @@ static void reinvite_that_is_never_acknowledged_leaves_the_call(void **state)
 	world_destroy(w);
 }
 
+/* The answer waits for a PRACK that never comes: whoever has given it gets his ACK. */
+static void answer_that_has_waited_in_vain_is_acknowledged(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_thinking("Require: 100rel\r\n", &a, &b);
+
+	world_pass(w, 500);
+	leg_ring(b, 8, "early");
+	leg_answer(b);
+	world_pass(w, 30000);
+	assert_false(b->is_acked);
+	world_pass(w, 5000);
+	assert_int_equal(a->within_status, 500);
+	assert_true(b->is_acked);
+	b->is_thinking = false;
+	leg_request(a, SIP_INVITE, "hold");
+	world_pass(w, 500);
+
+	assert_int_equal(a->within_status, 200);
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void reliable_response_is_repeated_until_prack(void **state)
 {
 	struct world *w = world_create();
@@ -554,6 +578,7 @@ int main(void)
 		cmocka_unit_test(reinvite_may_require_reliable_responses),
 		cmocka_unit_test(callee_is_acknowledged_within_the_call_for_one_who_cannot),
 		cmocka_unit_test(reinvite_that_is_never_acknowledged_leaves_the_call),
+		cmocka_unit_test(answer_that_has_waited_in_vain_is_acknowledged),
 		cmocka_unit_test(reliable_response_is_repeated_until_prack),
 		cmocka_unit_test(answer_waits_for_prack),
 		cmocka_unit_test(caller_who_never_acknowledges_is_given_up),
