@@ -123,14 +123,20 @@ bool reliable_waits(
 	return x->wants_reliable || (x->takes_reliable && body_len > 0);
 }
 
-static void stop(struct end *e)
+/* It is not repeated any more. */
+static void let_be(struct end *e)
 {
-	e->reliable.is_waiting = false;
 	e->inviting = NULL;
 	wheel_cancel(e->pair->call->calls->config.wheel, &e->repeat);
 	kept_free(e->pair->call, e->provisional.fields);
 	kept_free(e->pair->call, e->provisional.body.at);
 	e->provisional = (struct kept_reply){.status = 0};
+}
+
+static void stop(struct end *e)
+{
+	e->reliable.is_waiting = false;
+	let_be(e);
 }
 
 void reliable_stop(struct pair *p)
@@ -148,12 +154,13 @@ void reliable_stop_all(struct call *c, const struct pair *but)
 	}
 }
 
+/* §3: the PRACK may be on its way. */
 void reliable_stop_of(const struct exchange *x)
 {
 	list_for_each (it, &x->call->pairs) {
 		struct end *e = &CONTAINER_OF(it, struct pair, link)->ends[x->from];
 		if (e->inviting == x)
-			stop(e);
+			let_be(e);
 	}
 }
 
@@ -268,8 +275,12 @@ void reliable_acknowledged(struct end *e, struct server_transaction *s, const st
 	struct exchange *x = e->inviting;
 	struct acknowledged theirs = e->provisional.theirs;
 
-	if (!x || !sip_reliable_take(&e->reliable, m)) {
+	if (!sip_reliable_take(&e->reliable, m)) {
 		refuse(e->pair->call->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
+		return;
+	}
+	if (!x) { /* the final response was faster */
+		answer_prack(e->pair->call->calls, s, m);
 		return;
 	}
 	e->has_early_answer |= e->provisional.body.content_len > 0;

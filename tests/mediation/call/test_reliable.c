@@ -466,6 +466,36 @@ static void prack_of_nothing_gets_481(void **state)
 	world_destroy(w);
 }
 
+/* RFC 3262 §3: whoever has said the final one meanwhile is prepared for it. */
+static void prack_that_crosses_the_answer_gets_200(void **state)
+{
+	struct leg *a, *b;
+	struct world *w = begin_thinking("Require: 100rel\r\n", &a, &b);
+	const char *rack;
+	char field[64];
+
+	world_pass(w, 500);
+	rack = strstr(a->seen, "\r\nRSeq: ");
+	assert_non_null(rack);
+	(void)snprintf(field, sizeof(field), "RAck: %lu %u INVITE\r\n", strtoul(rack + 8, NULL, 10),
+		(unsigned)a->dialog.local_cseq);
+	leg_answer(b);
+	world_pass(w, 500);
+	assert_true(b->is_acked);
+	a->fields = field;
+	leg_request(a, SIP_PRACK, NULL);
+	world_pass(w, 500);
+	assert_int_equal(a->within_status, 200);
+	leg_request(a, SIP_PRACK, NULL);
+	world_pass(w, 500);
+	assert_int_equal(a->within_status, 481);
+
+	a->fields = NULL;
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* RFC 3311: both sides have offer and answer, reliably. */
 static void update_passes_in_an_early_dialog(void **state)
 {
@@ -585,6 +615,7 @@ int main(void)
 		cmocka_unit_test(callee_who_does_not_wait_for_prack_gets_few),
 		cmocka_unit_test(callee_who_rings_for_ever_fills_no_memory),
 		cmocka_unit_test(prack_of_nothing_gets_481),
+		cmocka_unit_test(prack_that_crosses_the_answer_gets_200),
 		cmocka_unit_test(update_passes_in_an_early_dialog),
 		cmocka_unit_test(update_before_an_answer_gets_491),
 		cmocka_unit_test(nothing_is_left_of_any_mixture),
