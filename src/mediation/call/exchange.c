@@ -322,8 +322,18 @@ static void reply_now(
 		after_accepting(x);
 }
 
+/* His early dialog is over, or somebody else has answered: no PRACK would come. */
+static bool is_past(const struct call *c, const struct pair *p)
+{
+	return p && (p->is_dropped || (c->pair && c->pair != p));
+}
+
 static void go_on_replying(struct exchange *x, const struct waiting *w, const struct call_body *b)
 {
+	if (w->status < 200 && is_past(x->call, w->pair)) {
+		count(x->call->calls, CALL_C_DROPPED_PROVISIONAL);
+		return;
+	}
 	reply_now(x, w->status, w->pair, b, w->rc);
 }
 

@@ -355,6 +355,30 @@ static void reliable_response_is_repeated_until_prack(void **state)
 	world_destroy(w);
 }
 
+static void answer_does_not_wait_behind_who_rang_in_vain(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = "Require: 100rel\r\n";
+	plan.sends_prack = false;
+	plan.second_answers = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 300);
+	b = party_callee(w, a);
+	leg_ring(b, 0, "early");
+	leg_ring(b, 0, "early");
+	world_pass(w, 3000);
+
+	assert_int_equal(a->status, 200);
+	assert_int_equal(world_count(w, CALL_C_DROPPED_PROVISIONAL), 2);
+	leg_answer(b); /* too late */
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 /* RFC 3262 §3: or the caller might not know whether he has the answer yet. */
 static void answer_waits_for_prack(void **state)
 {
@@ -610,6 +634,7 @@ int main(void)
 		cmocka_unit_test(reinvite_that_is_never_acknowledged_leaves_the_call),
 		cmocka_unit_test(answer_that_has_waited_in_vain_is_acknowledged),
 		cmocka_unit_test(reliable_response_is_repeated_until_prack),
+		cmocka_unit_test(answer_does_not_wait_behind_who_rang_in_vain),
 		cmocka_unit_test(answer_waits_for_prack),
 		cmocka_unit_test(caller_who_never_acknowledges_is_given_up),
 		cmocka_unit_test(callee_who_does_not_wait_for_prack_gets_few),
