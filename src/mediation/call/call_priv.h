@@ -231,9 +231,10 @@ static inline struct end *end_across(struct pair *p, enum call_side side)
 void invite_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
 /* May whoever is at FROM have one more? */
 bool invite_has_room(const struct calls *l, const struct transaction_hop *from);
-/* A call that M begins, of whoever is at FROM. S is NULL: nobody has sent M. NULL: no memory. */
+/* A call that M begins, whose caller is at FROM; it is of whoever is at RIGHTS, as its share is. S
+ * is NULL: nobody has sent M. NULL: no memory. */
 struct call *invite_call(struct calls *l, struct server_transaction *s, const struct sip_msg *m,
-	const struct transaction_hop *from);
+	const struct transaction_hop *from, const struct transaction_hop *rights);
 /* M requires what we have not for it, and has been answered. */
 bool invite_asks_for_extensions(
 	struct calls *l, struct server_transaction *s, const struct sip_msg *m);

@@ -87,7 +87,7 @@ static int remember(struct call *c, const struct sip_msg *m)
 }
 
 struct call *invite_call(struct calls *l, struct server_transaction *s, const struct sip_msg *m,
-	const struct transaction_hop *from)
+	const struct transaction_hop *from, const struct transaction_hop *rights)
 {
 	struct call *c = calloc(1, sizeof(*c));
 
@@ -101,7 +101,7 @@ struct call *invite_call(struct calls *l, struct server_transaction *s, const st
 	list_append(&l->calls, &c->link);
 	metrics_add(l->config.cells, CALL_C_KEPT, 1);
 	c->incoming = exchange_open(c, SIP_INVITE, CALL_CALLER);
-	c->share = share_take(&l->open, &from->remote, from->place);
+	c->share = share_take(&l->open, &rights->remote, rights->place);
 	if (!c->share || !c->incoming || remember(c, m) != 0 ||
 		hash_table_insert(
 			&l->callers, &c->by_caller, caller_hash(l, m->call_id, m->from_tag)) != 0) {
@@ -110,7 +110,8 @@ struct call *invite_call(struct calls *l, struct server_transaction *s, const st
 		call_free(c);
 		return NULL;
 	}
-	c->from = c->rights = *from;
+	c->from = *from;
+	c->rights = *rights;
 	c->incoming->server = s;
 	c->incoming->is_virtual = !s;
 	c->incoming->server_cseq = m->cseq;
@@ -145,6 +146,7 @@ static int try_dialog(const struct sip_msg *m)
 
 static void begin(struct calls *l, struct server_transaction *s, const struct sip_msg *m)
 {
+	const struct transaction_hop *from = server_transaction_hop(s);
 	struct call *c;
 	unsigned status;
 	int err = try_dialog(m);
@@ -153,7 +155,7 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 		refuse(l, s, 400, CALL_C_REFUSED_ROUTE);
 		return;
 	}
-	c = err ? NULL : invite_call(l, s, m, server_transaction_hop(s));
+	c = err ? NULL : invite_call(l, s, m, from, from);
 	if (!c) {
 		refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
 		return;

@@ -70,7 +70,7 @@ void replaces_open(struct calls *l, struct server_transaction *s, const struct s
 		refuse(l, s, status, CALL_C_REFUSED_REPLACES);
 		return;
 	}
-	c = invite_call(l, s, m, by);
+	c = invite_call(l, s, m, by, by);
 	if (!c) {
 		refuse(l, s, 503, CALL_C_REFUSED_MEMORY);
 		return;

@@ -71,11 +71,10 @@ static struct call *open_call(struct end *by, const struct sip_msg *invite)
 {
 	struct call *old = by->pair->call;
 	struct end *other = end_across(by->pair, by->side);
-	struct call *c = invite_call(old->calls, NULL, invite, &other->hop);
+	struct call *c = invite_call(old->calls, NULL, invite, &other->hop, &by->hop);
 
 	if (!c)
 		return NULL;
-	c->rights = by->hop;
 	c->referred_by = old;
 	old->refer.call = c;
 	join_want(c, CALL_CALLER, other);

@@ -365,6 +365,28 @@ static void transfers_of_a_call_are_few(void **state)
 	end(&t, t.a);
 }
 
+static void a_transfer_counts_as_a_call_of_the_referrers(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100};
+	struct talk t = {.w = world_create_limited(8, 20)};
+	struct leg *one_more;
+
+	t.w->may_refer = true;
+	t.w->plans[TARGET] = rings;
+	for (unsigned i = 0; i < 5; i++)
+		t.a = party_dial(t.w, &long_call);
+	world_pass(t.w, 3000);
+	refer(t.a, to_target);
+	world_pass(t.w, 1000);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 6);
+	one_more = party_dial(t.w, &long_call);
+	world_pass(t.w, 1000);
+
+	assert_int_equal(one_more->status, 503);
+	(void)calls_hang_up(t.w->calls, "over");
+	end(&t, NULL);
+}
+
 /* RFC 4488 */
 static void a_referrer_may_want_no_word(void **state)
 {
@@ -751,6 +773,7 @@ int main(void)
 		cmocka_unit_test(targets_that_are_none_are_refused),
 		cmocka_unit_test(one_transfer_at_a_time),
 		cmocka_unit_test(transfers_of_a_call_are_few),
+		cmocka_unit_test(a_transfer_counts_as_a_call_of_the_referrers),
 		cmocka_unit_test(a_referrer_may_want_no_word),
 		cmocka_unit_test(a_peer_that_can_transfers_itself),
 		cmocka_unit_test(words_of_progress_are_few),
