@@ -16,7 +16,7 @@
 struct call_gateways {
 	struct dns *dns; /* NULL: all gateways are addresses */
 	struct sip_locator *locator;
-	struct call_gateway *at[CALL_TRUNKS_MAX + 1]; /* by number; NULL: none */
+	struct call_gateway *at[CALL_TRUNKS_MAX + 1]; /* by number; NULL: none so far */
 };
 
 /* ---- what they are made from ---- */
@@ -143,13 +143,15 @@ void call_gateways_name(const struct call_thread *t, uint32_t number, struct cal
 								       : NULL;
 }
 
+/* A BYE that is challenged late, again and again, still looks at its account: that has no password
+ * then, and stays until the number is another trunk's. */
 static void on_gone(void *arg, uint32_t trunk)
 {
 	struct call_thread *t = arg;
+	struct call_gateway *g = t->gateways->at[trunk];
 
 	t->trunks[trunk] = (struct call_trunk){.place = 0};
-	call_gateway_destroy(t->gateways->at[trunk]);
-	t->gateways->at[trunk] = NULL;
+	crypto_wipe(g->password, sizeof(g->password));
 }
 
 static bool is_looked_up(const char *host, const struct addr *address)

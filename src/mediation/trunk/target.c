@@ -142,8 +142,10 @@ size_t trunks_targets(const struct trunks *t, uint32_t trunk,
 
 enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const struct addr *remote)
 {
-	const struct target *target = target_find(t->at[trunk], remote);
+	const struct target *target = t->at[trunk] ? target_find(t->at[trunk], remote) : NULL;
 
+	if (!t->at[trunk])
+		return TRUNK_ELSEWHERE;
 	if (!target)
 		return is_former(t->at[trunk], remote) ? TRUNK_FORMER : TRUNK_ELSEWHERE;
 	return target->at.addr.port == remote->port ? TRUNK_SAME_PORT : TRUNK_SAME_HOST;
@@ -152,9 +154,9 @@ enum trunk_match trunks_match(const struct trunks *t, uint32_t trunk, const stru
 int trunks_listens(const struct trunks *t, uint32_t trunk, struct addr *remote)
 {
 	const struct trunk *k = t->at[trunk];
-	const struct target *target = target_find(k, remote);
+	const struct target *target = k ? target_find(k, remote) : NULL;
 
-	if (!target && k->n_targets > 0)
+	if (!target && k && k->n_targets > 0)
 		target = CONTAINER_OF(k->targets.next, struct target, link);
 	if (!target)
 		return ERR_NOT_FOUND;

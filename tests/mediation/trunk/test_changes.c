@@ -183,6 +183,19 @@ static void no_call_begins_on_one_that_is_retired_or_gone(void **state)
 	yard_destroy(y);
 }
 
+static void nobody_is_at_one_that_is_gone(void **state)
+{
+	struct yard *y = registered();
+	struct addr gateway = addr_ipv4(0xc0000209, 5060);
+
+	trunks_retire(y->trunks, 0);
+	yard_pass(y, GONE_MS);
+
+	assert_int_equal(trunks_match(y->trunks, 0, &gateway), TRUNK_ELSEWHERE);
+	assert_int_equal(trunks_listens(y->trunks, 0, &gateway), ERR_NOT_FOUND);
+	yard_destroy(y);
+}
+
 static void number_of_one_that_is_gone_is_another_trunks(void **state)
 {
 	struct yard *y = registered();
@@ -238,6 +251,7 @@ int main(void)
 		cmocka_unit_test(disabled_trunk_is_not_asked),
 		cmocka_unit_test(retired_trunk_ends_with_its_calls),
 		cmocka_unit_test(no_call_begins_on_one_that_is_retired_or_gone),
+		cmocka_unit_test(nobody_is_at_one_that_is_gone),
 		cmocka_unit_test(number_of_one_that_is_gone_is_another_trunks),
 		cmocka_unit_test(retired_trunk_that_comes_back_begins_anew),
 		cmocka_unit_test(retired_trunk_is_no_trouble_at_the_end),
