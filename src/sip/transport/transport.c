@@ -57,8 +57,8 @@ static int make_slots(struct sip_transport_layer *t)
 	const struct sip_transport_limits *l = &t->config.limits;
 	uint32_t first = t->config.n_listeners;
 
-	/* Who gives way keeps his for the rest of the turn. */
-	t->n_slots = first + l->accepted + l->dialled + SIP_ACCEPTS_PER_ROUND;
+	/* Who gives way keeps his for the rest of the turn, in which each listener accepts. */
+	t->n_slots = first + l->accepted + l->dialled + SIP_ACCEPTS_PER_ROUND * first;
 	t->slots = calloc(t->n_slots, sizeof(*t->slots));
 	if (!t->slots)
 		return -ENOMEM;

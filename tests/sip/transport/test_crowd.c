@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define OPTIONS "OPTIONS sip:bob@example.com SIP/2.0\r\nContent-Length: 0\r\n\r\n"
+#define BURST   32 /* are accepted at once */
 
 static int setup(void **state)
 {
@@ -102,6 +103,26 @@ static void strangers_of_a_client_are_so_many(void **state)
 	close(a);
 	close(b);
 	close(c);
+}
+
+/* Those who give way are there until the turn ends, so as many more as come in one are. */
+static void one_listener_takes_no_places_of_another(void **state)
+{
+	struct rig *r = *state;
+	int fds[2 * BURST];
+	rig_listen(r, SIP_TCP, NULL);
+	r->config.limits.accepted = 1;
+	r->config.limits.dialled = 0;
+	r->config.limits.strangers_per_client = r->config.limits.per_client = 2 * BURST;
+	rig_start(r);
+
+	for (unsigned i = 0; i < 2 * BURST; i++)
+		fds[i] = rig_connect(r, i % 2);
+	rig_until(r, SIP_TRANSPORT_C_END_CROWDED, 2 * BURST - 1);
+
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_REFUSED_LIMIT), 0);
+	for (unsigned i = 0; i < 2 * BURST; i++)
+		close(fds[i]);
 }
 
 static void when_all_places_are_taken_a_stranger_gives_way(void **state)
@@ -257,6 +278,7 @@ int main(void)
 		TEST(of_too_many_the_oldest_ends),
 		TEST(who_is_vouched_for_keeps_his_place),
 		TEST(strangers_of_a_client_are_so_many),
+		TEST(one_listener_takes_no_places_of_another),
 		TEST(when_all_places_are_taken_a_stranger_gives_way),
 		TEST(a_stranger_goes_whatever_he_sends),
 		TEST(strangers_leave_room_for_others),
