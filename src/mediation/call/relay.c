@@ -322,9 +322,12 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	exchange_reply(x, m->status, m, NULL);
 }
 
-/* RFC 3261 §12.2.1.2: the other side does not know the dialog any more. */
+/* RFC 3261 §12.2.1.2: the other side does not know the dialog any more. Callees who were not the
+ * first need not. */
 static void lose(struct exchange *x)
 {
+	if (x->pair->is_dropped || (x->call->pair && x->call->pair != x->pair))
+		return;
 	enum call_side gone = x->from == CALL_CALLER ? CALL_CALLEE : CALL_CALLER;
 
 	call_over(x->call, CALL_END_LOST, (int)gone);

@@ -547,6 +547,33 @@ static void update_passes_in_an_early_dialog(void **state)
 	world_destroy(w);
 }
 
+static void update_to_who_has_lost_ends_no_call(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = usual;
+	struct leg *a, *b;
+
+	plan.fields = SUPPORTS;
+	plan.is_reliable = plan.second_answers = true;
+	a = party_dial(w, &plan);
+	world_pass(w, 1900);
+	b = party_callee(w, a);
+	b->update_status = 481;
+	w->is_callee_deaf = true;
+	leg_request(a, SIP_UPDATE, "early hold");
+	world_pass(w, 600);
+	assert_int_equal(a->status, 200);
+	w->is_callee_deaf = false;
+	world_pass(w, 2000);
+
+	assert_int_equal(b->n_updates, 1);
+	assert_int_equal(world_count(w, CALL_C_OPEN), 1);
+	leg_answer(b); /* too late */
+	leg_hang_up(a);
+	world_settle(w);
+	world_destroy(w);
+}
+
 static void update_before_an_answer_gets_491(void **state)
 {
 	struct world *w = world_create();
@@ -642,6 +669,7 @@ int main(void)
 		cmocka_unit_test(prack_of_nothing_gets_481),
 		cmocka_unit_test(prack_that_crosses_the_answer_gets_200),
 		cmocka_unit_test(update_passes_in_an_early_dialog),
+		cmocka_unit_test(update_to_who_has_lost_ends_no_call),
 		cmocka_unit_test(update_before_an_answer_gets_491),
 		cmocka_unit_test(nothing_is_left_of_any_mixture),
 	};
