@@ -3,7 +3,7 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            the usual run; under half an hour on two cores
+#   tests/run.sh            the usual run; about 40 minutes on two cores
 #   tests/run.sh --quick    one build and "make check"
 #   tests/run.sh --long     every script with every build, fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases

@@ -58,6 +58,9 @@ check "its allocation is ended" says 0 '^1 ended' forget
 
 # ---- running clients and new ones ----
 
+# What a full socket of clients and peers loses is their host's doing; with a sanitizer the daemon is slow too.
+LOSERS="ext${SANITIZED:+ edge1}"
+full=$(overflows $LOSERS)
 start peer ext turnutils_peer -L 10.200.1.2 -p 5555
 start old ext turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" -c -m 4 -n 1000 -l 160 \
 	-e 10.200.1.2 -r 5555 $NODE1
@@ -97,7 +100,7 @@ check "node 1 granted none since" same \
 	"$(sed -n '/notice daemon draining/,$p' "$WORK/edge1.log" | grep -c 'allocation granted')" 0
 check "redirects are counted" prints '^sallyport_turn_redirects_total [1-9]' -- admin edge1 /metrics
 check "they end by themselves" await old 60
-check "... and lost nothing" uclient_clean "$WORK/old.log"
+check "... and lost nothing" uclient_clean "$WORK/old.log" $(($(overflows $LOSERS) - full))
 
 # ---- the alternate dies ----
 
