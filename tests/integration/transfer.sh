@@ -155,10 +155,12 @@ check "a last call" within 20 heard gw CALL_ESTABLISHED 5
 tell gw transfer sip:2002@ms1.example.net
 check "a gateway may not transfer" within 20 has "$WORK/gw.log" '405 Method Not Allowed'
 over "... and that is over" phone 6
-check "each call has its record" within 10 recorded 11 '
+# Two calls end at once when they are joined; either may be written first.
+check "each call has its record" within 10 recorded 11 '. as $c |
 	(map(.cause) == ["transferred", "caller", "transferred", "caller", "caller",
 		"transferred", "transferred", "callee", "failed", "caller", "callee"])
-	and .[1].transfer_of == .[0].id and .[3].transfer_of == .[2].id and .[7].transfer_of == .[5].id and .[8].transfer_of != null
+	and .[1].transfer_of == .[0].id and .[3].transfer_of == .[2].id
+	and (.[7].transfer_of | IN($c[5, 6].id)) and .[8].transfer_of != null
 	and (.[7] | .caller.trunk == "gw2" and .callee.trunk == "gw1" and .attempts == 0 and .status == 200)
 	and (.[1] | .caller.trunk == "gw1" and .callee.trunk == "inside" and .status == 200
 		and .caller.media.rx_packets > 0 and .callee.media.rx_packets > 0)
