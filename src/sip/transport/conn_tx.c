@@ -136,7 +136,7 @@ int sip_conn_send_raw(struct sip_conn *c, struct bytes m)
 	return send_bytes(c, m, 0);
 }
 
-/* The front message goes on. False: no more for now, or the connection C has failed. */
+/* The front message goes on. False: the socket is full, or the connection C has failed. */
 static bool write_front(struct sip_conn *c)
 {
 	struct sip_outgoing *o = CONTAINER_OF(c->queue.next, struct sip_outgoing, link);
