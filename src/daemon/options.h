@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The configuration file as C structs: what the option tables in options*.c fill. Plain data that
+ * The configuration file as C structs: what the option tables in options/ fill. Plain data that
  * lives in its conf_doc. A user reads the same in sallyport.yaml(5), printed from the tables.
  */
 #ifndef DAEMON_OPTIONS_H
@@ -214,7 +214,7 @@ extern const struct conf_option options_oauth_key_table[];
 void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys);
 void options_check_tenants(struct conf_doc *doc, const struct options *o);
 
-/* options_alternates.c */
+/* alternates.c */
 extern const struct conf_option options_alternates_table[];
 void options_alternates_check(struct conf_doc *doc, const struct options_edge *e);
 

@@ -2,15 +2,15 @@
 /*
  * Making settings as the files that do it share it.
  *
- *   settings.c        all of it, faces, callers
- *   settings_auth.c   keys, shared secrets, revocations
- *   settings_tenants.c  the tenants beside the default one
- *   settings_access.c  certificates of the SIP door
+ *   settings.c  all of it, faces, callers
+ *   auth.c      keys, shared secrets, revocations
+ *   tenants.c   the tenants beside the default one
+ *   access.c    certificates of the SIP door
  */
 #ifndef DAEMON_SETTINGS_PRIV_H
 #define DAEMON_SETTINGS_PRIV_H
 
-#include "settings.h"
+#include "../settings.h"
 
 /* N zeroed items that live as long as S; NULL when out of memory. */
 void *settings_take(struct settings *s, size_t n, size_t size);
@@ -21,7 +21,7 @@ static inline uint32_t settings_kbps(uint64_t bps)
 	return (uint32_t)((bps + 999) / 1000);
 }
 
-/* settings_auth.c */
+/* auth.c */
 
 /* What a tenant's keys are made from; the other options are those of the sections edge and mras. */
 struct settings_auth_source {
@@ -36,13 +36,13 @@ struct settings_auth_source {
 int settings_auth_make(
 	struct settings *s, const struct settings_auth_source *from, struct auth_snapshot **out);
 
-/* settings_access.c */
+/* access.c */
 
 /* What is wrong is said at its place. */
 int settings_access_make(struct settings *s);
 void settings_access_fini(struct settings *s);
 
-/* settings_tenants.c */
+/* tenants.c */
 
 /* A name keeps the id that it has in OLD, or had before. OLD may be NULL. */
 int settings_tenants_make(struct settings *s, const struct settings *old);

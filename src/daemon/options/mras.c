@@ -4,7 +4,7 @@
 
 #include <sallyport/mras.h>
 
-#include "options_rows.h"
+#include "rows.h"
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
 static const char *const role_names[] = {"issue", "admin", NULL};

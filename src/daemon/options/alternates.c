@@ -5,7 +5,7 @@
 #include <sallyport/stun.h>
 #include <sallyport/turn/redirect.h>
 
-#include "options_rows.h"
+#include "rows.h"
 
 static const char *const location_names[] = {"internet", "intranet", NULL};
 

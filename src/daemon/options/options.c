@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "options_rows.h"
+#include "rows.h"
 
 static const char *const level_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 

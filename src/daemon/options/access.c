@@ -6,8 +6,8 @@
 
 #include <sallyport/sip.h>
 
-#include "options_access.h"
-#include "options_rows.h"
+#include "../options_access.h"
+#include "rows.h"
 
 static const struct conf_option tls_item = {.type = CONF_ADDR, .min = SIP_TLS_PORT};
 static const struct conf_option wss_item = {.type = CONF_ADDR, .min = 443};

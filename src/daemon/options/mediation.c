@@ -2,8 +2,8 @@
 /* The option table of the section "mediation", of its pools and gateways. */
 #include <stdlib.h>
 
-#include "options_mediation.h"
-#include "options_rows.h"
+#include "../options_mediation.h"
+#include "rows.h"
 
 static const char *const kind_names[] = {"pstn_gateway", "ip_pbx", "sbc", NULL};
 static const char *const srtp_names[] = {"none", "optional", "required", NULL};

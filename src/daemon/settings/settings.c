@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "behavior.h"
-#include "call_thread.h"
+#include "../behavior.h"
+#include "../call_thread.h"
 #include "settings_priv.h"
 
 /* ---- memory that lives as long as the settings ---- */

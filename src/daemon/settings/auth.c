@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "revocations.h"
+#include "../revocations.h"
 #include "settings_priv.h"
 
 /* A shared secret is a line of text: the newline that an editor leaves is not part of it. */

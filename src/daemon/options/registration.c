@@ -2,8 +2,8 @@
 /* The option tables of what a trunk does without a call: OPTIONS, and registration. */
 #include <string.h>
 
-#include "options_mediation.h"
-#include "options_rows.h"
+#include "../options_mediation.h"
+#include "rows.h"
 
 const struct conf_option options_ping_table[] = {
 	{.name = "send",

@@ -2,7 +2,7 @@
 /* What must hold between the entities of the section "mediation". */
 #include <string.h>
 
-#include "options_mediation.h"
+#include "../options_mediation.h"
 
 #define COLOCATED_NODES_MAX 12
 

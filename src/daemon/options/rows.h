@@ -6,7 +6,7 @@
 #ifndef DAEMON_OPTIONS_ROWS_H
 #define DAEMON_OPTIONS_ROWS_H
 
-#include "options.h"
+#include "../options.h"
 
 #define AT(type, field) .offset = offsetof(struct type, field)
 

@@ -5,7 +5,7 @@
 
 #include <sallyport/auth.h>
 
-#include "options_rows.h"
+#include "rows.h"
 
 #define NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 

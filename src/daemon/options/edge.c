@@ -5,8 +5,8 @@
 #include <sallyport/relay.h>
 #include <sallyport/stun.h>
 
-#include "behavior.h"
-#include "options_rows.h"
+#include "../behavior.h"
+#include "rows.h"
 
 #define STUNS_PORT 5349 /* of STUN over TLS and DTLS */
 

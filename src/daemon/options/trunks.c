@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The option tables of trunks, of what holds for them, and of routes. */
-#include "options_mediation.h"
-#include "options_rows.h"
+#include "../options_mediation.h"
+#include "rows.h"
 
 static const char *const connection_names[] = {"lan", "mpls", "private", "internet", "vpn", NULL};
 static const char *const srtp_names[] = {"none", "optional", "required", NULL};

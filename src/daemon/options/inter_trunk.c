@@ -2,7 +2,7 @@
 /* Which calls that come in over a trunk may leave over one: what must hold, and what is unwise. */
 #include <string.h>
 
-#include "options_mediation.h"
+#include "../options_mediation.h"
 
 static bool has(const struct conf_list *usages, const char *name)
 {
