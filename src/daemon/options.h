@@ -214,6 +214,10 @@ extern const struct conf_option options_oauth_key_table[];
 void options_check_oauth_keys(struct conf_doc *doc, const struct conf_list *keys);
 void options_check_tenants(struct conf_doc *doc, const struct options *o);
 
+/* faces.c */
+extern const struct conf_option options_face_table[];
+void options_check_faces(struct conf_doc *doc, const struct options_edge *e);
+
 /* alternates.c */
 extern const struct conf_option options_alternates_table[];
 void options_alternates_check(struct conf_doc *doc, const struct options_edge *e);

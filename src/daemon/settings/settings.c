@@ -27,118 +27,6 @@ void *settings_take(struct settings *s, size_t n, size_t size)
 	return b->data;
 }
 
-/* ---- listeners ---- */
-
-static bool has_address(const struct conf_list *l, const struct addr *a)
-{
-	const struct addr *list = l->items;
-
-	for (size_t i = 0; i < l->n; i++) {
-		if (addr_equal(&list[i], a))
-			return true;
-	}
-	return false;
-}
-
-static void add_listeners(
-	struct settings *s, unsigned face, const struct conf_list *l, enum auth_transport transport)
-{
-	const struct options_face *f =
-		(const struct options_face *)s->options->edge.faces.items + face;
-	const struct addr *a = l->items;
-
-	unsigned number = settings_tenant_number(s, f->tenant);
-	uint32_t tenant = number ? s->tenants[number - 1].id : TURN_TENANT_DEFAULT;
-
-	for (size_t k = 0; k < l->n; k++)
-		s->listeners[s->n_listeners++] = (struct settings_listener){.local = a[k],
-			.location = f->location ? AUTH_INTRANET : AUTH_INTERNET,
-			.transport = transport,
-			.tenant = tenant,
-			.face = f->name,
-			.face_index = face,
-			.shares_socket = transport == AUTH_DTLS && has_address(&f->listen, &a[k])};
-}
-
-static int make_listeners(struct settings *s)
-{
-	const struct options_face *f = s->options->edge.faces.items;
-	size_t n = 0;
-
-	for (size_t i = 0; i < s->options->edge.faces.n; i++)
-		n += f[i].listen.n + f[i].tcp.n + f[i].tls.n + f[i].dtls.n;
-	s->listeners = settings_take(s, n, sizeof(*s->listeners));
-	if (!s->listeners)
-		return -ENOMEM;
-	for (unsigned i = 0; i < s->options->edge.faces.n; i++) {
-		add_listeners(s, i, &f[i].listen, AUTH_UDP);
-		add_listeners(s, i, &f[i].tcp, AUTH_TCP);
-		add_listeners(s, i, &f[i].tls, AUTH_TLS);
-		add_listeners(s, i, &f[i].dtls, AUTH_DTLS);
-	}
-	return 0;
-}
-
-/* The option that WHY speaks of: it begins with the file that is wrong. */
-static const void *certificate_field(const struct options_face *f,
-	const struct options_certificate **more, size_t n, const char *why)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strncmp(why, more[i]->certificate, strlen(more[i]->certificate)) == 0)
-			return &more[i]->certificate;
-		if (strncmp(why, more[i]->private_key, strlen(more[i]->private_key)) == 0)
-			return &more[i]->private_key;
-	}
-	return &f->certificate;
-}
-
-static int make_face_tls(
-	struct settings *s, const struct options_face *f, bool is_datagram, struct ssl_ctx_st **out)
-{
-	const struct options_certificate **from;
-	size_t n;
-	char why[CRYPTO_WHY_LEN] = "";
-	int rc = settings_tenants_certificates(s, f, &from, &n);
-	struct crypto_tls_identity *more = rc == 0 ? settings_take(s, n, sizeof(*more)) : NULL;
-
-	if (!more)
-		return -ENOMEM;
-	s->certificates[f - (const struct options_face *)s->options->edge.faces.items] =
-		(struct settings_certificates){from, n};
-	for (size_t i = 0; i < n; i++)
-		more[i] = (struct crypto_tls_identity){from[i]->certificate, from[i]->private_key};
-	struct crypto_tls_config c = {
-		.certificate = f->certificate,
-		.private_key = f->private_key,
-		.more = more,
-		.n_more = n,
-		.has_stun_alpn = true,
-		.is_datagram = is_datagram,
-	};
-	rc = crypto_tls_server_create(&c, out, why);
-	if (rc != 0)
-		conf_fail(s->doc, certificate_field(f, from, n, why), "%s",
-			why[0] ? why : err_text(rc));
-	return rc;
-}
-
-/* Every face's, so that one run shows what is wrong with all of them. */
-static int make_faces_tls(struct settings *s)
-{
-	const struct options_face *f = s->options->edge.faces.items;
-	int first = 0;
-
-	for (size_t i = 0; i < s->options->edge.faces.n; i++) {
-		int rc = f[i].tls.n ? make_face_tls(s, &f[i], false, &s->faces_tls.by_face[i]) : 0;
-		/* What is wrong with the files has been said once. */
-		if (rc == 0 && f[i].dtls.n)
-			rc = make_face_tls(s, &f[i], true, &s->faces_tls.dtls_by_face[i]);
-		if (first == 0)
-			first = rc;
-	}
-	return first;
-}
-
 /* ---- turn ---- */
 
 /* Every address of the node, so that none of them is a peer by accident. */
@@ -169,8 +57,7 @@ static int own_addresses(struct settings *s, struct addr **out, size_t *n_out)
 	return 0;
 }
 
-/* Does the address at I, with whatever port, stand before it too? */
-static bool is_repeated(const struct conf_list *l, size_t i)
+bool settings_is_repeated(const struct conf_list *l, size_t i)
 {
 	const struct addr *a = l->items;
 
@@ -194,7 +81,7 @@ static size_t listening_addresses(const struct options_face *f, struct turn_rela
 	size_t n = 0;
 
 	for (size_t i = 0; i < f->listen.n; i++) {
-		if (is_repeated(&f->listen, i))
+		if (settings_is_repeated(&f->listen, i))
 			continue;
 		out[n].local = without_port(listen[i]);
 		out[n++].advertise =
@@ -279,151 +166,6 @@ static int make_turn(struct settings *s, struct turn_snapshot **out)
 	return rc == 0 ? turn_snapshot_create(&c, s->auth, out) : rc;
 }
 
-/* ---- mras ---- */
-
-static uint8_t location_bits(const struct conf_list *l)
-{
-	const int *index = l->items;
-	uint8_t bits = 0;
-
-	for (size_t i = 0; i < l->n; i++)
-		bits |= index[i] ? AUTH_INTRANET : AUTH_INTERNET;
-	return bits;
-}
-
-static const uint8_t (*hashes(struct settings *s, const struct conf_list *l))[CRYPTO_SHA256_LEN]
-{
-	const char *const *text = l->items;
-	uint8_t(*out)[CRYPTO_SHA256_LEN] = settings_take(s, l->n, sizeof(*out));
-
-	for (size_t i = 0; out && i < l->n; i++)
-		(void)mras_hash_parse(text[i], out[i]); /* checked when the file was loaded */
-	return (const uint8_t(*)[CRYPTO_SHA256_LEN])out;
-}
-
-static int make_callers(struct settings *s)
-{
-	const struct options_mras *m = &s->options->mras;
-	const struct options_client *o = m->clients.items;
-	struct mras_caller *c = settings_take(s, m->clients.n, sizeof(*c));
-
-	if (!c)
-		return -ENOMEM;
-	for (size_t i = 0; i < m->clients.n; i++) {
-		const int *role = o[i].roles.items;
-		c[i] = (struct mras_caller){
-			.name = o[i].name,
-			.tenant = settings_tenant_number(s, o[i].tenant),
-			.names = o[i].san.items,
-			.n_names = o[i].san.n,
-			.pins = hashes(s, &o[i].pins),
-			.n_pins = o[i].pins.n,
-			.tokens = hashes(s, &o[i].tokens),
-			.n_tokens = o[i].tokens.n,
-			.identities = o[i].identities.items,
-			.n_identities = o[i].identities.n,
-			.locations = location_bits(&o[i].locations),
-			.max_duration_min = (uint32_t)(o[i].max_duration_s / 60),
-			.rate_per_s = (uint32_t)o[i].rate,
-		};
-		if (!c[i].pins || !c[i].tokens)
-			return -ENOMEM;
-		for (size_t k = 0; k < o[i].roles.n; k++)
-			c[i].roles |= role[k] ? MRAS_ADMIN : MRAS_ISSUE;
-	}
-	s->mras.callers = c;
-	s->mras.n_callers = m->clients.n;
-	return 0;
-}
-
-/* Those of L, each once. NULL: no memory. */
-static const struct addr *without_repeats(
-	struct settings *s, const struct conf_list *l, size_t *n_out)
-{
-	struct addr *out = settings_take(s, l->n, sizeof(*out));
-	const struct addr *a = l->items;
-
-	*n_out = 0;
-	for (size_t i = 0; out && i < l->n; i++) {
-		if (!is_repeated(l, i))
-			out[(*n_out)++] = a[i];
-	}
-	return out;
-}
-
-static int make_relays(struct settings *s)
-{
-	const struct options_edge *e = &s->options->edge;
-	const struct options_face *f = e->faces.items;
-	struct mras_relay *r = settings_take(s, e->faces.n * (1 + s->n_tenants), sizeof(*r));
-	size_t n = 0;
-
-	if (!r)
-		return -ENOMEM;
-	for (size_t i = 0; i < e->faces.n; i++) {
-		const struct conf_list *l = f[i].advertise.n ? &f[i].advertise : &f[i].listen;
-		const struct addr *listen = f[i].listen.items, *tcp = f[i].tcp.items,
-				  *tls = f[i].tls.items, *dtls = f[i].dtls.items;
-		size_t n_addresses;
-		const struct addr *addresses = without_repeats(s, l, &n_addresses);
-		if (!addresses)
-			return -ENOMEM;
-		struct mras_relay one = {
-			.location = f[i].location ? AUTH_INTRANET : AUTH_INTERNET,
-			.host_name = f[i].host,
-			.addresses = addresses,
-			.n_addresses = n_addresses,
-			.udp_port = listen[0].port,
-			.tcp_port = f[i].tcp.n ? tcp[0].port : 0,
-			.tls_port = f[i].tls.n ? tls[0].port : 0,
-			.dtls_port = f[i].dtls.n ? dtls[0].port : 0,
-		};
-		n += settings_tenants_relays(s, &f[i], &one, r + n);
-	}
-	s->mras.relays = r;
-	s->mras.n_relays = n;
-	return 0;
-}
-
-static int make_mras(struct settings *s)
-{
-	const struct options_mras *m = &s->options->mras;
-	int rc = make_callers(s);
-
-	const char **names = settings_take(s, s->n_tenants, sizeof(*names));
-
-	if (!names)
-		return -ENOMEM;
-	for (size_t i = 0; i < s->n_tenants; i++)
-		names[i] = s->tenants[i].options->name;
-	s->mras.tenants = names;
-	s->mras.n_tenants = s->n_tenants;
-	s->mras.default_duration_min = (uint32_t)(m->default_duration_s / 60);
-	s->mras.tcp_relay = s->options->edge.relay.tcp;
-	s->mras.max_duration_min = (uint32_t)(m->max_duration_s / 60);
-	return rc == 0 ? make_relays(s) : rc;
-}
-
-static int make_tls(struct settings *s)
-{
-	const struct options_mras *m = &s->options->mras;
-	char why[CRYPTO_WHY_LEN] = "";
-	struct crypto_tls_config c = {
-		.certificate = m->certificate,
-		.private_key = m->private_key,
-		.client_ca = m->client_ca,
-		.client_crl = m->client_crl,
-		.client_required = !m->bearer_tokens,
-	};
-
-	if (m->listen.n == 0)
-		return 0;
-	int rc = crypto_tls_server_create(&c, &s->tls, why);
-	if (rc != 0)
-		conf_fail(s->doc, &m->certificate, "%s", why[0] ? why : err_text(rc));
-	return rc;
-}
-
 /* ---- all of it ---- */
 
 static int make_auth(struct settings *s)
@@ -458,16 +200,16 @@ static int build_edge(struct settings *s, const struct settings *old)
 	if (rc == 0)
 		rc = settings_tenants_make(s, old);
 	if (rc == 0)
-		rc = make_listeners(s);
+		rc = settings_listeners_make(s);
 	if (rc == 0)
-		rc = make_mras(s);
+		rc = settings_mras_make(s);
 	return rc == 0 ? make_turn(s, &s->turn) : rc;
 }
 
 /* Goes on after a failure where it can, so that one run shows every error. */
 static int build(struct settings *s, const struct settings *old)
 {
-	int tls_rc = make_tls(s), faces_rc = make_faces_tls(s);
+	int tls_rc = settings_mras_tls_make(s), faces_rc = settings_faces_tls_make(s);
 	int access_rc = settings_access_make(s), call_rc = make_call_tls(s);
 	int rc = s->options->has_edge ? build_edge(s, old) : 0;
 

@@ -2,7 +2,9 @@
 /*
  * Making settings as the files that do it share it.
  *
- *   settings.c  all of it, faces, callers
+ *   settings.c  all of it, and what the TURN servers take
+ *   faces.c     listeners and their certificates
+ *   mras.c      the credential API
  *   auth.c      keys, shared secrets, revocations
  *   tenants.c   the tenants beside the default one
  *   access.c    certificates of the SIP door
@@ -20,6 +22,23 @@ static inline uint32_t settings_kbps(uint64_t bps)
 {
 	return (uint32_t)((bps + 999) / 1000);
 }
+
+/* Does the address at I of L, struct addr, with whatever port, stand before it too? */
+bool settings_is_repeated(const struct conf_list *l, size_t i);
+
+/* faces.c */
+
+/* Behind the tenants, whose numbers listeners have. -ENOMEM. */
+int settings_listeners_make(struct settings *s);
+/* Every face's, so that one run shows what is wrong with all of them: it is said at its place. */
+int settings_faces_tls_make(struct settings *s);
+
+/* mras.c */
+
+/* -ENOMEM. */
+int settings_mras_make(struct settings *s);
+/* What is wrong is said at its place. */
+int settings_mras_tls_make(struct settings *s);
 
 /* auth.c */
 
