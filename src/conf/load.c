@@ -31,7 +31,8 @@ static void read_text(struct conf_doc *doc, const char *text, size_t len,
 		return;
 	}
 	if (is_blank(text, len)) {
-		doc_report(doc, whole_file, "the file is empty; start from the sample file");
+		doc_report(doc, whole_file,
+			"the file is empty; start from the sample that sallyportd -s prints");
 		return;
 	}
 	tree_read(doc, text, len, &top);

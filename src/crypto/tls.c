@@ -19,13 +19,20 @@
 	(SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET |                      \
 		SSL_OP_CIPHER_SERVER_PREFERENCE)
 
+/* What the system says of a file is first in the queue; what OpenSSL makes of it helps nobody. */
 int tls_refuse(char *why, const char *path, const char *what)
 {
-	unsigned long e = ERR_peek_last_error();
-	const char *reason =
-		ERR_SYSTEM_ERROR(e) ? strerror(ERR_GET_REASON(e)) : ERR_reason_error_string(e);
-	snprintf(why, CRYPTO_WHY_LEN, "%s: %s (%s)", path, what,
-		reason ? reason : "no reason given");
+	unsigned long first = ERR_peek_error();
+	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+	if (ERR_SYSTEM_ERROR(first))
+		snprintf(why, CRYPTO_WHY_LEN,
+			"%s: cannot be read (%s); put it there, readable to the daemon's user, or "
+			"name another file",
+			path, strerror(ERR_GET_REASON(first)));
+	else
+		snprintf(why, CRYPTO_WHY_LEN, "%s: %s (%s)", path, what,
+			reason ? reason : "no reason given");
 	ERR_clear_error();
 	return ERR_TLS;
 }

@@ -209,8 +209,9 @@ static void yaml_features_without_a_use_are_refused(void **state)
 
 static void an_empty_file_is_an_error_and_one_of_comments_is_none(void **state)
 {
-	EXPECT("", "t.yaml: the file is empty; start from the sample file");
-	EXPECT(" \n\r\n\t\n", "t.yaml: the file is empty; start from the sample file");
+	EXPECT("", "t.yaml: the file is empty; start from the sample that sallyportd -s prints");
+	EXPECT(" \n\r\n\t\n",
+		"t.yaml: the file is empty; start from the sample that sallyportd -s prints");
 	EXPECT("# nothing yet\n",
 		"t.yaml: the file needs \"node\"; add it (the name of this node in its pool)");
 }

@@ -116,6 +116,21 @@ static void every_file_must_hold_what_it_is_named_for(void **state)
 	}
 }
 
+static void file_that_is_not_there_is_said_to_be_missing(void **state)
+{
+	struct fixture *f = *state;
+	const struct crypto_tls_config good = f->config;
+	const char **fields[] = {&f->config.certificate, &f->config.private_key,
+		&f->config.client_ca, &f->config.client_crl};
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		f->config = good;
+		*fields[i] = f->file[MISSING];
+		assert_refused(f, f->file[MISSING]);
+		assert_non_null(strstr(f->why, "No such file or directory"));
+	}
+}
+
 static void key_of_another_certificate_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -434,6 +449,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest t[] = {
 		T(every_file_must_hold_what_it_is_named_for),
+		T(file_that_is_not_there_is_said_to_be_missing),
 		T(key_of_another_certificate_is_refused),
 		T(context_knows_when_its_certificate_ends),
 		T(weak_certificate_is_refused),
