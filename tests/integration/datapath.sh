@@ -3,7 +3,7 @@
 # What is relayed comes out as it went in: every size both ways, compared byte by byte, in order, with
 # right checksums, from peers anywhere, in and out of the node's own host, while allocations come and
 # go; and nothing passes that may not. For the back end that SALLYPORT_DATAPATH names. With
-# SALLYPORT_LONG permissions are left to expire, which takes 300 s.
+# SALLYPORT_LONG permissions are left to expire, which takes 300 s, and allocations.
 # Without sanitizers: a daemon that is ten times slower loses packets under load.
 # Takes 15 s.
 # Over each data path: it compares each byte.
@@ -20,8 +20,14 @@ edge_start edge
 note "$("$SALLYPORTD" -V), datapath ${SALLYPORT_DATAPATH:-as it comes}"
 check "a credential is issued" credential '"location":"internet","limits":{"allocations":5000}'
 
-# Its channels are never bound again: they end after 600 s, their permissions after 300 s.
-[ -z "$LONG" ] || session expires ext hq -n 4 $OUT $PEER
+# Their channels are not bound again: these end after 600 s, their permissions after 300 s.
+EXPIRING="expires4 expires6 expires46 expires64"
+if [ -n "$LONG" ]; then
+	session expires4 ext hq -n 4 $OUT $PEER
+	session expires6 ext hq -n 4 -f 6 $OUT6 $PEER6
+	session expires46 ext hq -n 4 -f 6 $OUT $PEER6
+	session expires64 ext hq -n 4 -f 4 $OUT6 $PEER
+fi
 EXPIRES=$((SECONDS + 302))
 
 # ---- the checks can fail ----
@@ -190,21 +196,54 @@ quietly revoked dead "wait ms=500"
 check "nothing of it passes after that" says revoked stop "$SILENT"
 talk_close revoked
 
-# ---- permissions that are over, channels that are not (RFC 8656 §9, §12) ----
+# ---- what is over by itself: allocations, permissions, but not channels (RFC 8656 §3.2, §9, §12) ----
 
+# all_until TIME NAME...: they relay until 15 s before, when all has passed, and go on.
+all_until() {
+	local time=$1 name
+	shift
+	for name in "$@"; do
+		quietly "$name" "start rate=400"
+	done
+	[ "$SECONDS" -ge $((time - 15)) ] || sleep $((time - 15 - SECONDS)) # stays below as long
+	for name in "$@"; do
+		check "until then all of $name passes" says "$name" stop "$CLEAN"
+		quietly "$name" "start rate=400"
+	done
+}
+# nothing_from TIME WHICH NAME...: of what WHICH ends send from then on nothing passes.
+nothing_from() {
+	local time=$1 which=$2 name
+	shift 2
+	[ "$SECONDS" -ge "$time" ] || sleep $((time - SECONDS))
+	for name in "$@"; do
+		quietly "$name" "dead $which"
+	done
+	for name in "$@"; do
+		quietly "$name" "wait ms=1000"
+		check "then nothing of $name does" says "$name" stop "$SILENT"
+	done
+}
 if [ -n "$LONG" ]; then
-	quietly expires "start rate=400"
-	sleep $((EXPIRES - SECONDS - 8)) # stays below as long
-	check "until then all passes" says expires stop "$CLEAN"
-	quietly expires "start rate=400"
-	sleep $((EXPIRES - SECONDS))
-	quietly expires "dead down" "wait ms=3000"
-	check "no packet of a peer passes when its permission is over" says expires stop "$SILENT"
-	quietly expires alive
-	check "the channels are bound again" says expires bind 'done=4'
-	quietly expires "start rate=400" "wait ms=300"
-	check "and all passes" says expires stop "$CLEAN"
-	talk_close expires
+	check "allocations get a minute" reload "  limits: {default_lifetime: 1m, max_lifetime: 1m}"
+	session brief4 ext hq -n 4 $OUT $PEER
+	session brief46 ext hq -n 4 -f 6 $OUT $PEER6
+	ENDS=$((SECONDS + 62))
+	check "and later ones more again" reload ""
+	all_until $ENDS brief4 brief46
+	nothing_from $ENDS "" brief4 brief46
+	talk_close brief4
+	talk_close brief46
+
+	all_until $EXPIRES $EXPIRING
+	nothing_from $EXPIRES down $EXPIRING # of what peers send: the channels are still bound
+	for name in $EXPIRING; do
+		quietly "$name" alive
+		check "the channels of $name are bound again" says "$name" bind 'done=4'
+		quietly "$name" "start rate=400" "wait ms=300"
+		check "and all passes" says "$name" stop "$CLEAN"
+		talk_close "$name"
+	done
 fi
 check "those beside them have lost nothing in all this time" says stays stop "$CLEAN"
 check "and their frames were right" says stays wire "$FRAMES"
