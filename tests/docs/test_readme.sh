@@ -85,4 +85,27 @@ every_page_is_listed()
 every_page_is_listed
 result $? every_decision_is_listed
 
+# docs/correctness.md: the scripts that a row names are there, and their checks are called so. What
+# stands between dots differs from run to run.
+promises_have_their_checks()
+{
+	grep '^|' docs/correctness.md | while IFS='|' read -r _ promise scripts checks _; do
+		files=
+		for name in $(echo "$scripts" | grep -oE '[a-z0-9_]+\.sh'); do
+			files="$files tests/integration/$name"
+			[ -e "tests/integration/$name" ] || echo "$name is not there:$promise"
+		done
+		[ -n "$files" ] || continue
+		echo "$checks" | grep -oE '"[^"]+"' | sed 's/\.\.\./\n/g' | sed 's/"//g; s/^ *//; s/ *$//' |
+			while read -r words; do
+				# shellcheck disable=SC2086  # names of files
+				[ -z "$words" ] || cat $files | grep -qF -- "$words" ||
+					echo "no check in$files says: $words"
+			done
+	done | tee "$dir/unkept"
+	[ ! -s "$dir/unkept" ]
+}
+promises_have_their_checks
+result $? promises_have_their_checks
+
 exit $failed
