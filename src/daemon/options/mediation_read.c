@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the values of the section "mediation" say: who is meant by a name, what an end's text holds. */
+/* What the values of the section "mediation" say: who is meant by a name, what an end's text holds.
+ */
 #include <stdlib.h>
 #include <string.h>
 
