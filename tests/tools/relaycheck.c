@@ -160,11 +160,17 @@ static void stats(struct run *r)
 	memset(r->check.counts, 0, sizeof(r->check.counts));
 }
 
-static void stop(struct run *r)
+/* Sends nothing, until what was sent has come: a busy host has it in some queue for long. */
+static void drain(struct run *r)
 {
 	r->is_on = false;
 	for (uint64_t end = now_us() + DRAIN_MS * 1000; now_us() < end && missing(&r->check) > 0;)
 		tick(r, 10);
+}
+
+static void stop(struct run *r)
+{
+	drain(r);
 	run_ms(r, GRACE_MS); /* for what comes too much */
 	stats(r);
 }
@@ -258,8 +264,7 @@ static bool rebind(struct run *r, struct client *k)
 {
 	bool was_on = r->is_on;
 
-	r->is_on = false;
-	run_ms(r, 5);
+	drain(r);
 	if (!client_end(k))
 		return false;
 	dead_set(k, true);
@@ -299,8 +304,7 @@ static void end_all(struct run *r)
 {
 	bool was_on = r->is_on;
 
-	r->is_on = false;
-	run_ms(r, 10);
+	drain(r);
 	each(r, client_end, "end");
 	for (unsigned i = 0; i < r->check.n_clients; i++)
 		dead_set(&r->check.clients[i], true);
