@@ -139,7 +139,7 @@ static void step(struct world *w, struct anchor *a, const struct anchor_terms *c
 	if (head[0] & IS_WITHDRAWN)
 		anchor_off(a, m.exchange);
 	if ((head[0] & NOT_SAID) && m.callee)
-		anchor_begin(a, callee);
+		must(anchor_begin(a, callee) == 0);
 	else if (anchor_take(a, &m, &out) == 0)
 		check(out);
 }
@@ -149,7 +149,7 @@ static void call(struct world *w, const struct anchor_terms terms[ANCHOR_SIDES],
 	struct anchor *a = anchor_open(w->anchors, w, &terms[ANCHOR_CALLER]);
 
 	must(a != NULL);
-	anchor_begin(a, &terms[ANCHOR_CALLEE]);
+	must(anchor_begin(a, &terms[ANCHOR_CALLEE]) == 0);
 	for (unsigned i = 0; i < STEPS_MAX && in.len >= 2; i++) {
 		const uint8_t *text = in.data + 2;
 		const uint8_t *end = memchr(text, 0, in.len - 2);

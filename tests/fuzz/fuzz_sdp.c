@@ -134,9 +134,11 @@ static void pass_on(struct bytes lines, struct sdp_writer *w, struct bytes *out)
 	must(sdp_pass(&again, *out) && bytes_equal(bytes_of(text, again.len), *out));
 }
 
-static void session_init(struct sdp_session *s, struct sdp_abilities *abilities, unsigned variant)
+static void session_init(struct sdp_session *s, struct sdp_abilities *abilities,
+	struct sdp_origin_own *origin, unsigned variant)
 {
-	struct sdp_session_config c = {.abilities = abilities, .id = 7};
+	struct sdp_session_config c = {.abilities = abilities, .origin = origin};
+	*origin = (struct sdp_origin_own){.id = 7};
 	*abilities = (struct sdp_abilities){
 		.codecs = {{"opus", 48000, 2, 96, NULL}, {"PCMA", 8000, 1, 8, NULL},
 			{"PCMU", 8000, 1, 0, NULL}, {"telephone-event", 8000, 1, 101, "0-16"},
@@ -178,9 +180,10 @@ static void exchange(const struct sdp *remote, unsigned variant)
 	char text[16384], passed[4096];
 	struct sdp_passing passing;
 	struct sdp_abilities abilities;
+	struct sdp_origin_own origin;
 	struct sdp_session s;
 	struct sdp_writer w;
-	session_init(&s, &abilities, variant);
+	session_init(&s, &abilities, &origin, variant);
 	sdp_write_begin(&w, passed, sizeof(passed));
 	pass_on(remote->lines, &w, &passing.session);
 	pass_on(remote->n_media > 0 ? remote->media[0].lines : bytes_of("", 0), &w, &passing.media);

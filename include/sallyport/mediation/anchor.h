@@ -128,7 +128,10 @@ struct anchor_message {
 	 * that was not sent reliably). */
 	bool is_final;
 	bool is_accepted; /* it chooses the callee: no other one has a say any more */
-	/* The answer to what FROM was told last and has been told once more: nothing goes on. */
+	/* SDP is what the side that it goes to has of us, and that side may have heard something
+	 * else since: the same goes on as the newest. */
+	bool says_again;
+	/* The answer to that: nothing goes on. */
 	bool is_again;
 	/* FROM has offered nothing: what goes on is an offer of our own, and ends with its answer.
 	 */
@@ -151,8 +154,8 @@ struct anchor_message {
  * workers' own. Private addresses are as good as any: trunks and clients have them.
  */
 int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *sdp);
-/* A new attempt to reach a callee, whose INVITE has no description. */
-void anchor_begin(struct anchor *a, const struct anchor_terms *callee);
+/* A new attempt to reach a callee, whose INVITE has no description. -ENOMEM. */
+int anchor_begin(struct anchor *a, const struct anchor_terms *callee);
 /* What was offered has been refused or withdrawn. Without effect if it is another exchange. */
 void anchor_off(struct anchor *a, uint64_t exchange);
 

@@ -150,8 +150,10 @@ struct call_body {
 	const struct call_route *route;
 	const struct transaction_hop *caller;
 	uint64_t ticket; /* for call_body_ready */
-	/* The answer to a session that was said again because of its timer, or because an INVITE
-	 * was withdrawn too late. Nothing goes on of it, whatever the hook says. */
+	/* What is said again, because of the session's timer or because an INVITE has come to
+	 * nothing that the side may have accepted. MSG is a request of ours: CONTENT is what that
+	 * side has of us, and goes on as the newest that it hears (RFC 3264 §8). MSG is its answer:
+	 * nothing goes on of it, whatever the hook says. */
 	bool is_again;
 	/* Nobody has offered: what goes on is an offer of our own. */
 	bool is_ours;

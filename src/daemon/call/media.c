@@ -104,7 +104,8 @@ static int take(struct call_leash *l, struct call_body *b, const struct anchor_t
 		.fork = b->fork,
 		.ticket = b->ticket,
 		.is_final = is_final(b->msg),
-		.is_again = b->is_again,
+		.says_again = b->is_again && !is_response,
+		.is_again = b->is_again && is_response,
 		.is_ours = b->is_ours,
 		.goes_on = goes_on ? goes_on->anchor : NULL,
 		.whose = b->whose == CALL_CALLER ? ANCHOR_CALLER : ANCHOR_CALLEE,
@@ -140,7 +141,9 @@ static int on_body(void *arg, struct call_body *b)
 	l = leash_of(m, b);
 	if (!l || (b->route && !callee))
 		return ERR_DENIED;
-	if (b->content.len > 0 && sip_body_find(b->msg, "application", "sdp", &part) == 0)
+	if (b->is_again && b->msg->is_request)
+		sdp = bytes_of(b->content.at, b->content.len); /* our own */
+	else if (b->content.len > 0 && sip_body_find(b->msg, "application", "sdp", &part) == 0)
 		sdp = bytes_of(part.body.at, part.body.len);
 	return take(l, b, callee, sdp);
 }

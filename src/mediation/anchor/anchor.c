@@ -59,11 +59,8 @@ static void destroy(struct anchor *a)
 	wheel_cancel(l->config.wheel, &a->timer);
 	anchor_forks_free(a, NULL);
 	anchor_passed_forget(&a->offered);
-	for (unsigned i = 0; i < ANCHOR_SIDES; i++) {
-		anchor_passed_forget(&a->legs[i].answered);
-		anchor_due_forget(&a->legs[i]);
-		sdp_session_fini(&a->legs[i].sdp);
-	}
+	for (unsigned i = 0; i < ANCHOR_SIDES; i++)
+		anchor_leg_end(&a->legs[i]);
 	hash_table_remove(&l->by_number, &a->node);
 	list_remove(&a->link);
 	metrics_sub(l->config.cells, ANCHOR_C_KEPT, 1);
@@ -111,13 +108,14 @@ struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_t
 	a->number = ++l->last_number;
 	list_init(&a->forks);
 	wheel_timer_init(&a->timer, anchor_room_timer);
-	if (hash_table_insert(&l->by_number, &a->node, hash_of(l, a->number)) != 0) {
+	if (anchor_leg_begin(a, ANCHOR_CALLER, caller) != 0 ||
+		hash_table_insert(&l->by_number, &a->node, hash_of(l, a->number)) != 0) {
+		anchor_leg_end(&a->legs[ANCHOR_CALLER]);
 		free(a);
 		return NULL;
 	}
 	list_append(&l->list, &a->link);
 	metrics_add(l->config.cells, ANCHOR_C_KEPT, 1);
-	anchor_leg_begin(a, ANCHOR_CALLER, caller);
 	return a;
 }
 

@@ -127,15 +127,28 @@ void anchor_passed_forget(struct anchor_passed **p);
 /* P for whom A's other side gives it to; nothing where either side is not for that. */
 struct sdp_passing anchor_passing(const struct anchor *a, const struct anchor_passed *p);
 
+/* ---- sessions.c ---- */
+
+/* A session of SIDE that there was not. On -ENOMEM it is what it was. */
+int anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anchor_terms *terms);
+void anchor_leg_end(struct leg *g);
+/* The worker's session is there: says where. */
+void anchor_leg_move(struct anchor *a, enum anchor_side side);
+/* What FROM has with WHOSE goes on here, with SIDE, which has just begun. */
+void anchor_take_over(
+	struct anchor *a, enum anchor_side side, const struct anchor *from, enum anchor_side whose);
+void anchor_forks_free(struct anchor *a, const struct fork *but);
+struct fork *anchor_fork(const struct anchor *a, uint64_t number); /* NULL: not heard of */
+/* FORK 0: of all callees. NULL: no room. */
+struct sdp_session *anchor_session_of(struct anchor *a, enum anchor_side side, uint64_t fork);
+/* What passes of the answer of whom that has found. */
+struct anchor_passed **anchor_answered_of(struct anchor *a, enum anchor_side side, uint64_t fork);
+/* What is agreed with SIDE now. NULL: nothing. */
+const struct sdp_session *anchor_session(const struct anchor *a, enum anchor_side side);
+
 /* ---- offers.c ---- */
 
-void anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anchor_terms *terms);
-/* The session is there: says where. */
-void anchor_leg_move(struct anchor *a, enum anchor_side side);
 /* The offer that waits for it. On a failure it is off. */
 int anchor_offer_write(struct anchor *a, struct bytes *sdp);
-void anchor_forks_free(struct anchor *a, const struct fork *but);
-/* What is agreed with SIDE now. */
-const struct sdp_session *anchor_session(const struct anchor *a, enum anchor_side side);
 
 #endif

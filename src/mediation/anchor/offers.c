@@ -1,114 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Offers and answers: taken from one side, made for the other. */
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <sallyport/crypto.h>
 
 #include "anchor_priv.h"
-
-/* ---- the sessions of both sides ---- */
-
-void anchor_leg_begin(struct anchor *a, enum anchor_side side, const struct anchor_terms *terms)
-{
-	struct leg *g = &a->legs[side];
-	struct sdp_session_config c = {
-		.abilities = terms->abilities,
-		.rtp = a->all->config.faces[terms->face].local,
-	};
-
-	g->terms = *terms;
-	anchor_passed_forget(&g->answered);
-	g->is_taken_over = false;
-	crypto_random(&c.id, sizeof(c.id));
-	c.id >>= 2;
-	crypto_random(c.keys, sizeof(c.keys));
-	sdp_session_fini(&g->sdp);
-	sdp_session_init(&g->sdp, &c);
-	crypto_wipe(&c, sizeof(c));
-	if (a->state == ANCHOR_OPEN && a->faces[side] == terms->face)
-		anchor_leg_move(a, side);
-}
-
-void anchor_leg_move(struct anchor *a, enum anchor_side side)
-{
-	sdp_session_move(&a->legs[side].sdp, &a->rtp[side], a->rtcp_port[side]);
-	if (side == ANCHOR_CALLER)
-		return;
-	list_for_each (it, &a->forks)
-		sdp_session_move(&CONTAINER_OF(it, struct fork, link)->sdp, &a->rtp[side],
-			a->rtcp_port[side]);
-}
-
-void anchor_forks_free(struct anchor *a, const struct fork *but)
-{
-	list_for_each_safe (it, &a->forks) {
-		struct fork *f = CONTAINER_OF(it, struct fork, link);
-		if (f == but)
-			continue;
-		if (a->current == f)
-			a->current = NULL;
-		list_remove(&f->link);
-		anchor_passed_forget(&f->answered);
-		sdp_session_fini(&f->sdp);
-		free(f);
-		a->n_forks--;
-	}
-}
-
-static struct fork *fork_find(const struct anchor *a, uint64_t number)
-{
-	list_for_each (it, &a->forks) {
-		struct fork *f = CONTAINER_OF(it, struct fork, link);
-		if (f->number == number)
-			return f;
-	}
-	return NULL;
-}
-
-/* One that has not been heard of begins with what all were offered. NULL: no room. */
-static struct fork *fork_of(struct anchor *a, uint64_t number)
-{
-	struct fork *f = fork_find(a, number);
-
-	if (f || a->n_forks == ANCHOR_FORKS_MAX)
-		return f;
-	f = calloc(1, sizeof(*f));
-	if (!f)
-		return NULL;
-	f->number = number;
-	f->sdp = a->legs[ANCHOR_CALLEE].sdp;
-	list_append(&a->forks, &f->link);
-	a->n_forks++;
-	return f;
-}
-
-/* NULL: no room. */
-static struct sdp_session *session_of(struct anchor *a, enum anchor_side side, uint64_t fork)
-{
-	struct fork *f;
-
-	if (side == ANCHOR_CALLER || fork == 0)
-		return &a->legs[side].sdp;
-	f = fork_of(a, fork);
-	return f ? &f->sdp : NULL;
-}
-
-/* What passes of the answer of whom session_of has found. */
-static struct anchor_passed **answered_of(struct anchor *a, enum anchor_side side, uint64_t fork)
-{
-	struct fork *f = side == ANCHOR_CALLEE ? fork_find(a, fork) : NULL;
-
-	return f ? &f->answered : &a->legs[side].answered;
-}
-
-const struct sdp_session *anchor_session(const struct anchor *a, enum anchor_side side)
-{
-	if (side == ANCHOR_CALLER)
-		return &a->legs[side].sdp;
-	return a->current ? &a->current->sdp : NULL;
-}
 
 /* ---- refusals ---- */
 
@@ -172,8 +66,8 @@ static void begin_writing(struct anchor *a, struct sdp_writer *w)
 
 static void drop_offer(struct anchor *a)
 {
-	struct sdp_session *theirs = session_of(a, a->from, a->fork);
-	struct sdp_session *ours = session_of(a, anchor_other(a->from), a->fork);
+	struct sdp_session *theirs = anchor_session_of(a, a->from, a->fork);
+	struct sdp_session *ours = anchor_session_of(a, anchor_other(a->from), a->fork);
 
 	if (theirs)
 		sdp_exchange_cancel(theirs);
@@ -185,8 +79,8 @@ static void drop_offer(struct anchor *a)
 
 int anchor_offer_write(struct anchor *a, struct bytes *sdp)
 {
-	const struct sdp_session *from = session_of(a, a->from, a->fork);
-	struct sdp_session *to = session_of(a, anchor_other(a->from), a->fork);
+	const struct sdp_session *from = anchor_session_of(a, a->from, a->fork);
+	struct sdp_session *to = anchor_session_of(a, anchor_other(a->from), a->fork);
 	struct sdp_passing passing = anchor_passing(a, a->offered);
 	struct sdp_writer w;
 	enum sdp_refusal r;
@@ -252,7 +146,7 @@ static int offer_ourselves(struct anchor *a, const struct anchor_message *m, str
 
 static int take_offer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
 {
-	struct sdp_session *s = session_of(a, m->from, m->fork);
+	struct sdp_session *s = anchor_session_of(a, m->from, m->fork);
 	enum sdp_refusal r;
 
 	if (!s)
@@ -266,26 +160,6 @@ static int take_offer(struct anchor *a, const struct anchor_message *m, struct b
 	}
 	anchor_count(a->all, ANCHOR_C_OFFERS);
 	return make_offer(a, m, sdp);
-}
-
-/* Another anchor's session with that side goes on here: its lines, numbers and version (RFC 3264
- * §8), but not its keys, and none of its media until the side has agreed with us. */
-static void take_over(
-	struct anchor *a, enum anchor_side side, const struct anchor *from, enum anchor_side whose)
-{
-	struct leg *g = &a->legs[side];
-	const struct sdp_session *theirs = anchor_session(from, whose);
-	struct sdp_session_config c = g->sdp.config;
-
-	if (!theirs || theirs->config.abilities != c.abilities)
-		return;
-	c.id = theirs->config.id;
-	sdp_session_fini(&g->sdp);
-	g->sdp = *theirs;
-	sdp_exchange_cancel(&g->sdp);
-	g->sdp.config = c;
-	g->is_taken_over = true;
-	crypto_wipe(&c, sizeof(c));
 }
 
 void anchor_off(struct anchor *a, uint64_t exchange)
@@ -313,7 +187,7 @@ static enum sdp_refusal read_answer(
 		*s = before;
 	else if (!m->is_again)
 		anchor_passed_take(
-			a->all, answered_of(a, m->from, m->fork), &remote, s->agreed.slot);
+			a->all, anchor_answered_of(a, m->from, m->fork), &remote, s->agreed.slot);
 	sdp_session_fini(&before);
 	return r;
 }
@@ -330,7 +204,7 @@ static int make_answer(struct anchor *a, const struct sdp_session *from,
 	const struct anchor_passed *passed, struct bytes *sdp)
 {
 	struct sdp_passing passing = anchor_passing(a, passed);
-	struct sdp_session *to = session_of(a, a->from, a->fork);
+	struct sdp_session *to = anchor_session_of(a, a->from, a->fork);
 	struct sdp_writer w;
 	enum sdp_refusal r;
 
@@ -346,7 +220,7 @@ static int agree(struct anchor *a, const struct anchor_message *m)
 {
 	int rc;
 
-	a->current = fork_find(a, m->from == ANCHOR_CALLEE ? m->fork : a->fork);
+	a->current = anchor_fork(a, m->from == ANCHOR_CALLEE ? m->fork : a->fork);
 	rc = anchor_push(a, ANCHOR_CALLER);
 	if (rc == 0)
 		rc = anchor_push(a, ANCHOR_CALLEE);
@@ -363,7 +237,7 @@ static int agree(struct anchor *a, const struct anchor_message *m)
 
 static int take_answer(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
 {
-	struct sdp_session *s = session_of(a, m->from, m->fork);
+	struct sdp_session *s = anchor_session_of(a, m->from, m->fork);
 	enum sdp_refusal r;
 	int rc;
 
@@ -385,7 +259,7 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
 	a->legs[a->from].is_taken_over = false;
 	/* Who has heard it already does not listen (RFC 3261 §13.2.1); he may not have heard it
 	 * reliably, whatever the other side has. */
-	rc = make_answer(a, s, *answered_of(a, m->from, m->fork), sdp);
+	rc = make_answer(a, s, *anchor_answered_of(a, m->from, m->fork), sdp);
 	return rc ? rc : agree(a, m);
 }
 
@@ -393,7 +267,7 @@ static int take_answer(struct anchor *a, const struct anchor_message *m, struct 
  * own: what his 200 repeats does not count, but he has the call. */
 static bool is_chosen(const struct anchor *a, const struct anchor_message *m)
 {
-	const struct fork *f = fork_find(a, m->fork);
+	const struct fork *f = anchor_fork(a, m->fork);
 
 	bool is_over = m->exchange != a->exchange || (m->from == a->from && !a->is_asked);
 
@@ -404,20 +278,38 @@ static int choose(struct anchor *a, const struct anchor_message *m)
 {
 	if (a->is_asked && a->fork != m->fork)
 		drop_offer(a);
-	a->current = fork_find(a, m->fork);
+	a->current = anchor_fork(a, m->fork);
 	anchor_forks_free(a, a->current);
 	if (anchor_push(a, ANCHOR_CALLER) != 0 || anchor_push(a, ANCHOR_CALLEE) != 0)
 		return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 	return 0;
 }
 
+/* The side that is told again. NULL: it is not one that has the call. */
+static struct sdp_session *established(struct anchor *a, enum anchor_side side, uint64_t fork)
+{
+	if (side == ANCHOR_CALLER)
+		return &a->legs[side].sdp;
+	return a->current && a->current->number == fork ? &a->current->sdp : NULL;
+}
+
+static int offer_again(struct anchor *a, const struct anchor_message *m, struct bytes *sdp)
+{
+	struct sdp_session *s = established(a, anchor_other(m->from), m->fork);
+	enum sdp_refusal r = SDP_WRONG_STATE;
+	struct sdp_writer w;
+
+	begin_writing(a, &w);
+	if (s && !a->is_asked)
+		r = sdp_offer_again(s, &w, m->sdp);
+	return r == SDP_OK ? written(a, &w, sdp) : refuse_for(a, r);
+}
+
 static int take_again(struct anchor *a, const struct anchor_message *m)
 {
-	struct sdp_session *s = &a->legs[ANCHOR_CALLER].sdp;
+	struct sdp_session *s = established(a, m->from, m->fork);
 	enum sdp_refusal r = SDP_WRONG_STATE;
 
-	if (m->from == ANCHOR_CALLEE)
-		s = a->current && a->current->number == m->fork ? &a->current->sdp : NULL;
 	if (s && !a->is_asked)
 		r = read_answer(a, s, m);
 	if (r != SDP_OK)
@@ -431,16 +323,19 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 	bool is_answer = m->from != a->from && m->exchange == a->exchange;
 
 	if (m->callee) {
-		anchor_begin(a, m->callee);
+		if (anchor_begin(a, m->callee) != 0)
+			return refuse(a, ANCHOR_C_REFUSED_MEMORY);
 		a->invite = m->exchange;
 		is_answer = false;
 	}
 	a->is_up = a->is_up || m->is_accepted;
 	*sdp = bytes_of("", 0);
 	if (m->goes_on)
-		take_over(a, anchor_other(m->from), m->goes_on, m->whose);
+		anchor_take_over(a, anchor_other(m->from), m->goes_on, m->whose);
 	if (m->is_ours)
 		return offer_ourselves(a, m, sdp);
+	if (m->says_again)
+		return offer_again(a, m, sdp);
 	if (m->is_again)
 		return take_again(a, m);
 	if (is_chosen(a, m))
@@ -450,7 +345,7 @@ int anchor_take(struct anchor *a, const struct anchor_message *m, struct bytes *
 	return is_answer ? take_answer(a, m, sdp) : take_offer(a, m, sdp);
 }
 
-void anchor_begin(struct anchor *a, const struct anchor_terms *callee)
+int anchor_begin(struct anchor *a, const struct anchor_terms *callee)
 {
 	if (a->is_asked)
 		drop_offer(a);
@@ -458,5 +353,5 @@ void anchor_begin(struct anchor *a, const struct anchor_terms *callee)
 	a->is_up = false;
 	a->n_tickets = 0;
 	anchor_forks_free(a, NULL);
-	anchor_leg_begin(a, ANCHOR_CALLEE, callee);
+	return anchor_leg_begin(a, ANCHOR_CALLEE, callee);
 }

@@ -80,8 +80,10 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	b->route = route;
 	b->caller = route ? &c->from : NULL;
 	b->ticket = ++c->calls->n_tokens;
-	b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
-	b->content = b->msg->body;
+	if (!b->is_again || !b->msg->is_request) {
+		b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);
+		b->content = b->msg->body;
+	}
 	if (!u->body || (b->content.len == 0 && !tells_without(b)))
 		return 0;
 	return u->body(u->arg, b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Session timers (RFC 4028). The sides of a call have timers of their own: what one refreshes is
  * not passed on, unless it says something else too. */
+#include <errno.h>
 #include <stdlib.h>
 
 #include <sallyport/crypto.h>
@@ -40,6 +41,21 @@ static void arm(struct end *e)
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
 }
 
+/* Not byte for byte if he has been told something else since, even in vain. */
+static int say_again(struct exchange *x, const struct end *e, struct transaction_request *r)
+{
+	const struct sip_msg none = {.is_request = true, .method = SIP_INVITE};
+	struct call_body b = {.msg = &none,
+		.is_again = true,
+		.type = body_type(&e->said),
+		.content = body_content(&e->said)};
+	int err = body_ask(x, x->from, x->pair, NULL, &b);
+
+	r->content_type = b.type;
+	r->content = b.content;
+	return err;
+}
+
 /* By UPDATE, which says nothing of the session, or by what was said of it last (§7.4). */
 static int send_refresh(struct end *e, bool is_update)
 {
@@ -50,17 +66,15 @@ static int send_refresh(struct end *e, bool is_update)
 	int err;
 
 	if (!x)
-		return -1;
+		return -ENOMEM;
 	fields_begin(c->calls, &w);
 	fields_contact(c->calls, &w, &e->hop);
 	fields_allow(c->calls, &w, &e->hop);
 	r.fields = fields_done(&w);
-	if (!is_update) {
-		r.content_type = body_type(&e->said);
-		r.content = body_content(&e->said);
-	}
+	err = is_update ? 0 : say_again(x, e, &r);
 	exchange_await(x);
-	err = w.failed ? ERR_TOO_LARGE : request_send(x, &r);
+	if (err == 0)
+		err = w.failed ? ERR_TOO_LARGE : request_send(x, &r);
 	if (err)
 		x->is_answered = true;
 	else

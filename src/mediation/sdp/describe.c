@@ -2,6 +2,7 @@
 /* Our descriptions, offers and answers alike. */
 #include <stdio.h>
 #include "describe.h"
+#include "line.h"
 #include "profile.h"
 
 /* "8 0 101" */
@@ -109,25 +110,60 @@ static uint64_t digest_of(const char *text, size_t len)
 	return digest ? digest : 1;
 }
 
+/* Before anything has been written there is no version. */
+static uint64_t version_for(const struct sdp_origin_own *o, uint64_t digest)
+{
+	return digest == o->written ? o->version : o->version + 1;
+}
+
+static uint64_t digest_behind(const struct sdp_writer *w, size_t at)
+{
+	return digest_of(w->buf + at, w->len - at);
+}
+
+/* The version has as many digits as it has: what stands behind it is written first. */
 enum sdp_refusal sdp_describe(struct sdp_session *s, struct sdp_writer *w,
 	const struct sdp_slot *slots, unsigned n_slots, const struct sdp_said *said)
 {
+	struct sdp_origin_own *o = s->config.origin;
 	struct sdp_writer start = *w;
-	uint64_t version = s->version;
-	for (;;) {
-		*w = start;
-		sdp_write_line(w, 'v', "0");
-		sdp_write_origin(w, s->config.id, version, &s->config.rtp);
-		size_t body = w->len;
-		write_all(s, w, slots, n_slots, said);
-		if (w->has_failed)
-			return SDP_NO_ROOM;
-		uint64_t digest = digest_of(w->buf + body, w->len - body);
-		if (s->written == 0 || digest == s->written || version != s->version) {
-			s->written = digest;
-			s->version = version;
-			return SDP_OK;
-		}
-		version++;
-	}
+	size_t at = w->len;
+	write_all(s, w, slots, n_slots, said);
+	if (w->has_failed)
+		return SDP_NO_ROOM;
+	const struct sdp_origin_own next = {.id = o->id,
+		.written = digest_behind(w, at),
+		.version = version_for(o, digest_behind(w, at))};
+	*w = start;
+	sdp_write_line(w, 'v', "0");
+	sdp_write_origin(w, next.id, next.version, &s->config.rtp);
+	write_all(s, w, slots, n_slots, said);
+	if (w->has_failed)
+		return SDP_NO_ROOM;
+	*o = next;
+	return SDP_OK;
+}
+
+/* Two lines stand in front of what is compared. */
+enum sdp_refusal sdp_offer_again(
+	const struct sdp_session *s, struct sdp_writer *w, struct bytes text)
+{
+	struct sdp_origin_own *o = s->config.origin;
+	struct bytes line;
+	size_t at = 0;
+	if (s->state != SDP_STABLE || !s->has_agreed)
+		return SDP_WRONG_STATE;
+	if (!sdp_line_cut(text, &at, &line) || !sdp_line_cut(text, &at, &line))
+		return SDP_BAD_ORIGIN;
+	struct bytes rest = bytes_of(text.data + at, text.len - at);
+	uint64_t digest = digest_of((const char *)rest.data, rest.len);
+	uint64_t version = version_for(o, digest);
+	sdp_write_line(w, 'v', "0");
+	sdp_write_origin(w, o->id, version, &s->config.rtp);
+	sdp_write_lines(w, rest);
+	if (w->has_failed)
+		return SDP_NO_ROOM;
+	o->version = version;
+	o->written = digest;
+	return SDP_OK;
 }

@@ -12,7 +12,7 @@ const char *sdp_security_name(enum sdp_security s)
 void sdp_session_init(struct sdp_session *s, const struct sdp_session_config *c)
 {
 	assert(c->abilities->n_codecs <= SDP_CODECS_MAX && c->abilities->n_suites <= SDP_SUITES);
-	*s = (struct sdp_session){.config = *c, .direction = SDP_SENDRECV, .version = 1};
+	*s = (struct sdp_session){.config = *c, .direction = SDP_SENDRECV};
 	for (unsigned i = 0; i < c->abilities->n_codecs; i++)
 		s->payloads[i] = c->abilities->codecs[i].payload;
 }

@@ -509,7 +509,7 @@ static void late_offer_passes_too(void **state)
 {
 	struct rig *r = *state;
 
-	anchor_begin(r->a, &r->terms[ANCHOR_CALLEE]);
+	assert_int_equal(anchor_begin(r->a, &r->terms[ANCHOR_CALLEE]), 0);
 	assert_int_equal(say(r,
 				 (struct anchor_message){.from = ANCHOR_CALLEE,
 					 .exchange = 1,
@@ -716,7 +716,7 @@ static void late_offer_goes_the_other_way(void **state)
 {
 	struct rig *r = *state;
 
-	anchor_begin(r->a, &r->terms[ANCHOR_CALLEE]);
+	assert_int_equal(anchor_begin(r->a, &r->terms[ANCHOR_CALLEE]), 0);
 	assert_int_equal(say(r,
 				 (struct anchor_message){.from = ANCHOR_CALLEE,
 					 .exchange = 1,

@@ -193,6 +193,10 @@ static int on_body(void *arg, struct call_body *b)
 	if (b->content.len == 0)
 		return 0;
 	assert_true(b->exchange != 0 || b->msg->status >= 300);
+	if (b->is_again && b->msg->is_request) {
+		w->n_said_again++;
+		return 0;
+	}
 	w->n_bodies++;
 	w->n_again += b->is_again && b->from == CALL_CALLEE;
 	if (w->is_late && w->n_asked < ARRAY_LEN(w->asked)) {

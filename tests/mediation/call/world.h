@@ -146,6 +146,7 @@ struct world {
 	bool is_late; /* it says "later" */
 	struct asked asked[16];
 	unsigned n_asked;
+	unsigned n_said_again;     /* that it was asked what that is */
 	unsigned n_again;          /* answers of callees to what was said again */
 	void (*asking)(void *arg); /* before it says so; or NULL */
 	void *asking_arg;

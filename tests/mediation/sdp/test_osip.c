@@ -126,10 +126,11 @@ static void both_read_the_same_from_what_others_write(void **state)
 	}
 }
 
-static void session_init(
-	struct sdp_session *s, struct sdp_abilities *abilities, enum sdp_security security)
+static void session_init(struct sdp_session *s, struct sdp_abilities *abilities,
+	struct sdp_origin_own *origin, enum sdp_security security)
 {
-	struct sdp_session_config c = {.abilities = abilities, .id = 7};
+	struct sdp_session_config c = {.abilities = abilities, .origin = origin};
+	*origin = (struct sdp_origin_own){.id = 7};
 	*abilities = (struct sdp_abilities){
 		.codecs = {{"PCMA", 8000, 1, 8, NULL}, {"PCMU", 8000, 1, 0, NULL},
 			{"opus", 48000, 2, 96, "useinbandfec=1"},
@@ -151,13 +152,14 @@ static void both_read_the_same_from_what_we_write(void **state)
 	unsigned n_answers = 0;
 	for (unsigned i = 0; i < 3 * ARRAY_LEN(seeds); i++) {
 		struct sdp_abilities abilities;
+		struct sdp_origin_own origin;
 		struct sdp_session s;
 		struct sdp_writer w;
 		struct sdp offer;
 		char out[4096] = "";
 		size_t len;
 		char *text = read_seed(seeds[i / 3], &len);
-		session_init(&s, &abilities, (enum sdp_security)(i % 3));
+		session_init(&s, &abilities, &origin, (enum sdp_security)(i % 3));
 		assert_int_equal(sdp_decode(text, len, &offer), SDP_OK);
 		sdp_write_begin(&w, out, sizeof(out) - 1);
 		if (sdp_offer_take(&s, &offer) == SDP_OK) {

@@ -26,6 +26,7 @@ static const struct sdp_abilities gateway = {
 
 struct leg {
 	struct sdp_abilities abilities;
+	struct sdp_origin_own origin;
 	struct sdp_session s;
 	char text[4096];
 	size_t len;
@@ -33,7 +34,8 @@ struct leg {
 
 static void leg_init(struct leg *l, enum sdp_security security)
 {
-	struct sdp_session_config c = {.abilities = &l->abilities, .id = 42};
+	struct sdp_session_config c = {.abilities = &l->abilities, .origin = &l->origin};
+	l->origin = (struct sdp_origin_own){.id = 42};
 	l->abilities = gateway;
 	l->abilities.security = security;
 	l->len = 0;
@@ -79,6 +81,15 @@ static void write_offer(struct leg *l)
 	sdp_write_begin(&w, l->text, sizeof(l->text) - 1);
 	assert_int_equal(sdp_offer_write(&l->s, &w, NULL), SDP_OK);
 	keep(l, &w);
+}
+
+static void offer_again(struct leg *l, const char *said, enum sdp_refusal expected)
+{
+	struct sdp_writer w;
+	sdp_write_begin(&w, l->text, sizeof(l->text) - 1);
+	assert_int_equal(sdp_offer_again(&l->s, &w, bytes_str(said)), expected);
+	if (expected == SDP_OK)
+		keep(l, &w);
 }
 
 static void write_answer(struct leg *l)
@@ -406,6 +417,37 @@ static void the_version_counts_changes_alone(void **state)
 	assert_has(&l, "m=audio 4100 ");
 }
 
+/* Whatever was refused, or told by another session of the same dialog. */
+static void what_is_said_again_is_the_newest(void **state)
+{
+	static const char talk[] = PEER "m=audio 5000 RTP/AVP 8\r\n";
+	struct leg l, other;
+	char said[4096];
+	leg_init(&l, SDP_SRTP_NONE);
+	assert_int_equal(take_offer(&l, talk), SDP_OK);
+	write_answer(&l);
+	memcpy(said, l.text, l.len + 1);
+	offer_again(&l, said, SDP_OK);
+	assert_string_equal(l.text, said); /* as a session timer has it */
+
+	leg_init(&other, SDP_SRTP_NONE);
+	other.s.config.origin = &l.origin;
+	write_offer(&other);
+	assert_has(&other, "o=- 42 2 IN IP4");
+	sdp_exchange_cancel(&other.s);
+	for (unsigned i = 0; i < 2; i++) {
+		offer_again(&l, said, SDP_OK);
+		assert_has(&l, "o=- 42 3 IN IP4");
+		assert_string_equal(strstr(l.text, "s=-"), strstr(said, "s=-"));
+	}
+	write_offer(&l);
+	assert_has(&l, "o=- 42 4 IN IP4");
+	offer_again(&l, said, SDP_WRONG_STATE);
+	sdp_exchange_cancel(&l.s);
+	offer_again(&l, "v=0", SDP_BAD_ORIGIN);
+	assert_int_equal(l.origin.version, 4);
+}
+
 /* ---- our offers ---- */
 
 static void our_offer_names_all_that_we_can(void **state)
@@ -637,9 +679,9 @@ static void a_buffer_too_small_changes_nothing(void **state)
 			break;
 		assert_int_equal(r, SDP_NO_ROOM);
 		assert_int_equal(l.s.state, SDP_ASKED);
-		assert_int_equal(l.s.written, 0);
+		assert_int_equal(l.origin.written, 0);
 	}
-	assert_int_equal(l.s.version, 1);
+	assert_int_equal(l.origin.version, 1);
 	assert_int_equal(l.s.state, SDP_STABLE);
 }
 
@@ -711,6 +753,7 @@ int main(void)
 		cmocka_unit_test(hold_and_resume_change_directions_only),
 		cmocka_unit_test(an_early_answer_is_repeated_byte_for_byte),
 		cmocka_unit_test(the_version_counts_changes_alone),
+		cmocka_unit_test(what_is_said_again_is_the_newest),
 		cmocka_unit_test(our_offer_names_all_that_we_can),
 		cmocka_unit_test(srtp_that_is_optional_is_two_lines_of_which_one_is_taken),
 		cmocka_unit_test(an_answer_of_another_shape_does_not_fit),

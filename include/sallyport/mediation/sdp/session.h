@@ -3,8 +3,9 @@
  * Offers and answers (RFC 3264) of one leg with one audio stream, as pure state: descriptions in,
  * descriptions and what was agreed out. When they travel, and glare, are SIP's.
  *
- * A session is plain data. Copy it by assignment for each early dialog of a forked INVITE: every
- * one then takes the answer that came on it.
+ * A session is plain data. Copy it by assignment for each early dialog of a forked INVITE, and give
+ * it an origin of its own, which is as that of the first is: every one then takes the answer that
+ * came on it.
  *
  * Audio over RTP or SRTP with SDES keys is agreed on; every other m= line gets port 0 in its place.
  * ICE and DTLS are not offered and not answered, which RFC 8839 and RFC 5763 allow.
@@ -46,9 +47,20 @@ struct sdp_abilities {
 	bool has_rtcp_mux; /* offered, and taken when offered (RFC 5761) */
 };
 
+/*
+ * The o= line of whatever one side is told within one dialog. The version grows with each
+ * description that is another one than the last, and no refusal takes it back (RFC 3264 §8). So it
+ * is one for all sessions that speak in that dialog, and a copy for none.
+ */
+struct sdp_origin_own {
+	uint64_t id; /* random, below 2^62 */
+	uint64_t version;
+	uint64_t written; /* digest of the last description behind its o= line; 0: none */
+};
+
 struct sdp_session_config {
 	const struct sdp_abilities *abilities; /* must outlive the session */
-	uint64_t id;                           /* random, below 2^62 */
+	struct sdp_origin_own *origin;         /* not owned; {ID} at first */
 	struct addr rtp;                       /* as the other side shall send to it */
 	uint16_t rtcp_port;                    /* 0: the next port */
 	/* A random master key and salt for each suite, of which those used are told to the peer. */
@@ -112,8 +124,6 @@ struct sdp_session {
 	struct sdp_slot slots[SDP_SLOTS_MAX], pending_slots[SDP_SLOTS_MAX];
 	unsigned n_slots, n_pending_slots;
 	uint8_t payloads[SDP_CODECS_MAX]; /* the number each codec has in this session */
-	uint64_t version;
-	uint64_t written; /* digest of the last description behind its o= line; 0: none */
 };
 
 void sdp_session_init(struct sdp_session *s, const struct sdp_session_config *c);
@@ -135,9 +145,14 @@ enum sdp_refusal sdp_offer_write(
  */
 enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote, bool is_final);
 /*
- * The answer to what was said last and has been offered once more, byte for byte, as a session
- * timer does: where the other side receives and its key may be new. Direction and suite stay. On a
- * refusal nothing has changed.
+ * TEXT, a description of ours that holds on the other side, once more: as it is, if it is the last
+ * that was written, else as the newest. SDP_WRONG_STATE while an exchange is under way.
+ */
+enum sdp_refusal sdp_offer_again(
+	const struct sdp_session *s, struct sdp_writer *w, struct bytes text);
+/*
+ * The answer to that: where the other side receives and its key may be new. Direction and suite
+ * stay. On a refusal nothing has changed.
  */
 enum sdp_refusal sdp_answer_again(struct sdp_session *s, const struct sdp *remote);
 /* The answer that counted until the next one was the last. Without effect if there was none. */
