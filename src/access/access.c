@@ -7,6 +7,8 @@
 
 #include "access_priv.h"
 
+#define REGISTER_S 2 /* so long it takes a client to register */
+
 void access_count(struct access *a, enum access_counter c)
 {
 	metrics_add(a->config.cells, c, 1);
@@ -96,9 +98,18 @@ static void log_refusal(struct access *a, const struct incoming *in, unsigned st
 		log_name(in->m->uri.at, in->m->uri.at ? in->m->uri.len : 0, uri), status, held);
 }
 
+/* 0: nothing is said of it. */
+static uint32_t retry_after_s(const struct access *a, unsigned status, enum access_counter why)
+{
+	if (why == ACCESS_C_REFUSED_EARLY)
+		return REGISTER_S;
+	return status == 503 ? a->rules->retry_after_s : 0;
+}
+
 void access_refuse(
 	struct access *a, const struct incoming *in, unsigned status, enum access_counter why)
 {
+	uint32_t later_s = retry_after_s(a, status, why);
 	struct sip_writer w;
 
 	access_count(a, why);
@@ -106,8 +117,8 @@ void access_refuse(
 	if (!sip_msg_is_answerable(in->m))
 		return;
 	begin_answer(a, in, status, &w);
-	if (status == 503)
-		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, a->rules->retry_after_s);
+	if (later_s)
+		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, later_s);
 	if (status == 420)
 		sip_write_header(&w, SIP_HEADER_UNSUPPORTED,
 			sip_header_value(in->m, SIP_HEADER_PROXY_REQUIRE));

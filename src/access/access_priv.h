@@ -25,6 +25,7 @@ struct flow {
 	struct hash_node node;
 	uint64_t id;
 	struct addr remote;
+	uint64_t place; /* the network that it comes from, as a hash */
 	uint32_t face;
 	bool is_vouched; /* the carrier knows that the front end has taken something of it */
 	struct rate_bucket bucket, noise;
@@ -107,10 +108,15 @@ uint64_t access_dialog_of(const struct access *a, const struct sip_msg *m); /* n
 /* The same for a request and its responses. */
 uint64_t access_transaction_of(const struct access *a, const struct sip_msg *m);
 
-#define BOND_LEN 24
+/* Of an IPv4 address, or the IPv6 /64 it is in. */
+uint64_t access_place_of(const struct access *a, const struct addr *remote);
+
+#define BOND_LEN 32
 /* DIALOG 0: of none. */
 void access_bond_put(uint8_t out[BOND_LEN], const struct flow *f, uint64_t dialog);
-bool access_bond_holds(const uint8_t in[BOND_LEN], const struct flow *f);
+/* 0: it is F's. ERR_EXPIRED: it is of a user who may have come back by F, and has not registered
+ * over it yet. ERR_DENIED: it is another's. */
+int access_bond_check(const uint8_t in[BOND_LEN], const struct flow *f);
 uint64_t access_bond_dialog(const uint8_t in[BOND_LEN]);
 
 /* ---- hide.c ---- */
@@ -136,7 +142,8 @@ int access_write_flow_route(struct access *a, struct sip_writer *w, enum sip_hea
  * ERR_TOO_LARGE. */
 int access_hide_uri(struct access *a, const struct flow *f, uint64_t dialog,
 	const struct sip_uri *u, char out[URI_TEXT_MAX], struct sip_str *hidden);
-/* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made for F. */
+/* The way back, into OUT. ERR_NOT_FOUND: it is none that hide_uri has made for F. ERR_EXPIRED: as
+ * access_bond_check says; OUT, SHOWN and DIALOG are good then, too. */
 int access_show_uri(struct access *a, const struct flow *f, const struct sip_uri *u,
 	char out[URI_TEXT_MAX], struct sip_str *shown, uint64_t *dialog);
 
@@ -160,7 +167,7 @@ struct route_seal {
 int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool is_reversed,
 	const struct route_seal *seal, struct sip_str *token);
 /* The text is in a->content, good until the next token is opened. ERR_DENIED: not made for
- * seal->flow. */
+ * seal->flow. ERR_EXPIRED: as access_bond_check says; SEAL and TEXT are good then, too. */
 int access_routes_open(
 	struct access *a, struct sip_str token, struct route_seal *seal, struct sip_str *text);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What a token was made for. It is shown to one connection, and opens for that or for another of
- * the user who had registered over it; one of a dialog opens within that dialog.
+ * What a token was made for. It is shown to one connection, and opens for that, for another of the
+ * user who had registered over it, and for one from the same place over which nobody has registered
+ * yet; one of a dialog opens within that dialog.
  */
 #include "access_priv.h"
 
@@ -30,24 +31,38 @@ uint64_t access_transaction_of(const struct access *a, const struct sip_msg *m)
 	return d.sum;
 }
 
+uint64_t access_place_of(const struct access *a, const struct addr *remote)
+{
+	size_t kept = remote->family == ADDR_IPV4 ? 16 : 8;
+
+	return hash_bytes(&a->config.hash, remote->ip, kept);
+}
+
 void access_bond_put(uint8_t out[BOND_LEN], const struct flow *f, uint64_t dialog)
 {
 	be64_put(out, f->id);
 	be64_put(out + 8, f->n_owners ? f->owners[0] : 0);
-	be64_put(out + 16, dialog);
+	be64_put(out + 16, f->place);
+	be64_put(out + 24, dialog);
 }
 
-bool access_bond_holds(const uint8_t in[BOND_LEN], const struct flow *f)
+/* Who has lost his connection may hang up, or say where his media are now, before he has registered
+ * anew: from the place where he was that passes. From elsewhere he has to say first who he is. */
+int access_bond_check(const uint8_t in[BOND_LEN], const struct flow *f)
 {
 	uint64_t owner = be64_get(in + 8);
-	bool is_owners = false;
+	bool is_his = be64_get(in) == f->id;
 
+	if (!access_flow_is_registered(f))
+		is_his |= be64_get(in + 16) == f->place;
 	for (unsigned i = 0; i < f->n_owners; i++)
-		is_owners |= f->owners[i] == owner;
-	return be64_get(in) == f->id || is_owners;
+		is_his |= f->owners[i] == owner;
+	if (is_his)
+		return 0;
+	return owner ? ERR_EXPIRED : ERR_DENIED;
 }
 
 uint64_t access_bond_dialog(const uint8_t in[BOND_LEN])
 {
-	return be64_get(in + 16);
+	return be64_get(in + 24);
 }

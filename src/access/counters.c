@@ -37,6 +37,7 @@ static const struct metrics_row rows[ACCESS_C_COUNT] = {
 	[ACCESS_C_REFUSED_DOMAIN] = REFUSED("domain"),
 	[ACCESS_C_REFUSED_ROUTE] = REFUSED("route"),
 	[ACCESS_C_REFUSED_TOKEN] = REFUSED("token"),
+	[ACCESS_C_REFUSED_EARLY] = REFUSED("unregistered"),
 	[ACCESS_C_REFUSED_HOPS] = REFUSED("hops"),
 	[ACCESS_C_REFUSED_LOOP] = REFUSED("loop"),
 	[ACCESS_C_REFUSED_EXTENSION] = REFUSED("extension"),

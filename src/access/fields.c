@@ -188,6 +188,7 @@ static void write_refer_to(struct access *a, struct sip_writer *w, const struct 
 	const struct sip_header *h = sip_header_first(m, SIP_HEADER_REFER_TO);
 	char text[URI_TEXT_MAX];
 	struct sip_name_addr n;
+	struct sip_str shown;
 	struct sip_uri u;
 	uint64_t dialog;
 
@@ -197,11 +198,11 @@ static void write_refer_to(struct access *a, struct sip_writer *w, const struct 
 		sip_write_copy(w, h);
 		return;
 	}
-	if (direction == INWARD)
-		/* It stays what it is if it is none of ours. */
-		(void)access_show_uri(a, f, &u, text, &n.uri, &dialog);
-	else if ((u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS) &&
-		 !access_is_served_uri(a, &u) && access_hide_uri(a, f, 0, &u, text, &n.uri) != 0)
+	/* It stays what it is if it is none of ours. */
+	if (direction == INWARD && access_show_uri(a, f, &u, text, &shown, &dialog) == 0)
+		n.uri = shown;
+	if (direction == OUTWARD && (u.scheme == SIP_SCHEME_SIP || u.scheme == SIP_SCHEME_SIPS) &&
+		!access_is_served_uri(a, &u) && access_hide_uri(a, f, 0, &u, text, &n.uri) != 0)
 		w->failed = true;
 	sip_write_open(w, SIP_HEADER_REFER_TO);
 	sip_write_name_addr(w, &n);

@@ -37,6 +37,7 @@ struct flow *access_flow_make(struct access *a, const struct access_arrival *fro
 		return NULL;
 	f->id = from->flow;
 	f->remote = from->remote;
+	f->place = access_place_of(a, &from->remote);
 	f->face = from->face;
 	if (hash_table_insert(&a->flows, &f->node, flow_hash(a, f->id)) != 0) {
 		free(f);

@@ -153,14 +153,17 @@ int access_show_uri(struct access *a, const struct flow *f, const struct sip_uri
 
 	if (!is_sip(u) || !access_is_outside_host(a, u->host.text) ||
 		token_open(a->config.key, TOKEN_TARGET, u->user, a->content, &len) != 0 ||
-		len <= BOND_LEN || !access_bond_holds(a->content, f))
+		len <= BOND_LEN)
+		return ERR_NOT_FOUND;
+	int rc = access_bond_check(a->content, f);
+	if (rc == ERR_DENIED)
 		return ERR_NOT_FOUND;
 	sip_write_begin(&w, out, URI_TEXT_MAX);
 	sip_write_str(&w, sip_str_of(a->content + BOND_LEN, len - BOND_LEN));
 	write_headers(&w, u);
 	*shown = sip_str_of(out, w.len);
 	*dialog = access_bond_dialog(a->content);
-	return w.failed ? ERR_NOT_FOUND : 0;
+	return w.failed ? ERR_NOT_FOUND : rc;
 }
 
 /* ---- lists ---- */
@@ -237,12 +240,15 @@ int access_routes_open(
 	size_t len;
 	int rc = token_open(a->config.key, TOKEN_ROUTES, token, a->content, &len);
 
-	if (rc != 0 || len < ROUTES_FRONT || !access_bond_holds(a->content + 16, seal->flow))
+	if (rc != 0 || len < ROUTES_FRONT)
 		return ERR_DENIED;
+	rc = access_bond_check(a->content + 16, seal->flow);
+	if (rc == ERR_DENIED)
+		return rc;
 	peer_get(a->content, &seal->peer);
 	seal->dialog = access_bond_dialog(a->content + 16);
 	*text = sip_str_of(a->content + ROUTES_FRONT, len - ROUTES_FRONT);
-	return 0;
+	return rc;
 }
 
 #define VIAS_FRONT 41

@@ -19,6 +19,9 @@ struct verdict {
 	enum access_counter why;
 };
 #define PASSES ((struct verdict){0, ACCESS_C_COUNT})
+/* Not 481, which would end his dialog, nor 503, which would send him to another edge, that knows
+ * nothing of it: 500 with Retry-After is "the same, here, and soon" (RFC 3261 §21.5.1). */
+#define TOO_EARLY ((struct verdict){500, ACCESS_C_REFUSED_EARLY})
 
 /* ---- where to ---- */
 
@@ -49,9 +52,11 @@ static struct verdict read_routes(
 			return (struct verdict){403, ACCESS_C_REFUSED_ROUTE};
 		if (!u.user.at)
 			continue;
-		if (access_routes_open(a, u.user, &seal, &text) != 0 ||
-			!is_of_place(a, m, seal.dialog))
+		int rc = access_routes_open(a, u.user, &seal, &text);
+		if (rc == ERR_DENIED || !is_of_place(a, m, seal.dialog))
 			return (struct verdict){m->to_tag.at ? 481 : 403, ACCESS_C_REFUSED_TOKEN};
+		if (rc != 0)
+			return TOO_EARLY;
 		c->way.peer = seal.peer;
 		memcpy(routes, text.at, text.len);
 		c->routes = sip_str_of(routes, text.len);
@@ -69,11 +74,12 @@ static struct verdict read_uri(struct access *a, const struct sip_msg *m, struct
 	c->uri = m->uri;
 	if (sip_uri_decode(m->uri, &u) != 0 || u.scheme == SIP_SCHEME_OTHER)
 		return (struct verdict){416, ACCESS_C_REFUSED_DOMAIN};
-	if (access_show_uri(a, c->flow, &u, c->uri_text, &c->uri, &dialog) == 0) {
+	int rc = access_show_uri(a, c->flow, &u, c->uri_text, &c->uri, &dialog);
+	if (rc != ERR_NOT_FOUND) {
 		/* A request of its own may go to whomever a dialog has shown. */
-		if (!m->to_tag.at || is_of_place(a, m, dialog))
-			return PASSES;
-		return (struct verdict){481, ACCESS_C_REFUSED_TOKEN};
+		if (m->to_tag.at && !is_of_place(a, m, dialog))
+			return (struct verdict){481, ACCESS_C_REFUSED_TOKEN};
+		return rc == 0 ? PASSES : TOO_EARLY;
 	}
 	if (u.scheme == SIP_SCHEME_TEL || access_is_served_uri(a, &u))
 		return PASSES;

@@ -114,7 +114,8 @@ static void from_client_at(struct rig *r, uint32_t face, uint64_t flow, const ch
 
 	a.face = face;
 	a.flow = flow;
-	a.remote = addr_ipv4(0xc6336407, (uint16_t)flow); /* 198.51.100.7 */
+	/* 198.51.100.7, and .8 in the same network */
+	a.remote = addr_ipv4(flow == NEIGHBOUR ? 0xc6336408 : 0xc6336407, (uint16_t)flow);
 	access_receive_outside(r->access, &a);
 }
 

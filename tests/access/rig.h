@@ -14,6 +14,7 @@
 
 #define CLIENT     UINT64_C(0x100000002) /* connections */
 #define NEIGHBOUR  UINT64_C(0x100000003)
+#define RETURNED   UINT64_C(0x100000004) /* from the address of CLIENT */
 #define FRONT_END  UINT64_C(0x700000001)
 #define EDGE       "edge.example.net" /* how the door is called outside, */
 #define EDGE_INNER "10.10.0.11"       /* and inside */

@@ -168,7 +168,7 @@ static void a_service_route_leads_new_requests_alone(void **state)
 	refused(r, CLIENT, REQUEST("BYE", "sip:bob@example.net", "c3", ";tag=b", ROUTE), &l,
 		"SIP/2.0 481 ");
 	refused(r, NEIGHBOUR, REQUEST("INVITE", "sip:bob@example.net", "c3", "", ROUTE CONTACT), &l,
-		"SIP/2.0 403 ");
+		"SIP/2.0 500 ");
 }
 
 static void who_comes_back_and_registers_goes_on(void **state)
@@ -180,9 +180,82 @@ static void who_comes_back_and_registers_goes_on(void **state)
 	set_up(r, CLIENT, &l);
 	access_flow_closed(r->access, CLIENT);
 
-	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 481 ");
+	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 500 ");
 	enrol(r, NEIGHBOUR, REGISTER, &other);
 	passes(r, NEIGHBOUR, BYE, &l);
+}
+
+#define REINVITE REQUEST("INVITE", "$1", "c1", ";tag=b", ROUTE CONTACT)
+
+/* His call must not end because his REGISTER is still on its way. */
+static void who_comes_back_to_where_he_was_need_not_wait(void **state)
+{
+	struct rig *r = *state;
+	struct learned l, service;
+
+	enrol(r, CLIENT, REGISTER, &service);
+	set_up(r, CLIENT, &l);
+
+	passes(r, RETURNED, REINVITE, &l); /* the old connection may seem to be there still */
+	access_flow_closed(r->access, CLIENT);
+	passes(r, RETURNED, REINVITE, &l);
+	assert_has(r->inside, "INVITE sip:bob@10.10.0.77 SIP/2.0\r\n");
+	passes(r, RETURNED, BYE, &l);
+	refused(r, RETURNED, REQUEST("BYE", "$1", "c2", ";tag=b", ROUTE), &l, "SIP/2.0 481 ");
+	refused(r, RETURNED, REQUEST("INVITE", "$1", "c2", "", ROUTE CONTACT), &l, "SIP/2.0 403 ");
+	passes(r, RETURNED, REQUEST("INVITE", "sip:bob@example.net", "c2", "", ROUTE CONTACT),
+		&service);
+}
+
+/* RFC 3261 §21.5.1: neither his dialog nor this edge is given up. */
+static void who_comes_back_elsewhere_is_told_to_register_first(void **state)
+{
+	struct rig *r = *state;
+	struct learned l, service;
+
+	enrol(r, CLIENT, REGISTER, &service);
+	set_up(r, CLIENT, &l);
+
+	refused(r, NEIGHBOUR, REINVITE, &l, "SIP/2.0 500 ");
+	assert_has(r->outside, "\r\nRetry-After: 2\r\n");
+	refused(r, NEIGHBOUR, REQUEST("BYE", "$1", "c1", ";tag=b", ""), &l, "SIP/2.0 500 ");
+	refused(r, NEIGHBOUR, REQUEST("INVITE", "sip:bob@example.net", "c3", "", ROUTE CONTACT),
+		&service, "SIP/2.0 500 ");
+	assert_int_equal(counted(r, ACCESS_C_REFUSED_EARLY), 3);
+	refused(r, NEIGHBOUR, REQUEST("BYE", "$1", "c2", ";tag=b", ROUTE), &l, "SIP/2.0 481 ");
+	sends(r, NEIGHBOUR, REQUEST("ACK", "$1", "c1", ";tag=b", ROUTE), &l);
+	assert_string_equal(r->outside, "");
+	assert_string_equal(r->inside, "");
+}
+
+/* A guest registers nowhere, so he has nothing to wait for. */
+static void a_guest_comes_back_to_where_he_was_alone(void **state)
+{
+	struct rig *r = *state;
+	struct learned l, other;
+
+	set_up(r, CLIENT, &l);
+
+	passes(r, RETURNED, BYE, &l);
+	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 481 ");
+	enrol(r, RETURNED, REGISTER, &other);
+	refused(r, RETURNED, BYE, &l, "SIP/2.0 481 ");
+}
+
+static void a_referral_shows_nobody_the_target_of_another(void **state)
+{
+	struct rig *r = *state;
+	struct learned l, other;
+
+	enrol(r, CLIENT, REGISTER, &other);
+	set_up(r, CLIENT, &l);
+
+	passes(r, NEIGHBOUR, REQUEST("REFER", "sip:bob@example.net", "c4", "", "Refer-To: <$1>\n"),
+		&l);
+	assert_has_not(r->inside, "10.10.0.77");
+	passes(r, CLIENT, REQUEST("REFER", "sip:bob@example.net", "c4", "", "Refer-To: <$1>\n"),
+		&l);
+	assert_has(r->inside, "Refer-To: <sip:bob@10.10.0.77>");
 }
 
 static void another_user_does_not(void **state)
@@ -198,7 +271,11 @@ static void another_user_does_not(void **state)
 	from_inside(r, filled(text, ENROLLED_MALLORY, via, ""));
 	assert_int_equal(counted(r, ACCESS_C_REGISTERED), 2);
 
-	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 481 ");
+	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 500 ");
+	from_client(r, RETURNED, REGISTER_MALLORY);
+	header_of(r->inside, "Via", via);
+	from_inside(r, filled(text, ENROLLED_MALLORY, via, ""));
+	refused(r, RETURNED, BYE, &l, "SIP/2.0 500 ");
 }
 
 /* RFC 3261 §8.1.3.4 */
@@ -325,6 +402,10 @@ int main(void)
 		UNIT(routes_of_a_dialog_lead_no_new_request),
 		UNIT(a_service_route_leads_new_requests_alone),
 		UNIT(who_comes_back_and_registers_goes_on),
+		UNIT(who_comes_back_to_where_he_was_need_not_wait),
+		UNIT(who_comes_back_elsewhere_is_told_to_register_first),
+		UNIT(a_guest_comes_back_to_where_he_was_alone),
+		UNIT(a_referral_shows_nobody_the_target_of_another),
 		UNIT(another_user_does_not),
 		UNIT(targets_of_a_redirection_are_for_new_requests),
 		UNIT(an_answer_that_begins_a_dialog_has_our_route),

@@ -261,6 +261,20 @@ both "... and ended" 3 '^event CALL_CLOSED'
 stop slow
 stop slow-web
 
+# ---- who comes back and hangs up before he has registered anew ----
+
+CLOSED=$(grep -c '^event CALL_CLOSED' "$WORK/bob.events")
+comes_back() {
+	in_space ext timeout 60 "${DOOR[@]}" back $EDGE 5061 "$WORK/sips.pem" frida bob "$1" |
+		tr '\n' ' ' >"$WORK/back.out"
+	has "$WORK/back.out" "^$2 \$"
+}
+check "from the address where he was: his call is over" comes_back 10.200.1.2 'call 200 bye 200'
+check "... for the other side too" within 20 heard bob '^event CALL_CLOSED' $((CLOSED + 1))
+check "from another: he is told to register first" comes_back 10.200.1.3 'call 200 bye 500 bye 200'
+check "... and then it is over" within 20 heard bob '^event CALL_CLOSED' $((CLOSED + 2))
+check "... which is counted" metric_is edge sallyport_access_refused_total 'reason="unregistered"' 1
+
 check "the longest message leaves the front end's connection alone" prints '^SIP/2.0 404' -- \
 	tls_client ext message $EDGE 5061 - - alice nobody 32000
 

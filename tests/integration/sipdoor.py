@@ -9,6 +9,9 @@
 #                                         LOCATION", "ring": INVITE gets 180 until it is cancelled
 #   sipdoor.py service HOST PORT CA CERT KEY LOCATION   asks by TLS; "-" for no certificate
 #   sipdoor.py message HOST PORT CA CERT KEY FROM TO [BYTES]   MESSAGE by TLS; prints the status
+#   sipdoor.py back HOST PORT CA FROM TO SOURCE   registers and calls TO, loses the connection, connects
+#                                         from the address SOURCE, and hangs up before it registers
+#                                         anew; if that is refused, after it as well; prints "bye STATUS"
 #   sipdoor.py slow HOST PORT CA N        N connections that never get further than a few bytes
 #   sipdoor.py garbage HOST PORT CA N     N connections with bytes that are no SIP
 #   sipdoor.py flood HOST PORT CA N       N requests of a stranger, as fast as they go
@@ -103,13 +106,14 @@ async def phone(host, ca, user, domain):
                 await ws.send(answer(invite, "487 Request Terminated"))
 
 
-def connect(host, port, ca, cert="-", key="-"):
+def connect(host, port, ca, cert="-", key="-", source=None):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.load_verify_locations(ca)
     if cert != "-":
         context.load_cert_chain(cert, key)
-    raw = socket.create_connection((host, int(port)), timeout=10)
+    raw = socket.create_connection((host, int(port)), timeout=10,
+                                   source_address=(source, 0) if source else None)
     return context.wrap_socket(raw)
 
 
@@ -125,10 +129,65 @@ def exchange(s, message):
         length = re.search(r"Content-Length: *(\d+)", head)
         if not length or len(body) < int(length.group(1)):
             continue
-        if head.startswith("SIP/2.0 100"):
+        if head.startswith("SIP/2.0 1"):
             data = data[len(head) + 4:]
             continue
         return data.decode()
+
+
+def field(message, name):
+    return re.search(r"^%s: *(.*?)\r?$" % name, message, re.M).group(1)
+
+
+def uri(value):
+    return re.search(r"<(.*?)>", value).group(1)
+
+
+SDP = "v=0\r\no=- 1 1 IN IP4 {0}\r\ns=-\r\nc=IN IP4 {0}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+
+class Caller:
+    """A user with a connection, of whom one call is known."""
+
+    def __init__(self, host, port, ca, user, source=None):
+        self.user, self.s = user, connect(host, port, ca, source=source)
+        self.at = "%s:%d" % self.s.getsockname()[:2]
+
+    def asks(self, method, target, more=(), body="", to=None):
+        return request(method, target, self.user, "example.net", "TLS %s;rport" % self.at,
+                       ["Contact: <sip:%s@%s;transport=tls>" % (self.user, self.at), *more], body, to)
+
+    def register(self):
+        return exchange(self.s, self.asks("REGISTER", "sip:example.net", ["Expires: 600"],
+                                          to="sip:%s@example.net" % self.user))
+
+    def call(self, callee):
+        invite = self.asks("INVITE", "sip:%s@example.net" % callee, ["Content-Type: application/sdp"],
+                           SDP.format(self.at.split(":")[0]))
+        return exchange(self.s, invite)
+
+    def within(self, method, answered, number):
+        more = ["Route: " + r for r in re.findall(r"^Record-Route: (.*?)\r$", answered, re.M)]
+        text = self.asks(method, uri(field(answered, "Contact")), more)
+        for name in ("From", "To", "Call-ID"):
+            text = re.sub(r"(?m)^%s: .*?\r$" % name, "%s: %s\r" % (name, field(answered, name)), text)
+        return text.replace("CSeq: 1 ", "CSeq: %d " % number)
+
+
+def back(host, port, ca, user, callee, source):
+    first = Caller(host, port, ca, user)
+    first.register()
+    answered = first.call(callee)
+    first.s.sendall(first.within("ACK", answered, 1).encode())
+    print("call", answered.split(" ")[1], flush=True)
+    exchange(first.s, first.asks("OPTIONS", "sip:sip.example.net"))  # behind the ACK
+    first.s.close()
+    second = Caller(host, port, ca, user, source)
+    ended = exchange(second.s, second.within("BYE", answered, 2))
+    print("bye", ended.split(" ")[1], flush=True)
+    if "Retry-After:" in ended:
+        second.register()
+        print("bye", exchange(second.s, second.within("BYE", answered, 3)).split(" ")[1], flush=True)
 
 
 def over_tls(host, port, ca, cert, key, make):
@@ -194,6 +253,8 @@ def main():
     what, args = sys.argv[1], sys.argv[2:]
     if what == "phone":
         asyncio.run(phone(*args))
+    elif what == "back":
+        back(*args)
     elif what == "service":
         over_tls(*args[:5], lambda via: service("dora", "example.net", via, args[5]))
     elif what == "message":
