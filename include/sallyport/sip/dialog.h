@@ -21,6 +21,7 @@ struct sip_dialog {
 	struct sip_str strict;        /* URI of a first route without lr; absent: none */
 	uint32_t local_cseq, remote_cseq;
 	bool has_remote_cseq;
+	bool is_call_id_ours; /* it began with a request of ours */
 };
 
 /*

@@ -77,12 +77,27 @@ struct end {
 	struct wheel_timer repeat;            /* of that */
 	bool has_early_answer;                /* in a reliable response that was acknowledged */
 	struct kept_body said; /* the last session description that it has accepted of us */
-	/* join.c: of one that is to go on in another call, that call, not owned, and the end there;
-	 * of that one, which has a copy of the dialog until it is joined, the one here. */
-	struct call *wanted_by;
-	struct end *twin;
-	bool is_copy;
-	bool is_gone; /* gets no BYE: it has said so, or its dialog is another call's */
+	struct join *join;     /* not owned; that this one goes on by; NULL: it stays */
+	bool is_gone;          /* gets no BYE: it has said so, or its dialog is another call's */
+};
+
+/*
+ * A side of another call that is to go on in this one (join.c). It is asked by a copy of its
+ * dialog, which is found in the old call until all sides have accepted.
+ */
+enum join_state {
+	JOIN_NONE,     /* or joined: the copy is the dialog */
+	JOIN_WANTED,   /* it is to be asked, or asked again when an INVITE has met another one */
+	JOIN_ASKED,    /* until the final answer, even when the call is over */
+	JOIN_ACCEPTED, /* and waits for the other side */
+};
+struct join {
+	enum join_state state;
+	struct call *call; /* not owned; whose it is part of */
+	struct end *old;   /* not owned; in the other call */
+	struct end *copy;  /* not owned; of CALL; NULL: never asked */
+	struct wheel_timer again;
+	unsigned n_tries;
 };
 
 /* The REFER that is under way in a call (RFC 3515). */
@@ -145,13 +160,14 @@ struct exchange {
 	 * responses are acknowledged? */
 	bool has_offer, wants_reliable, takes_reliable;
 	struct acknowledged acknowledges; /* by what goes out: a PRACK */
-	uint64_t answers;  /* the PRACK answers what was offered in this exchange; 0: none */
-	char *credentials; /* of an INVITE, for its ACK; NULL: none */
-	bool is_ours;      /* nobody has asked for it */
-	bool is_virtual;   /* the caller's INVITE that nobody has sent: transfer.c hears of it */
-	bool is_joining;   /* asks a side of another call to go on in this one */
-	bool is_replied;   /* finally, by us */
-	bool is_answered;  /* finally, to us */
+	uint64_t answers;     /* the PRACK answers what was offered in this exchange; 0: none */
+	char *credentials;    /* of an INVITE, for its ACK; NULL: none */
+	bool is_ours;         /* nobody has asked for it */
+	bool is_virtual;      /* the caller's INVITE that nobody has sent: transfer.c hears of it */
+	bool is_joining;      /* asks a side of another call to go on in this one */
+	struct join *joining; /* not owned; that one; NULL: it asks no more */
+	bool is_replied;      /* finally, by us */
+	bool is_answered;     /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
 	bool wants_ack, owes_ack;
 	struct wheel_timer repeat;
@@ -205,9 +221,7 @@ struct call {
 	struct transaction_hop rights;       /* whose call it is: where else it comes from */
 	struct refer refer;
 	struct call *referred_by; /* not owned; whose REFER has begun it; NULL: none, or gone */
-	struct end *joins[2];     /* not owned; of other calls, to be its own; NULL: none */
-	struct wheel_timer join;  /* when that is tried again */
-	unsigned n_joins;         /* so often it was */
+	struct join joins[2];     /* by side */
 	unsigned outcome;         /* what the referrer is told, if it fails; 0: not known */
 	void *media;
 	void *own; /* of whoever says the route */
@@ -286,8 +300,6 @@ void refer_passed(struct call *c, const struct sip_msg *m);
 void refer_heard(struct end *e, struct server_transaction *s, const struct sip_msg *m);
 /* The referrer hears of it: STATUS, below 200 for one that goes on. */
 void refer_notify(struct call *c, unsigned status);
-/* E has said BYE, and waits for what comes of its REFER: the other side stays. */
-bool refer_outlives(struct end *e);
 
 /* ---- replaces.c: INVITE and REFER that name a dialog to be replaced (RFC 3891) ---- */
 
@@ -317,11 +329,20 @@ void transfer_over(struct call *c);
 /* ---- join.c: sides of other calls that go on in one ---- */
 
 void join_init(struct call *c);
+void join_fini(struct call *c);
 /* C is to have OLD, of another call, as its SIDE. */
 void join_want(struct call *c, enum call_side side, struct end *old);
-/* A side of C is not its own yet. */
+/* SIDE of C is not its own yet; either is not. */
+bool join_is_wanted(const struct call *c, enum call_side side);
 bool join_is_awaited(const struct call *c);
-/* The callee's side, because of INVITE. 0, or a status. */
+/* E has an INVITE of another call to answer, or has done so: nothing is offered to it here. */
+bool join_holds(const struct end *e);
+/* E has said BYE, but the other side is to go on elsewhere: that one stays until it does. */
+bool join_outlives(struct end *e);
+/* E's CSeq has grown: the copy and the dialog that it is of count together. */
+void join_count(const struct end *e);
+void join_unlink(struct end *e); /* E goes */
+/* The callee's side, because of INVITE: now or when it is free. 0, or a status. */
 unsigned join_ask_callee(struct call *c, const struct sip_msg *invite);
 /* It has refused, for F. C may be gone on return. */
 void join_refused(struct call *c, const struct call_failure *f);
@@ -329,9 +350,11 @@ void join_refused(struct call *c, const struct call_failure *f);
 void join_finish(struct call *c);
 /* The caller's side, when the callee's has accepted. C may be gone on return. */
 void join_ask_caller(struct call *c);
-/* A response to a joining request, or (NULL) none. C may be gone on return. */
+/* The final answer to X, which asks the caller's side, or (NULL) none. */
 void join_response(struct exchange *x, const struct sip_msg *m);
-/* C is over: those that it wanted stay where they are. */
+/* X, if it asks either side, has its final answer: STATUS, or (0) none. */
+void join_heard(struct exchange *x, unsigned status);
+/* C is over: those that it wanted stay where they are, unless nobody else is there. */
 void join_forget(struct call *c);
 /* C is over: calls that wanted a side of it come to nothing. */
 void join_lose(struct call *c);

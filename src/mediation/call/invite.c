@@ -204,7 +204,7 @@ static void try_again_or_fail(struct call *c, const struct call_failure *f)
 	struct sip_msg invite;
 
 	c->attempt = NULL;
-	if (c->joins[CALL_CALLEE]) {
+	if (join_is_wanted(c, CALL_CALLEE)) {
 		join_refused(c, f);
 		return;
 	}
@@ -225,6 +225,7 @@ void invite_attempt_ended(struct exchange *x, enum transaction_end why)
 		.kind = why == TRANSACTION_TIMEOUT ? CALL_FAILED_SILENT : CALL_FAILED_UNREACHABLE};
 
 	x->is_answered = true;
+	join_heard(x, 0);
 	if (invite_waits_for(c, x))
 		try_again_or_fail(c, &f);
 }
@@ -271,9 +272,10 @@ static void on_provisional(struct exchange *x, const struct sip_msg *m)
 }
 
 /* Routes and target are those of his answer, unless his dialog was there before. */
-static int confirm(struct end *e, const struct sip_msg *m)
+static int confirm(const struct exchange *x, struct end *e, const struct sip_msg *m)
 {
-	return e->is_copy ? sip_dialog_refresh(&e->dialog, m) : sip_dialog_confirm(&e->dialog, m);
+	return x->is_joining ? sip_dialog_refresh(&e->dialog, m)
+			     : sip_dialog_confirm(&e->dialog, m);
 }
 
 /* Those callees that have not been the first are not to be heard of any more. */
@@ -310,10 +312,11 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 	struct pair *p = pair_of(c, x, m, true);
 
 	x->is_answered = true;
+	join_heard(x, m->status);
 	if (p && p == c->pair) {
 		if (!x->owes_ack)
 			exchange_send_ack(x);
-	} else if (p && is_wanted && !p->is_dropped && confirm(&p->ends[CALL_CALLEE], m) == 0) {
+	} else if (p && is_wanted && !p->is_dropped && confirm(x, &p->ends[CALL_CALLEE], m) == 0) {
 		if (!c->is_ringing)
 			attempt_reached(c);
 		choose(c, x, p);
@@ -321,10 +324,11 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 		x->owes_ack = true;
 		count(c->calls, CALL_C_ANSWERED);
 		exchange_reply(c->incoming, m->status, m, p);
-		if (c->joins[CALL_CALLEE] && !c->joins[CALL_CALLER] && !c->is_over)
+		if (join_is_wanted(c, CALL_CALLEE) && !join_is_wanted(c, CALL_CALLER) &&
+			!c->is_over)
 			join_finish(c);
 	} else {
-		if (p && p->ends[CALL_CALLEE].is_copy)
+		if (p && x->is_joining)
 			exchange_send_ack(x); /* he goes on where he was */
 		else if (p)
 			give_up(p, x, m);
@@ -344,6 +348,7 @@ void invite_response(struct exchange *x, const struct sip_msg *m)
 		on_accepted(x, m);
 	} else {
 		x->is_answered = true;
+		join_heard(x, m->status);
 		if (invite_waits_for(c, x))
 			try_again_or_fail(c, &f);
 	}

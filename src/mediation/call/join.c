@@ -15,20 +15,51 @@
 
 void join_want(struct call *c, enum call_side side, struct end *old)
 {
-	c->joins[side] = old;
-	old->wanted_by = c;
+	struct join *j = &c->joins[side];
+
+	j->state = JOIN_WANTED;
+	j->old = old;
+	old->join = j;
+}
+
+bool join_is_wanted(const struct call *c, enum call_side side)
+{
+	return c->joins[side].state != JOIN_NONE;
 }
 
 bool join_is_awaited(const struct call *c)
 {
-	return c->joins[CALL_CALLER] || c->joins[CALL_CALLEE];
+	return join_is_wanted(c, CALL_CALLER) || join_is_wanted(c, CALL_CALLEE);
+}
+
+bool join_holds(const struct end *e)
+{
+	return e->join && e->join->state >= JOIN_ASKED;
+}
+
+/* E is to go on elsewhere, and is here until it does. */
+static bool is_leaving(const struct end *e)
+{
+	return e->join && e->join->old == e && !e->join->call->is_over;
+}
+
+bool join_outlives(struct end *e)
+{
+	struct call *c = e->pair->call;
+
+	if (c->pair != e->pair || !is_leaving(end_across(e->pair, e->side)))
+		return false;
+	e->is_gone = true;
+	wheel_cancel(c->calls->config.wheel, &e->refresh);
+	return true;
 }
 
 /* ---- copies ---- */
 
-static int copy(struct end *e, struct end *old)
+static int copy(struct join *j, struct end *e)
 {
-	struct calls *l = e->pair->call->calls;
+	struct calls *l = j->call->calls;
+	struct end *old = j->old;
 	struct sip_dialog dialog;
 
 	if (sip_dialog_copy(&dialog, &old->dialog) != 0)
@@ -40,24 +71,33 @@ static int copy(struct end *e, struct end *old)
 	e->session = old->session;
 	e->takes_update = old->takes_update;
 	e->takes_refer = old->takes_refer;
-	e->is_copy = e->is_gone = true;
-	e->twin = old;
-	old->twin = e;
+	e->is_gone = true;
+	e->join = j;
+	j->copy = e;
 	return 0;
 }
 
-/* He has not accepted: there is nothing that he would have to be told again. */
-static void untwin(struct end *old)
+void join_count(const struct end *e)
 {
-	if (old->twin)
-		old->twin->twin = NULL;
-	old->twin = NULL;
+	const struct join *j = e->join;
+
+	if (j && j->copy)
+		j->old->dialog.local_cseq = j->copy->dialog.local_cseq = e->dialog.local_cseq;
 }
 
-static void part(struct end *old)
+static void part(struct join *j)
 {
-	untwin(old);
-	old->wanted_by = NULL;
+	j->state = JOIN_NONE;
+	j->old->join = NULL;
+	if (j->copy)
+		j->copy->join = NULL;
+	j->copy = NULL;
+}
+
+void join_unlink(struct end *e)
+{
+	if (e->join)
+		part(e->join);
 }
 
 /* ---- asking ---- */
@@ -68,13 +108,16 @@ static void fail(struct call *c, unsigned status)
 	call_over(c, CALL_END_FAILED, -1);
 }
 
-static void wait_for_end(struct call *c)
+/* Of whoever's it is that is in the way (RFC 3261 §14.1). */
+static void wait_for_end(struct join *j)
 {
+	struct calls *l = j->call->calls;
 	uint32_t random;
 
 	crypto_random(&random, sizeof(random));
-	wheel_set(c->calls->config.wheel, &c->join,
-		c->calls->config.clock->mono_ms + 10 + sip_glare_wait_ms(false, random));
+	wheel_set(l->config.wheel, &j->again,
+		l->config.clock->mono_ms + 10 +
+			sip_glare_wait_ms(j->old->dialog.is_call_id_ours, random));
 }
 
 static int send_invite(struct exchange *x, struct end *e, const struct call_body *b)
@@ -93,25 +136,12 @@ static int send_invite(struct exchange *x, struct end *e, const struct call_body
 	return request_send(x, &r);
 }
 
-/* The hooks of bodies want a message: it has nothing in it, for the offer is ours. */
-static int ask(struct end *e, const struct end *old)
+/* By X, from now on until it has its final answer. */
+static void begin_asking(struct join *j, struct exchange *x)
 {
-	const struct sip_msg none = {.is_request = true, .method = SIP_INVITE};
-	struct call_body b = {
-		.msg = &none, .is_ours = true, .goes_on = old->pair->call, .whose = old->side};
-	struct exchange *x = request_of_ours(e, SIP_INVITE);
-	int err;
-
-	if (!x)
-		return -ENOMEM;
 	x->is_joining = true;
-	exchange_await(x);
-	err = body_ask(x, x->from, NULL, NULL, &b);
-	if (err == 0)
-		err = send_invite(x, e, &b);
-	if (err)
-		x->is_answered = true;
-	return err ? ERR_DENIED : 0;
+	x->joining = j;
+	j->state = JOIN_ASKED;
 }
 
 /* ---- the callee's side, which is asked as any attempt is made ---- */
@@ -145,27 +175,36 @@ static int ask_for_body(struct exchange *x, const struct sip_msg *invite, struct
 	return err ? err : send_invite(x, &x->pair->ends[CALL_CALLEE], &b);
 }
 
-unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
+/* The one that was made when he was asked before. */
+static struct pair *pair_again(struct join *j, const struct exchange *x)
 {
-	struct end *old = c->joins[CALL_CALLEE];
+	struct pair *p = j->copy->pair;
+
+	p->attempt = x->ack_number;
+	return p;
+}
+
+static unsigned ask_callee(struct join *j, const struct sip_msg *invite)
+{
+	struct call *c = j->call;
+	struct end *old = j->old;
 	struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
 	int err;
 
 	if (!x)
 		return 503;
-	x->pair = pair_for(c, x);
-	if (!x->pair || copy(&x->pair->ends[CALL_CALLEE], old) != 0) {
+	x->pair = j->copy ? pair_again(j, x) : pair_for(c, x);
+	if (!x->pair || copy(j, &x->pair->ends[CALL_CALLEE]) != 0) {
 		exchange_free(x);
 		return 503;
 	}
+	begin_asking(j, x);
 	c->attempt = x;
-	x->is_joining = true;
 	x->session = old->session;
 	call_meet(c, CALL_CALLEE, &old->hop);
 	c->callee = x->ack_number;
 	err = ask_for_body(x, invite, old);
 	if (err) {
-		untwin(old);
 		exchange_free(x);
 		return err == ERR_FULL || err == -ENOMEM ? 503 : 488;
 	}
@@ -173,44 +212,107 @@ unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
 	return 0;
 }
 
+unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
+{
+	struct join *j = &c->joins[CALL_CALLEE];
+
+	if (j->n_tries++ >= TRIES_MAX)
+		return 491;
+	if (!relay_open_invite(j->old->pair->call))
+		return ask_callee(j, invite);
+	wait_for_end(j);
+	return 0;
+}
+
+static void ask_callee_again(struct call *c)
+{
+	struct sip_msg invite;
+	unsigned status = 500;
+
+	if (sip_msg_decode(c->invite, c->invite_len, SIP_DATAGRAM, &invite) == SIP_FINE)
+		status = join_ask_callee(c, &invite);
+	if (status)
+		invite_fail(c, status, NULL);
+}
+
 void join_refused(struct call *c, const struct call_failure *f)
 {
-	struct end *old = c->joins[CALL_CALLEE];
+	struct join *j = &c->joins[CALL_CALLEE];
 	unsigned status = f->response ? status_pass(f->response->status) : 408;
 
-	if (f->kind == CALL_FAILED_RESPONSE)
-		untwin(old);
-	if (status == 481 || f->kind == CALL_FAILED_SILENT) {
-		call_over(old->pair->call, CALL_END_LOST, (int)old->side); /* C with it */
-		return;
+	if (status == 491) {
+		wheel_cancel(c->calls->config.wheel, &c->timer);
+		wait_for_end(j);
+	} else if (status == 481 || f->kind == CALL_FAILED_SILENT) {
+		call_over(j->old->pair->call, CALL_END_LOST, (int)j->old->side); /* C with it */
+	} else {
+		invite_fail(c, status, NULL);
 	}
-	invite_fail(c, status, NULL);
 }
 
 /* ---- the caller's side ---- */
 
+/* The hooks of bodies want a message: it has nothing in it, for the offer is ours. */
+static int ask_caller(struct join *j)
+{
+	const struct sip_msg none = {.is_request = true, .method = SIP_INVITE};
+	struct call_body b = {.msg = &none,
+		.is_ours = true,
+		.goes_on = j->old->pair->call,
+		.whose = j->old->side};
+	struct exchange *x = request_of_ours(j->copy, SIP_INVITE);
+	int err;
+
+	if (!x)
+		return -ENOMEM;
+	begin_asking(j, x);
+	exchange_await(x);
+	err = body_ask(x, x->from, NULL, NULL, &b);
+	if (err == 0)
+		err = send_invite(x, j->copy, &b);
+	if (err)
+		x->is_answered = true;
+	return err ? ERR_DENIED : 0;
+}
+
 void join_ask_caller(struct call *c)
 {
-	struct end *old = c->joins[CALL_CALLER];
-	struct end *e = &c->pair->ends[CALL_CALLER];
+	struct join *j = &c->joins[CALL_CALLER];
 
-	if (c->n_joins++ >= TRIES_MAX)
+	if (j->n_tries++ >= TRIES_MAX)
 		fail(c, 491);
-	else if (relay_open_invite(old->pair->call))
-		wait_for_end(c);
-	else if (copy(e, old) != 0 || ask(e, old) != 0)
+	else if (relay_open_invite(j->old->pair->call))
+		wait_for_end(j);
+	else if (copy(j, &c->pair->ends[CALL_CALLER]) != 0 || ask_caller(j) != 0)
 		fail(c, 503);
 }
 
-static void on_join(struct wheel_timer *t, void *arg)
+static void on_again(struct wheel_timer *t, void *arg)
 {
+	struct join *j = CONTAINER_OF(t, struct join, again);
+
 	(void)arg;
-	join_ask_caller(CONTAINER_OF(t, struct call, join));
+	if (j == &j->call->joins[CALL_CALLEE])
+		ask_callee_again(j->call);
+	else
+		join_ask_caller(j->call);
 }
 
 void join_init(struct call *c)
 {
-	wheel_timer_init(&c->join, on_join);
+	for (int side = 0; side < 2; side++) {
+		c->joins[side].call = c;
+		wheel_timer_init(&c->joins[side].again, on_again);
+	}
+}
+
+void join_fini(struct call *c)
+{
+	for (int side = 0; side < 2; side++) {
+		wheel_cancel(c->calls->config.wheel, &c->joins[side].again);
+		if (join_is_wanted(c, side))
+			part(&c->joins[side]);
+	}
 }
 
 /* ---- joined ---- */
@@ -219,16 +321,16 @@ void join_init(struct call *c)
 static void take_over(struct call *c, enum call_side side)
 {
 	struct calls *l = c->calls;
-	struct end *old = c->joins[side], *e = &c->pair->ends[side];
+	struct join *j = &c->joins[side];
+	struct end *old = j->old, *e = j->copy;
 	const struct call_user *u = &l->config.user;
 
 	sip_dialogs_remove(&l->dialogs, &old->dialog);
 	e->dialog.remote_cseq = old->dialog.remote_cseq;
 	e->dialog.has_remote_cseq = old->dialog.has_remote_cseq;
-	e->is_copy = e->is_gone = false;
+	e->is_gone = false;
 	old->is_gone = true;
-	part(old);
-	c->joins[side] = NULL;
+	part(j);
 	if (u->joined)
 		u->joined(u->arg, c, side, old->pair->call, old->side);
 }
@@ -238,8 +340,8 @@ static int file(struct call *c)
 	int err = 0;
 
 	for (int side = 0; side < 2 && err == 0; side++) {
-		if (c->joins[side])
-			err = sip_dialogs_add(&c->calls->dialogs, &c->pair->ends[side].dialog);
+		if (join_is_wanted(c, side))
+			err = sip_dialogs_add(&c->calls->dialogs, &c->joins[side].copy->dialog);
 	}
 	return err;
 }
@@ -253,30 +355,29 @@ static void tell_user(struct call *c)
 }
 
 /* The caller is in place of who was at the other side of OLD. */
-static void replaced(struct call *c, struct call *old, enum call_side stays)
+static void replaced(struct call *c, const struct end *old)
 {
 	const struct call_user *u = &c->calls->config.user;
 
 	count(c->calls, CALL_C_REPLACED);
 	if (u->joined)
-		u->joined(u->arg, c, CALL_CALLER, old,
-			stays == CALL_CALLER ? CALL_CALLEE : CALL_CALLER);
+		u->joined(u->arg, c, CALL_CALLER, old->pair->call,
+			old->side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER);
 }
 
 void join_finish(struct call *c)
 {
-	struct call *old[2] = {NULL, NULL}, *referred_by = c->referred_by;
-	enum call_side sides[2] = {CALL_CALLER, CALL_CALLER};
+	struct end *old[2] = {NULL, NULL};
+	struct call *referred_by = c->referred_by;
 
 	if (file(c) != 0) {
 		fail(c, 503);
 		return;
 	}
 	for (int side = 0; side < 2; side++) {
-		if (!c->joins[side])
+		if (!join_is_wanted(c, side))
 			continue;
-		old[side] = c->joins[side]->pair->call;
-		sides[side] = c->joins[side]->side;
+		old[side] = c->joins[side].old;
 		take_over(c, (enum call_side)side);
 	}
 	c->referred_by = NULL;
@@ -284,8 +385,8 @@ void join_finish(struct call *c)
 		c->incoming->is_virtual = false;
 		c->incoming->is_replied = true;
 		tell_user(c);
-	} else {
-		replaced(c, old[CALL_CALLEE], sides[CALL_CALLEE]);
+	} else if (old[CALL_CALLEE]) {
+		replaced(c, old[CALL_CALLEE]);
 	}
 	if (referred_by) {
 		count(c->calls, CALL_C_TRANSFERRED);
@@ -294,7 +395,8 @@ void join_finish(struct call *c)
 	}
 	for (int side = 0; side < 2; side++) {
 		if (old[side])
-			call_over(old[side], CALL_END_TRANSFERRED, (int)sides[side]);
+			call_over(
+				old[side]->pair->call, CALL_END_TRANSFERRED, (int)old[side]->side);
 	}
 }
 
@@ -315,7 +417,7 @@ static void accepted(struct exchange *x, const struct sip_msg *m)
 /* RFC 3261 §12.2.1.2: he does not know his dialog any more, in the old call neither. */
 static void lose(struct call *c)
 {
-	const struct end *old = c->joins[CALL_CALLER];
+	const struct end *old = c->joins[CALL_CALLER].old;
 
 	call_over(old->pair->call, CALL_END_LOST, (int)old->side);
 }
@@ -324,44 +426,78 @@ void join_response(struct exchange *x, const struct sip_msg *m)
 {
 	struct call *c = x->call;
 
-	if (c->is_over || !c->joins[CALL_CALLER]) {
+	join_heard(x, m ? m->status : 0);
+	if (c->is_over || !join_is_wanted(c, CALL_CALLER)) {
 		if (x->owes_ack)
 			exchange_send_ack(x);
-		return;
-	}
-	if (m && m->status < 300)
+	} else if (m && m->status < 300) {
 		accepted(x, m);
-	else if (m && m->status == 491) {
-		untwin(c->joins[CALL_CALLER]);
-		wait_for_end(c);
-	} else if (!m || m->status == 481 || m->status == 408)
+	} else if (m && m->status == 491) {
+		wait_for_end(&c->joins[CALL_CALLER]);
+	} else if (!m || m->status == 481 || m->status == 408) {
 		lose(c);
-	else {
-		untwin(c->joins[CALL_CALLER]);
+	} else {
 		fail(c, 488);
 	}
 }
 
 /* ---- ends ---- */
 
+/* Nothing comes of J. The one at the other side of the old call may have left, and there is nobody
+ * then. Who has accepted, as far as anybody knows, hears the old again. */
+static void leave(struct join *j, bool may_have_accepted)
+{
+	struct end *old = j->old;
+	const struct end *other = end_across(old->pair, old->side);
+
+	part(j);
+	if (other->is_gone && !old->pair->call->is_over)
+		call_over(old->pair->call,
+			other->side == CALL_CALLER ? CALL_END_CALLER : CALL_END_CALLEE,
+			(int)other->side);
+	else if (may_have_accepted)
+		refresh_say_again(old);
+}
+
+void join_heard(struct exchange *x, unsigned status)
+{
+	struct join *j = x->joining;
+
+	if (!j)
+		return;
+	x->joining = NULL;
+	if (j->state != JOIN_ASKED)
+		return;
+	j->state = status >= 200 && status < 300 ? JOIN_ACCEPTED : JOIN_WANTED;
+	if (j->call->is_over)
+		leave(j, status < 300);
+}
+
+/* No INVITE of his dialog may begin before that one has its final answer (RFC 3261 §14.1). */
+static bool is_unanswered(const struct join *j)
+{
+	list_for_each (it, &j->call->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		if (x->joining == j && x->client)
+			return true;
+	}
+	return false;
+}
+
 void join_forget(struct call *c)
 {
-	wheel_cancel(c->calls->config.wheel, &c->join);
 	for (int side = 0; side < 2; side++) {
-		struct end *old = c->joins[side];
-		bool was_asked = old && old->twin;
-		c->joins[side] = NULL;
-		if (old)
-			part(old);
-		if (was_asked)
-			refresh_say_again(old); /* he may have accepted */
+		struct join *j = &c->joins[side];
+		wheel_cancel(c->calls->config.wheel, &j->again);
+		if (join_is_wanted(c, side) && !(j->state == JOIN_ASKED && is_unanswered(j)))
+			leave(j, j->state == JOIN_ACCEPTED);
 	}
 }
 
 void join_lose(struct call *c)
 {
 	for (int side = 0; c->pair && side < 2; side++) {
-		if (c->pair->ends[side].wanted_by)
-			call_over(c->pair->ends[side].wanted_by, CALL_END_CANCELLED, -1);
+		if (is_leaving(&c->pair->ends[side]))
+			call_over(c->pair->ends[side].join->call, CALL_END_CANCELLED, -1);
 	}
 }

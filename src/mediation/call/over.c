@@ -9,7 +9,7 @@ void call_free(struct call *c)
 	struct calls *l = c->calls;
 
 	wheel_cancel(l->config.wheel, &c->timer);
-	wheel_cancel(l->config.wheel, &c->join);
+	join_fini(c);
 	list_for_each_safe (x, &c->exchanges)
 		exchange_free(CONTAINER_OF(x, struct exchange, link));
 	list_for_each_safe (p, &c->pairs)
@@ -81,10 +81,15 @@ void call_parted(struct call *c, const struct sip_msg *m)
 		u->parted(u->arg, c, m);
 }
 
-/* Whoever has left while his REFER is under way is silent, of course. */
+/* Whoever has left while the other side is to go on elsewhere is silent, of course. */
 static bool has_left(const struct call *c)
 {
-	return c->refer.state == REFER_ACTED && c->pair->ends[c->refer.by].is_gone;
+	for (int side = 0; c->pair && side < 2; side++) {
+		const struct end *e = &c->pair->ends[side];
+		if (e->is_gone && !e->join)
+			return true;
+	}
+	return false;
 }
 
 void call_hang_up(struct call *c, const char *reason)
@@ -114,7 +119,6 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	join_lose(c);
 	list_for_each (it, &c->exchanges)
 		end_exchange(CONTAINER_OF(it, struct exchange, link));
-	join_forget(c);
 	for (int side = 0; c->pair && side < 2; side++) {
 		wheel_cancel(l->config.wheel, &c->pair->ends[side].refresh);
 		if (side != quiet && !c->pair->ends[side].is_gone &&
@@ -124,6 +128,7 @@ void call_over(struct call *c, enum call_end why, int quiet)
 	if (l->config.user.ended)
 		l->config.user.ended(l->config.user.arg, c, why);
 	transfer_over(c);
+	join_forget(c);
 	call_settle(c);
 }
 

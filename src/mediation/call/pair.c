@@ -19,6 +19,7 @@ void pair_free(struct pair *p)
 	list_remove(&p->link);
 	reliable_stop(p);
 	for (int side = 0; side < 2; side++) {
+		join_unlink(&p->ends[side]);
 		refresh_fini(&p->ends[side]);
 		sip_dialog_fini(&p->ends[side].dialog);
 	}

@@ -75,17 +75,6 @@ void refer_notify(struct call *c, unsigned status)
 		send_notify(&c->pair->ends[r->by], status);
 }
 
-bool refer_outlives(struct end *e)
-{
-	struct call *c = e->pair->call;
-
-	if (c->refer.state != REFER_ACTED || c->refer.by != e->side || c->pair != e->pair)
-		return false;
-	e->is_gone = true;
-	wheel_cancel(c->calls->config.wheel, &e->refresh);
-	return true;
-}
-
 /* ---- what was passed ---- */
 
 static bool is_passed(const struct call *c)
@@ -316,7 +305,7 @@ static bool is_free(const struct end *e)
 	const struct call *c = e->pair->call;
 
 	return c->pair == e->pair && c->refer.state != REFER_ACTED && !is_passed(c) &&
-	       !join_is_awaited(c) && !e->wanted_by && !end_across(e->pair, e->side)->wanted_by;
+	       !join_is_awaited(c) && !e->join && !end_across(e->pair, e->side)->join;
 }
 
 /* A dialog that we do not know is the target's. */

@@ -107,7 +107,7 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	}
 	if (act == SIP_SESSION_WAIT && !e->is_astray)
 		arm(e);
-	else if (e->twin || relay_open_invite(c) || send_refresh(e, is_update) != 0)
+	else if (join_holds(e) || relay_open_invite(c) || send_refresh(e, is_update) != 0)
 		wait_ms(e, AGAIN_MS);
 	else if (due_ms != UINT64_MAX)
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
@@ -237,7 +237,7 @@ static uint64_t wait_after(const struct end *e, unsigned status)
 
 	crypto_random(&random, sizeof(random));
 	if (status == 491)
-		return sip_glare_wait_ms(e->side == CALL_CALLEE, random);
+		return sip_glare_wait_ms(e->dialog.is_call_id_ours, random);
 	(void)sip_session_act(&e->session, now, &end_ms);
 	if (end_ms == UINT64_MAX || end_ms - now < 2 * AGAIN_MS)
 		return AGAIN_MS;

@@ -205,7 +205,7 @@ static void on_bye(struct end *e, struct server_transaction *s, const struct sip
 		drop(e->pair, e);
 		return;
 	}
-	if (refer_outlives(e))
+	if (join_outlives(e))
 		return;
 	if (!c->pair && e->side == CALL_CALLER)
 		why = CALL_END_CANCELLED;
@@ -246,7 +246,7 @@ static bool is_for_nobody(const struct end *e, const struct sip_msg *m)
 	const struct end *other = end_across(e->pair, e->side);
 	const struct call *c = e->pair->call;
 
-	if (is_offer && (e->twin || other->twin))
+	if (is_offer && (join_holds(e) || join_holds(other)))
 		return true;
 	return (is_offer || m->method == SIP_INFO) && (other->is_gone || join_is_awaited(c));
 }
@@ -289,7 +289,7 @@ void relay_open(struct end *e, struct server_transaction *s, const struct sip_ms
 
 	if (!sip_dialog_take(&e->dialog, m))
 		refuse(c->calls, s, 500, CALL_C_REFUSED_NO_DIALOG);
-	else if (c->is_over)
+	else if (c->is_over || e->is_gone)
 		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
 	else if (!invite_asks_for_extensions(c->calls, s, m) &&
 		 !refresh_is_refused(c->calls, e, s, m))

@@ -19,7 +19,7 @@ static unsigned judge(const struct end *e, const struct transaction_hop *by, boo
 		return e->side == CALL_CALLEE ? 501 : 481;
 	if (is_early_only)
 		return 486;
-	if (e->wanted_by || other->wanted_by || join_is_awaited(c) || relay_open_invite(c) ||
+	if (e->join || other->join || join_is_awaited(c) || relay_open_invite(c) ||
 		c->refer.state == REFER_ACTED)
 		return 491;
 	return 0;

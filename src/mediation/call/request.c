@@ -93,8 +93,7 @@ static int complete(struct exchange *x, struct transaction_request *r, char *buf
 	if (e) {
 		r->uri = sip_dialog_uri(&e->dialog);
 		x->client_cseq = ++e->dialog.local_cseq;
-		if (e->twin)
-			e->twin->dialog.local_cseq = x->client_cseq;
+		join_count(e);
 		sip_dialog_write(&e->dialog, &w, r->method, x->client_cseq);
 		if (x->method == SIP_INVITE)
 			e->acknowledger = (struct sip_acknowledger){0};

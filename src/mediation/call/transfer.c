@@ -179,19 +179,13 @@ void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m
 	}
 }
 
-/* The referrer may have left: then there is nobody whom the other side could talk to. */
 void transfer_over(struct call *c)
 {
 	struct call *old = c->referred_by;
-	const struct end *by;
 
 	if (!old)
 		return;
 	c->referred_by = NULL;
 	old->refer.call = NULL;
 	refer_notify(old, c->outcome >= 300 ? c->outcome : 503);
-	by = &old->pair->ends[old->refer.by];
-	if (by->is_gone)
-		call_over(old, by->side == CALL_CALLER ? CALL_END_CALLER : CALL_END_CALLEE,
-			(int)by->side);
 }

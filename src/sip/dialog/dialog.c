@@ -204,7 +204,7 @@ int sip_dialog_of_response(
 {
 	int err;
 
-	*d = (struct sip_dialog){.local_cseq = response->cseq};
+	*d = (struct sip_dialog){.local_cseq = response->cseq, .is_call_id_ours = true};
 	err = contact_of(response, &target);
 	if (err == ERR_MALFORMED || (err && response->status >= 200))
 		return ERR_MALFORMED;

@@ -435,7 +435,7 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 
 static void take_call(struct leg *g, const char *body)
 {
-	g->is_acked = false;
+	g->is_acked = g->is_asked = false;
 	reply(g, 200, "b0", body);
 	g->interval_ms = 500;
 	set_timer(g, &g->repeat, 500);
@@ -481,6 +481,7 @@ static void on_cancelled(void *arg, struct server_transaction *s, const struct s
 
 	(void)s;
 	(void)cancel;
+	g->is_asked = false;
 	if (!g->is_up)
 		stop(g);
 	else if (g->answers_late)
@@ -597,6 +598,7 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 	g->n_pracks += m->method == SIP_PRACK;
 	keep(g->within_body, sizeof(g->within_body), m->body);
 	keep(g->within_seen, sizeof(g->within_seen), m->head);
+	g->n_overlaps += m->method == SIP_INVITE && g->is_asked;
 	if (m->method == SIP_INVITE && (g->n_busy > 0 || g->within_refusal)) {
 		const struct transaction_reply no = {
 			.status = g->n_busy > 0 ? 491 : g->within_refusal};
@@ -609,6 +611,7 @@ static void on_within(struct leg *g, struct server_transaction *s, const struct 
 	if (m->method == SIP_INVITE) {
 		g->server = s;
 		server_transaction_take(s, &server_events, g);
+		g->is_asked = g->is_thinking;
 		if (g->is_thinking)
 			reply(g, 180, "", NULL);
 		else

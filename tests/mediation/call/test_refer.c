@@ -598,6 +598,132 @@ static void nothing_is_offered_meanwhile(void **state)
 	end(&t, q);
 }
 
+/* RFC 3261 §14.1: one INVITE at a time, in whichever call. */
+static void who_is_asked_in_vain_is_told_again_when_he_has_answered(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	t.b->is_thinking = true;
+	attended(t.a, second);
+	world_pass(t.w, 500);
+	assert_string_equal(t.b->within_body, "our own");
+	t.w->drops_cancel = true;
+	leg_hang_up(q);
+	world_pass(t.w, 5000);
+	assert_true(second->is_over);
+	assert_int_equal(t.w->n_said_again, 0);
+	leg_request(t.a, SIP_INVITE, "hold");
+	world_pass(t.w, 500);
+	assert_int_equal(t.a->within_status, 491);
+	refer(t.a, to_target);
+	world_pass(t.w, 500);
+	assert_int_equal(t.a->within_status, 491);
+
+	leg_answer(t.b);
+	world_pass(t.w, 3000);
+	assert_int_equal(t.b->n_overlaps, 0);
+	assert_int_equal(t.w->n_said_again, 1);
+	assert_string_equal(t.b->within_body, "offer 0");
+	assert_true(t.b->is_acked);
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+static void who_has_refused_in_the_end_is_told_nothing(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	t.b->is_thinking = true;
+	attended(t.a, second);
+	world_pass(t.w, 500);
+	leg_hang_up(q);
+	world_pass(t.w, 5000);
+
+	assert_int_equal(t.w->n_said_again, 0);
+	assert_string_equal(t.b->within_body, "our own");
+	hear_each_other(t.w, t.a, t.b);
+	end(&t, t.a);
+}
+
+static void a_join_that_meets_an_invite_is_tried_again(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	q->n_busy = 2;
+	t.b->n_busy = 2;
+	attended(t.a, second);
+	world_pass(t.w, 20000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 200);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	hear_each_other(t.w, t.b, q);
+	end(&t, q);
+}
+
+static void a_join_is_not_tried_for_ever(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	q->n_busy = 1000;
+	attended(t.a, second);
+	world_pass(t.w, 60000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 491);
+	assert_int_equal(q->n_requests, 6);
+	q->n_busy = 0;
+	hear_each_other(t.w, t.a, t.b);
+	hear_each_other(t.w, second, q);
+	leg_hang_up(t.a);
+	end(&t, q);
+}
+
+/* Telephones hang up both calls when they have their 202. */
+static void the_referrer_may_leave_the_second_call_too(void **state)
+{
+	for (unsigned i = 1; i < 4; i++) {
+		struct talk t = begin();
+		struct leg *q, *second = consult(&t, &q);
+		q->is_thinking = true;
+		attended(t.a, second);
+		world_pass(t.w, 200);
+		if (i & 1)
+			leg_hang_up(second);
+		if (i & 2)
+			leg_hang_up(t.a);
+		world_pass(t.w, 5000);
+		assert_false(q->is_over || t.b->is_over);
+		leg_answer(q);
+		world_pass(t.w, 3000);
+		assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+		hear_each_other(t.w, t.b, q);
+		end(&t, q);
+	}
+}
+
+static void who_was_left_for_a_join_in_vain_is_alone(void **state)
+{
+	struct talk t = begin();
+	struct leg *q, *second = consult(&t, &q);
+
+	t.b->is_thinking = true;
+	t.b->within_refusal = 0;
+	attended(t.a, second);
+	world_pass(t.w, 200);
+	leg_hang_up(second);
+	world_pass(t.w, 500);
+	assert_false(q->is_over);
+	leg_hang_up(t.b);
+	world_pass(t.w, 3000);
+
+	assert_true(q->is_over && t.a->is_over);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 0);
+	end(&t, NULL);
+}
+
 static void a_dialog_of_others_is_the_targets_to_find(void **state)
 {
 	struct talk t = begin();
@@ -682,6 +808,31 @@ static void an_invite_takes_the_place_of_a_side(void **state)
 	assert_int_equal(t.w->n_joined, 2);
 	hear_each_other(t.w, c, t.b);
 	end(&t, t.b);
+}
+
+static void who_is_replaced_may_leave_at_once(void **state)
+{
+	struct talk t = begin();
+	char id[256], fields[400];
+	struct plan plan = {.fields = fields};
+	struct leg *c;
+
+	name_dialog(t.a, false, id, sizeof(id));
+	(void)snprintf(fields, sizeof(fields), "Replaces: %s\r\n", id);
+	t.b->is_thinking = true;
+	t.b->n_busy = 1;
+	c = party_dial(t.w, &plan);
+	world_pass(t.w, 100);
+	leg_hang_up(t.a);
+	world_pass(t.w, 5000);
+	assert_true(!t.b->is_over && !c->is_up);
+	leg_answer(t.b);
+	world_pass(t.w, 3000);
+
+	assert_true(c->is_up);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	hear_each_other(t.w, c, t.b);
+	end(&t, c);
 }
 
 static void what_is_refused_leaves_the_call(void **state)
@@ -782,10 +933,17 @@ int main(void)
 		cmocka_unit_test(who_was_asked_first_is_told_again_when_the_other_refuses),
 		cmocka_unit_test(a_second_call_that_refuses_leaves_both),
 		cmocka_unit_test(nothing_is_offered_meanwhile),
+		cmocka_unit_test(who_is_asked_in_vain_is_told_again_when_he_has_answered),
+		cmocka_unit_test(who_has_refused_in_the_end_is_told_nothing),
+		cmocka_unit_test(a_join_that_meets_an_invite_is_tried_again),
+		cmocka_unit_test(a_join_is_not_tried_for_ever),
+		cmocka_unit_test(the_referrer_may_leave_the_second_call_too),
+		cmocka_unit_test(who_was_left_for_a_join_in_vain_is_alone),
 		cmocka_unit_test(a_dialog_of_others_is_the_targets_to_find),
 		cmocka_unit_test(a_call_that_rings_is_the_targets_to_find),
 		cmocka_unit_test(a_call_is_not_joined_with_itself),
 		cmocka_unit_test(an_invite_takes_the_place_of_a_side),
+		cmocka_unit_test(who_is_replaced_may_leave_at_once),
 		cmocka_unit_test(what_is_refused_leaves_the_call),
 		cmocka_unit_test(replaces_is_answered_as_the_rfc_says),
 		cmocka_unit_test(joins_survive_a_bad_network),

@@ -47,6 +47,8 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 		return ERR_FULL;
 	if (n == NODE_CALLEE && w->is_callee_deaf)
 		return 0;
+	if (w->drops_cancel && memcmp(message.data, "CANCEL", 6) == 0)
+		return 0;
 	if (world_draw(w, 100) >= w->loss_percent)
 		world_put(w, p->node, n, message.data, message.len);
 	if (world_draw(w, 100) < w->doubled_percent)

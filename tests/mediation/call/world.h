@@ -66,6 +66,8 @@ struct leg {
 	struct client_transaction *within; /* of its last request within the call */
 	bool answers_late;                 /* and answers when that is cancelled */
 	bool is_thinking;                  /* rings at an INVITE within the call */
+	bool is_asked;                     /* that one has no final answer yet */
+	unsigned n_overlaps;               /* INVITEs that came before it had */
 	unsigned n_busy, within_refusal;   /* so many of these it refuses, all of them with that */
 	unsigned update_status;            /* refuses UPDATE with it; 0: it does not */
 	const char *fields;                /* of its requests within the call, further ones */
@@ -153,6 +155,7 @@ struct world {
 	uint64_t off;          /* the last exchange that came to nothing */
 	bool is_callee_deaf;   /* what goes to it is lost */
 	bool is_callee_gone;   /* nothing can be sent to it */
+	bool drops_cancel;     /* each is lost */
 	bool is_full;          /* there is no room for messages to the callee */
 	bool is_caller_strict; /* he drops what is malformed */
 	unsigned progress_ms;  /* of routes */
