@@ -51,6 +51,13 @@ void turn_arrival_destroy(struct turn_arrival *a)
 	free(a);
 }
 
+void turn_arrival_refuse(struct turn_arrival *a, unsigned code)
+{
+	for (unsigned i = 0; i <= a->n_again; i++)
+		turn_origin_refuse(a->server, &a->origin, turn_refuse(code));
+	turn_arrival_destroy(a);
+}
+
 /* The client has not spoken, or whoever was asked has not answered. */
 static void expire(struct wheel_timer *t, void *arg)
 {
@@ -58,8 +65,9 @@ static void expire(struct wheel_timer *t, void *arg)
 
 	(void)arg;
 	if (a->stage == TURN_ARRIVAL_ASKING && a->origin.client.port)
-		turn_origin_refuse(a->server, &a->origin, turn_refuse(STUN_INSUFFICIENT_CAPACITY));
-	turn_arrival_destroy(a);
+		turn_arrival_refuse(a, STUN_INSUFFICIENT_CAPACITY);
+	else
+		turn_arrival_destroy(a);
 }
 
 void turn_arrival_wait_ms(struct turn_arrival *a, uint64_t ms)

@@ -265,9 +265,7 @@ static void on_verdict(struct turn_arrival *a, const struct reply *r)
 	struct turn_server *s = a->server;
 
 	if (r->code != 0) {
-		for (unsigned i = 0; i <= a->n_again; i++)
-			turn_origin_refuse(s, &a->origin, turn_refuse(r->code));
-		turn_arrival_destroy(a);
+		turn_arrival_refuse(a, r->code);
 		return;
 	}
 	turn_count(s, TURN_C_REFRESH_OK);

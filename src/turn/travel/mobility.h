@@ -113,6 +113,8 @@ struct turn_arrival {
 /* NULL: too many, or no memory. */
 struct turn_arrival *turn_arrival_create(const struct turn_request *req, uint64_t name);
 void turn_arrival_destroy(struct turn_arrival *a);
+/* Its Refresh, and each copy that has come of it, is answered with CODE; it is gone. */
+void turn_arrival_refuse(struct turn_arrival *a, unsigned code);
 struct turn_arrival *turn_arrival_at(struct turn_server *s, const struct turn_client *c);
 /* The one with NAME and NUMBER; for NUMBER 0 the first one that has been granted. */
 struct turn_arrival *turn_arrival_find(struct turn_server *s, uint64_t name, uint64_t number);
