@@ -273,21 +273,24 @@ static void answer_prack(struct calls *l, struct server_transaction *s, const st
 void reliable_acknowledged(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {
 	struct exchange *x = e->inviting;
+	struct call *c = e->pair->call;
 	struct acknowledged theirs = e->provisional.theirs;
 
 	if (!sip_reliable_take(&e->reliable, m)) {
-		refuse(e->pair->call->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
+		refuse(c->calls, s, 481, CALL_C_REFUSED_NO_DIALOG);
 		return;
 	}
 	if (!x) { /* the final response was faster */
-		answer_prack(e->pair->call->calls, s, m);
+		answer_prack(c->calls, s, m);
 		return;
 	}
 	e->has_early_answer |= e->provisional.body.content_len > 0;
 	stop(e);
+	c->is_held = true; /* a PRACK that cannot go on may end the call */
 	if (theirs.rseq != 0)
 		relay_prack(e, s, m, theirs, x->has_offer ? 0 : body_number(x));
 	else
-		answer_prack(e->pair->call->calls, s, m);
+		answer_prack(c->calls, s, m);
+	c->is_held = false;
 	body_go_on(x);
 }

@@ -524,14 +524,21 @@ static void hanging_up_meanwhile_ends_the_call(void **state)
 
 /* ---- out of memory ---- */
 
-static unsigned failing; /* the allocation that fails, from 1; 0: none */
+/* The allocation that fails, from 1, and so many behind it; 0: none. */
+static unsigned failing, n_behind;
 
 void *__real_malloc(size_t size);
 void *__wrap_malloc(size_t size);
 
 void *__wrap_malloc(size_t size)
 {
-	return failing > 0 && --failing == 0 ? NULL : __real_malloc(size);
+	if (failing == 0 || --failing > 0)
+		return __real_malloc(size);
+	if (n_behind > 0) {
+		n_behind--;
+		failing = 1;
+	}
+	return NULL;
 }
 
 static void fail_from_here(void *arg)
@@ -583,8 +590,50 @@ static void body_that_cannot_be_kept_is_refused(void **state)
 	failing = 1;
 	world_ready(w, 0, 0, "made anew");
 	world_pass(w, 500);
-	assert_int_equal(a->status, 488);
+	assert_int_equal(a->status, 503);
 	end(w);
+}
+
+struct window {
+	unsigned from, behind;
+};
+
+static void fail_for_a_while(void *arg)
+{
+	const struct window *f = arg;
+
+	failing = f->from;
+	n_behind = f->behind;
+}
+
+static void fail_no_more(void)
+{
+	failing = n_behind = 0;
+}
+
+/* The INVITE that it belongs to may be gone before the PRACK is done with. */
+static void prack_that_is_refused_leaves_nothing_without_memory(void **state)
+{
+	for (unsigned i = 0; i < 64; i++) {
+		struct world *w = world_create();
+		struct window f = {.from = 1 + i % 8, .behind = i / 8};
+		struct plan plan = usual;
+		struct leg *a;
+
+		plan.fields = "Supported: 100rel\r\n";
+		plan.is_late_offer = plan.is_reliable = plan.sends_prack = true;
+		plan.prack_body = "answer of a";
+		w->refuses_offers = true;
+		w->asking = fail_for_a_while;
+		w->asking_arg = &f;
+		w->done = fail_no_more;
+		a = party_dial(w, &plan);
+		world_pass(w, 1500);
+		assert_int_equal(w->n_calls_ended, 1);
+		if (a->status == 0) /* not even that could be said */
+			leg_cancel(a);
+		end(w);
+	}
 }
 
 /* ---- the end of everything ---- */
@@ -675,6 +724,7 @@ int main(void)
 		cmocka_unit_test(offer_that_cannot_wait_gets_503),
 		cmocka_unit_test(answer_that_cannot_wait_ends_the_call),
 		cmocka_unit_test(body_that_cannot_be_kept_is_refused),
+		cmocka_unit_test(prack_that_is_refused_leaves_nothing_without_memory),
 		cmocka_unit_test(calls_that_wait_go_with_all_others),
 		cmocka_unit_test(any_order_of_things_comes_to_an_end),
 	};

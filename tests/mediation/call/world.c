@@ -22,7 +22,7 @@ struct transaction_hop world_hop(const struct world *w, enum node n)
 
 void world_put(struct world *w, enum node from, enum node to, const void *data, size_t len)
 {
-	struct packet *k = malloc(sizeof(*k) + len);
+	struct packet *k = calloc(1, sizeof(*k) + len); /* tests may let malloc fail */
 
 	assert_non_null(k);
 	assert_true(w->n_wire < WIRE_MAX);
@@ -78,6 +78,8 @@ static void arrive(struct world *w, struct packet *k)
 		fail_msg("malformed: %s", sip_refusal_text(m.refusal));
 	}
 	transactions_receive(w->parties[k->to].l, &m, &from);
+	if (w->done)
+		w->done();
 	crypto_wipe_free(k, sizeof(*k) + k->len); /* as test_wipe.c looks at what is freed */
 }
 
@@ -207,8 +209,11 @@ static int on_body(void *arg, struct call_body *b)
 		w->asked[w->n_asked++] = (struct asked){b->call, b->ticket, b->exchange, b->fork};
 		return CALL_BODY_LATER;
 	}
-	if (b->from == CALL_CALLER && w->refuses_offers)
+	if (b->from == CALL_CALLER && w->refuses_offers) {
+		if (w->asking)
+			w->asking(w->asking_arg);
 		return ERR_MALFORMED;
+	}
 	return b->from == CALL_CALLEE && w->body_error ? ERR_MALFORMED : 0;
 }
 

@@ -150,8 +150,9 @@ struct world {
 	unsigned n_asked;
 	unsigned n_said_again;     /* that it was asked what that is */
 	unsigned n_again;          /* answers of callees to what was said again */
-	void (*asking)(void *arg); /* before it says so; or NULL */
+	void (*asking)(void *arg); /* before it says so, or refuses offers; or NULL */
 	void *asking_arg;
+	void (*done)(void);    /* a message has been taken; or NULL */
 	uint64_t off;          /* the last exchange that came to nothing */
 	bool is_callee_deaf;   /* what goes to it is lost */
 	bool is_callee_gone;   /* nothing can be sent to it */
