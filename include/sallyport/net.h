@@ -181,6 +181,8 @@ enum net_descriptor_use {
 	NET_FOR_CONNECTION
 };
 int net_descriptor_admit(const struct net *n, enum net_descriptor_use use, int fd);
+/* The first number that USE may not have; INT_MAX: there is no limit. */
+int net_descriptor_end(const struct net *n, enum net_descriptor_use use);
 
 /* Takes FD (closed on failure too). -ENOMEM, -errno. */
 int net_udp_open(struct net *n, int fd, const struct addr *local, const struct net_handler *h,

@@ -27,6 +27,11 @@ void net_descriptors_init(struct net *n)
 	n->descriptor_end[NET_FOR_CONNECTION] = limit - kept / 4;
 }
 
+int net_descriptor_end(const struct net *n, enum net_descriptor_use use)
+{
+	return n->descriptor_end[use];
+}
+
 int net_descriptor_admit(const struct net *n, enum net_descriptor_use use, int fd)
 {
 	if (fd < n->descriptor_end[use])

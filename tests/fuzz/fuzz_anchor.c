@@ -146,7 +146,8 @@ static void step(struct world *w, struct anchor *a, const struct anchor_terms *c
 
 static void call(struct world *w, const struct anchor_terms terms[ANCHOR_SIDES], struct bytes in)
 {
-	struct anchor *a = anchor_open(w->anchors, w, &terms[ANCHOR_CALLER]);
+	const struct anchor_asker whose = {.place = 1};
+	struct anchor *a = anchor_open(w->anchors, w, &whose, &terms[ANCHOR_CALLER]);
 
 	must(a != NULL);
 	must(anchor_begin(a, &terms[ANCHOR_CALLEE]) == 0);

@@ -144,6 +144,7 @@ def flood(o):
     caller = udp((o.local[0], 0))
     me = caller.getsockname()
     callee = udp(o.gateway) if o.gateway else None
+    described = {"body": description(me[0]), "extra": SDP_TYPE} if o.sdp else {}
     wanted = [s for s in (caller, callee) if s]
     heard = collections.Counter()
     began = time.monotonic()
@@ -151,7 +152,7 @@ def flood(o):
     while time.monotonic() < began + o.seconds:
         due = min(int((time.monotonic() - began) * o.rate), sent + 200)
         while sent < due:
-            caller.sendto(request("INVITE", o.server, me, number=o.number), o.server)
+            caller.sendto(request("INVITE", o.server, me, number=o.number, **described), o.server)
             sent += 1
         for s in select.select(wanted, [], [], 0.001)[0]:
             for _ in range(200):
@@ -162,19 +163,31 @@ def flood(o):
                 if s is caller:
                     heard[status(data)] += 1
                 elif data.startswith(b"INVITE "):
-                    s.sendto(accept(data, o.gateway), peer)
+                    s.sendto(accept(data, o.gateway, o.sdp), peer)
     tell(sent=sent, ok=heard[200], busy=heard[503],
          other=sum(n for code, n in heard.items() if code not in (100, 180, 200, 503)))
 
 
-def accept(invite, me):
+SDP_TYPE = "Content-Type: application/sdp\r\n"
+
+
+def description(host):
+    """One that G.711 is offered or taken in."""
+    return ("v=0\r\no=- 1 1 IN IP4 {h}\r\ns=-\r\nc=IN IP4 {h}\r\nt=0 0\r\n"
+            "m=audio 4000 RTP/AVP 0\r\n".format(h=host)).encode()
+
+
+def accept(invite, me, has_body):
     """200 OK to what is an INVITE of the server's."""
+    body = description(me[0]) if has_body else b""
+    extra = SDP_TYPE if has_body else ""
     wanted = (b"via:", b"from:", b"call-id:", b"cseq:")
     lines = [line for line in invite.split(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
     kept = [line for line in lines if line.lower().startswith(wanted)]
     to = [line + b";tag=storm" for line in lines if line.lower().startswith(b"to:")]
     contact = ("Contact: <sip:%s:%d>" % me).encode()
-    return b"\r\n".join([b"SIP/2.0 200 OK"] + kept + to + [contact, b"Content-Length: 0", b"", b""])
+    end = ("%sContent-Length: %d\r\n\r\n" % (extra, len(body))).encode()
+    return b"\r\n".join([b"SIP/2.0 200 OK"] + kept + to + [contact, end]) + body
 
 
 def ask(o):
@@ -408,6 +421,7 @@ def main():
     p.add_argument("--port", type=int)
     p.add_argument("--number", default="5000")
     p.add_argument("--gateway", type=address)
+    p.add_argument("--sdp", action="store_true")
     p.add_argument("--tcp", type=address)
     p.add_argument("--stranger")
     p.add_argument("--rate", type=int, default=3000)

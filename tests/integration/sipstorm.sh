@@ -29,7 +29,7 @@ cat >>"$WORK/edge.yaml" <<-'YAML'
 	    - {name: inner, nodes: [ms1.example.net], colocated: false, primary_address: 10.200.2.1,
 	       trunk_listen: {udp: 5060, tcp: 5068}}
 	    - {name: other, nodes: [ms1.example.net], colocated: false, primary_address: 10.200.4.1,
-	       trunk_listen: {udp: 5060, tcp: 5068}}
+	       audio_ports: 40000-40199, trunk_listen: {udp: 5060, tcp: 5068}}
 	  trunks:
 	    - {name: storm-udp, root: true, mediation: "outer:5060/udp", gateway: "storm:5060", connection: private}
 	    - {name: storm-tcp, mediation: "outer:5068/tcp", gateway: "storm:5070", connection: private}
@@ -179,6 +179,18 @@ no_route() {
 	at_least "$(value other)" 1000 && at_most $(($(lines) - BEFORE)) $((50 * (LASTS + 3)))
 }
 check "thousands of calls to no route write few lines" no_route
+# At 10.200.4.1 there are ports for 100 calls: whoever calls may have 75 of them.
+audio() {
+	start audio ext timeout 60 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \
+		--number 7100 --sdp --rate 100 --seconds "$([ -n "$SANITIZED" ] && echo 20 || echo 4)"
+	within 20 metric_at_least edge sallyport_anchor_refused_total 'reason="share"' 20 &&
+		caller other hq 7100 $IN:5060 2 50 -i 10.200.2.2 -p 5066 && well other &&
+		running audio && await audio 40 && at_least "$(field busy <"$WORK/audio.log")" 20
+}
+check "calls with audio, answered and never acknowledged: there are ports for others" audio
+check "and the log says what to do" has "$WORK/edge.log" \
+	'no ports for one more call from=10.200.1.2:[0-9]+ at=10.200.4.1:40000 used=7[5-9] of=100 .*widen audio_ports'
+
 # Until calls are refused, and then on: another trunk's go through all the same.
 flooded() {
 	start flood ext timeout 60 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \

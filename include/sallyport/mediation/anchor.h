@@ -31,6 +31,7 @@ enum anchor_counter {
 	ANCHOR_C_REFUSED_MISMATCH,
 	ANCHOR_C_REFUSED_STATE,   /* an offer while another is open */
 	ANCHOR_C_REFUSED_SESSION, /* no worker has one */
+	ANCHOR_C_REFUSED_SHARE,   /* whose call it is has his share of the ports, or none is free */
 	ANCHOR_C_REFUSED_MEMORY,
 	ANCHOR_C_TIMEOUT, /* a worker has not answered */
 	ANCHOR_C_PASSED_CUT,
@@ -99,6 +100,7 @@ struct anchors_config {
 	unsigned n_workers;
 	const struct media_face *faces; /* the workers'; not owned */
 	unsigned n_faces;
+	size_t max_sessions; /* of all workers; 0: as many as there are ports */
 	struct anchor_user user;
 };
 
@@ -113,8 +115,15 @@ void anchors_destroy(struct anchors *l);
 /* What workers say, with the struct anchors as context; of struct media_ready and media_event. */
 extern const struct msg_type anchor_ready_msg, anchor_event_msg;
 
-/* NULL when out of memory. CALLER is copied. */
-struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_terms *caller);
+/* Whose call it is. Of the ports of a face, and of all sessions, nobody gets more than his share
+ * (common/share.h): to him anchor_take says ERR_FULL then. */
+struct anchor_asker {
+	struct addr address; /* whatever the port */
+	uint64_t place;      /* a number of the user's */
+};
+/* NULL when out of memory. WHOSE and CALLER are copied. */
+struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_asker *whose,
+	const struct anchor_terms *caller);
 /* Its session ends; OWNER hears of that, and A must not be used any more. */
 void anchor_close(struct anchor *a);
 
@@ -147,7 +156,7 @@ struct anchor_message {
 /*
  * What the other side gets for M: 0 and *SDP, a view that is good until the next call;
  * ANCHOR_LATER; ERR_DENIED: nothing can be agreed on, and all is as it was before; ERR_FULL: no
- * worker has room for a session, -ENOMEM.
+ * worker has room for a session, or not for one more of this asker; -ENOMEM.
  *
  * Media are sent to where descriptions say, if that is an address that somebody can have: no
  * group, no loopback unless ours is one too, no port below 1024 (RFC 8866 §5.14), and none of the

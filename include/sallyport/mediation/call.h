@@ -145,10 +145,10 @@ struct call_body {
 	const struct sip_msg *msg;
 	uint64_t exchange;
 	uint64_t fork; /* whose it is of several callees; 0: none has rung yet */
-	/* Of an INVITE that begins a call, and NULL of all others: where it goes, and whence it
-	 * came. */
+	/* Of an INVITE that begins a call, and NULL of all others: where it goes, whence it came,
+	 * and whose call it is, as its share is: of whoever has sent the INVITE, or the REFER. */
 	const struct call_route *route;
-	const struct transaction_hop *caller;
+	const struct transaction_hop *caller, *rights;
 	uint64_t ticket; /* for call_body_ready */
 	/* What is said again, because of the session's timer or because an INVITE has come to
 	 * nothing that the side may have accepted. MSG is a request of ours: CONTENT is what that

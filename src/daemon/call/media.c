@@ -14,6 +14,7 @@
 #include "thread.h"
 
 #define SESSIONS_MAX 5000 /* of one worker: as many as there are calls */
+#define DESCRIPTORS  4    /* of a session: two ports at either side */
 
 struct call_media {
 	struct call_thread *thread; /* not owned */
@@ -78,7 +79,8 @@ static struct call_leash *leash_of(struct call_media *m, const struct call_body 
 		return NULL;
 	l->call = b->call;
 	(void)log_name(id.at, id.len, l->id);
-	l->anchor = anchor_open(m->anchors, l, caller);
+	const struct anchor_asker whose = {b->rights->remote, b->rights->place};
+	l->anchor = anchor_open(m->anchors, l, &whose, caller);
 	if (!l->anchor) {
 		free(l);
 		return NULL;
@@ -317,6 +319,7 @@ static int make_anchors(struct call_media *m, struct metrics_set *metrics, unsig
 		.n_workers = workers_count(m->workers),
 		.faces = m->thread->faces->list,
 		.n_faces = m->thread->faces->n,
+		.max_sessions = (size_t)net_descriptor_end(t->net, NET_FOR_RELAY) / DESCRIPTORS,
 		.user = {on_ready, on_lost, on_closed, on_post, m},
 	};
 

@@ -25,6 +25,7 @@ static const struct metrics_row rows[ANCHOR_C_COUNT] = {
 	[ANCHOR_C_REFUSED_MISMATCH] = {REFUSED("mismatch"), NULL},
 	[ANCHOR_C_REFUSED_STATE] = {REFUSED("state"), NULL},
 	[ANCHOR_C_REFUSED_SESSION] = {REFUSED("no_session"), NULL},
+	[ANCHOR_C_REFUSED_SHARE] = {REFUSED("share"), NULL},
 	[ANCHOR_C_REFUSED_MEMORY] = {REFUSED("memory"), NULL},
 	[ANCHOR_C_TIMEOUT] = {"sallyport_anchor_timeouts_total", NULL, METRICS_COUNTER,
 		"Times that a worker has not answered."},
@@ -43,7 +44,8 @@ struct anchors *anchors_create(const struct anchors_config *c)
 		return NULL;
 	l->config = *c;
 	l->load = calloc(c->n_workers, sizeof(*l->load));
-	if (!l->load) {
+	if (!l->load || anchor_rooms_init(l) != 0) {
+		free(l->load);
 		free(l);
 		return NULL;
 	}
@@ -57,6 +59,7 @@ static void destroy(struct anchor *a)
 	struct anchors *l = a->all;
 
 	wheel_cancel(l->config.wheel, &a->timer);
+	anchor_places_give(a);
 	anchor_forks_free(a, NULL);
 	anchor_passed_forget(&a->offered);
 	for (unsigned i = 0; i < ANCHOR_SIDES; i++)
@@ -74,6 +77,7 @@ void anchors_destroy(struct anchors *l)
 	list_for_each_safe (it, &l->list)
 		destroy(CONTAINER_OF(it, struct anchor, link));
 	hash_table_fini(&l->by_number);
+	anchor_rooms_fini(l);
 	free(l->load);
 	free(l);
 }
@@ -97,7 +101,8 @@ struct anchor *anchor_find(struct anchors *l, uint64_t number)
 
 /* ---- one ---- */
 
-struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_terms *caller)
+struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_asker *whose,
+	const struct anchor_terms *caller)
 {
 	struct anchor *a = calloc(1, sizeof(*a));
 
@@ -105,6 +110,7 @@ struct anchor *anchor_open(struct anchors *l, void *owner, const struct anchor_t
 		return NULL;
 	a->all = l;
 	a->owner = owner;
+	a->asker = *whose;
 	a->number = ++l->last_number;
 	list_init(&a->forks);
 	wheel_timer_init(&a->timer, anchor_room_timer);

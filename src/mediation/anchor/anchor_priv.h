@@ -5,8 +5,9 @@
 
 #include <sallyport/mediation/anchor.h>
 
-#define TICKETS_MAX 4 /* messages of one call that wait for its session */
-#define WRITTEN_MAX ANCHOR_SDP_MAX
+#define TICKETS_MAX   4 /* messages of one call that wait for its session */
+#define WRITTEN_MAX   ANCHOR_SDP_MAX
+#define ANCHOR_PLACES (ANCHOR_SIDES + 1) /* at the face of each side, and of all */
 
 enum anchor_state {
 	ANCHOR_IDLE,    /* there is no session */
@@ -53,6 +54,8 @@ struct anchor {
 	unsigned n_waits; /* times that the worker should have answered */
 	struct media_id id;
 	uint8_t faces[ANCHOR_SIDES]; /* of the session that there is */
+	struct anchor_asker asker;
+	struct share *places[ANCHOR_PLACES]; /* for that session; NULL: there is none */
 	struct addr rtp[ANCHOR_SIDES];
 	uint16_t rtcp_port[ANCHOR_SIDES];
 	struct wheel_timer timer; /* a worker that does not answer; a mailbox that was full */
@@ -78,7 +81,9 @@ struct anchors {
 	struct hash_table by_number;
 	struct list list;
 	uint64_t last_number;
-	unsigned *load; /* owned; sessions of each worker */
+	unsigned *load;            /* owned; sessions of each worker */
+	struct share_table *rooms; /* owned; of each face, and behind them of all sessions */
+	struct log_limit log_refused;
 	char written[WRITTEN_MAX];
 	char passing[ANCHOR_PASSED_MAX]; /* while a description is read */
 };
@@ -109,6 +114,15 @@ int anchor_push(struct anchor *a, enum anchor_side side);
 void anchor_due_forget(struct leg *g);
 /* The anchor is gone, and whoever asked for it knows. */
 void anchor_gone(struct anchor *a);
+
+/* ---- places.c: who may have a session ---- */
+
+int anchor_rooms_init(struct anchors *l); /* -ENOMEM */
+void anchor_rooms_fini(struct anchors *l);
+/* For a session with the faces of A, which has none. ERR_FULL: whose call it is has his share, or
+ * all are used up; -ENOMEM. Either is counted. */
+int anchor_places_take(struct anchor *a);
+void anchor_places_give(struct anchor *a); /* if it has any */
 
 /* ---- agreement.c ---- */
 

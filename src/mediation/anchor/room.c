@@ -42,7 +42,7 @@ static int ask(struct anchor *a)
 	struct media_open ask = {.call = a->number, .has_rtcp_port = {true, true}};
 
 	for (unsigned i = 0; i < ANCHOR_SIDES; i++)
-		ask.face[i] = a->faces[i] = a->legs[i].terms.face;
+		ask.face[i] = a->faces[i];
 	int rc = post(a, a->worker, &media_open_msg, &ask);
 	if (rc != 0)
 		return rc;
@@ -55,12 +55,19 @@ static int ask(struct anchor *a)
 
 static int ask_anew(struct anchor *a)
 {
-	a->worker = least_loaded(a->all);
-	a->n_tried = 1;
-	int rc = ask(a);
+	for (unsigned i = 0; i < ANCHOR_SIDES; i++)
+		a->faces[i] = a->legs[i].terms.face;
+	int rc = anchor_places_take(a);
 
 	if (rc != 0)
+		return rc;
+	a->worker = least_loaded(a->all);
+	a->n_tried = 1;
+	rc = ask(a);
+	if (rc != 0) {
+		anchor_places_give(a);
 		anchor_count(a->all, ANCHOR_C_REFUSED_SESSION);
+	}
 	return rc;
 }
 
@@ -74,6 +81,7 @@ static void leave_worker(struct anchor *a)
 {
 	if (a->state == ANCHOR_OPENING || a->state == ANCHOR_OPEN || a->state == ANCHOR_CLOSING)
 		a->all->load[a->worker]--;
+	anchor_places_give(a);
 }
 
 /* Another trunk's gateway may be reached from another address: the session there is no use. It has

@@ -118,7 +118,7 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 {
 	struct call *c = x->call;
 	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
-	unsigned status = w->rc == ERR_FULL ? 503 : 488;
+	unsigned status = w->rc == ERR_DENIED ? 488 : 503;
 
 	if (!invite_waits_for(c, x))
 		return;
@@ -128,6 +128,7 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 		return;
 	}
 	c->attempt = NULL;
+	c->lacks_room = w->rc == ERR_FULL || err == ERR_FULL;
 	if (err == ERR_TOO_LARGE)
 		status = TOO_LARGE;
 	else if (w->rc == 0) /* no room of ours says nothing about the trunk either */
@@ -161,7 +162,7 @@ static int send_invite(
 	if (err == CALL_BODY_LATER)
 		return wait_to_send(x, &b, route);
 	if (err)
-		return err == ERR_FULL ? err : ERR_DENIED;
+		return err == ERR_DENIED ? err : ERR_FULL;
 	return send_with(x, &b, route);
 }
 
@@ -190,6 +191,7 @@ unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned sta
 			return 0;
 		}
 		exchange_free(x);
+		c->lacks_room = err == ERR_FULL;
 		if (err == ERR_TOO_LARGE)
 			return TOO_LARGE;
 		if (err == ERR_DENIED || err == ERR_FULL)

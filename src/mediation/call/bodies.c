@@ -79,6 +79,7 @@ int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	b->fork = fork_of(x, p);
 	b->route = route;
 	b->caller = route ? &c->from : NULL;
+	b->rights = route ? &c->rights : NULL;
 	b->ticket = ++c->calls->n_tokens;
 	if (!b->is_again || !b->msg->is_request) {
 		b->type = sip_header_value(b->msg, SIP_HEADER_CONTENT_TYPE);

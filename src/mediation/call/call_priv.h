@@ -212,7 +212,8 @@ struct call {
 	unsigned progress_ms; /* for the newest attempt */
 	unsigned n_attempts, n_early, n_late, n_exchanges;
 	bool is_ringing, is_over;
-	bool is_held; /* somebody goes through its exchanges: none is freed */
+	bool lacks_room; /* of ours, for its newest attempt: the caller may try again */
+	bool is_held;    /* somebody goes through its exchanges: none is freed */
 	bool passes_identity, passes_history, is_anonymous;
 	char callee_id[TOKEN_LEN];           /* Call-ID of the newest attempt */
 	char local_tag[TRANSACTION_TAG_LEN]; /* towards the caller, of the first pair */

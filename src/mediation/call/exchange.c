@@ -206,6 +206,8 @@ static void write_reply(
 		fields_allow(l, w, server_transaction_hop(x->server));
 	if (is_refresh && status >= 200 && status < 300)
 		refresh_write_reply(x, w);
+	if (status == 503 && !m && x->call->lacks_room)
+		sip_write_header_number(w, SIP_HEADER_RETRY_AFTER, l->config.retry_after_s);
 	if (m)
 		fields_pass(w, m, x->call, other);
 }

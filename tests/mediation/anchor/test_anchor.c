@@ -157,6 +157,15 @@ static void open_worker(struct rig *r, unsigned i)
 	assert_int_equal(media_create(&c, &w->media), 0);
 }
 
+static struct anchor *open_for(struct rig *r, uint32_t who)
+{
+	const struct anchor_asker whose = {.address = addr_ipv4(who, 0), .place = 1};
+	struct anchor *a = anchor_open(r->anchors, r, &whose, &r->terms[ANCHOR_CALLER]);
+
+	assert_non_null(a);
+	return a;
+}
+
 static int setup(void **state)
 {
 	struct rig *r = calloc(1, sizeof(*r));
@@ -184,8 +193,7 @@ static int setup(void **state)
 	};
 	r->anchors = anchors_create(&c);
 	assert_non_null(r->anchors);
-	r->a = anchor_open(r->anchors, r, &r->terms[ANCHOR_CALLER]);
-	assert_non_null(r->a);
+	r->a = open_for(r, 1);
 	*state = r;
 	return 0;
 }
@@ -997,7 +1005,7 @@ static void workers_share_the_sessions(void **state)
 	struct anchor *first = r->a;
 
 	asked(r, offer);
-	r->a = anchor_open(r->anchors, r, &r->terms[ANCHOR_CALLER]);
+	r->a = open_for(r, 1);
 	assert_int_equal(ask(r, offer), ANCHOR_LATER);
 	pass(r);
 	assert_true(first->worker != r->a->worker);
@@ -1041,6 +1049,106 @@ static void no_room_anywhere_is_said(void **state)
 	for (unsigned i = 0; i < 4 * WORKERS; i++)
 		(void)media_close(r->workers[i % WORKERS].media,
 			(struct media_id){i / WORKERS, 1, i % WORKERS}, stats);
+}
+
+/* ---- shares (docs/decisions/0039) ---- */
+
+/* WHO calls until he is refused; the calls that he has, in LIST. */
+static unsigned call_until_refused(struct rig *r, uint32_t who, struct anchor *list[4 * WORKERS])
+{
+	struct anchor *mine = r->a;
+	unsigned n = 0;
+	int rc = ANCHOR_LATER;
+
+	while (rc == ANCHOR_LATER) {
+		assert_true(n < 4 * WORKERS);
+		r->a = open_for(r, who);
+		rc = ask(r, offer);
+		pass(r);
+		if (rc == ANCHOR_LATER)
+			list[n++] = r->a;
+	}
+	assert_int_equal(rc, ERR_FULL);
+	anchor_close(r->a);
+	r->a = mine;
+	r->n_ready = r->n_closed = 0;
+	return n;
+}
+
+static void close_all(struct rig *r, struct anchor **list, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		anchor_close(list[i]);
+	pass(r);
+	r->n_closed = 0;
+}
+
+static void nobody_takes_all_ports_of_a_face(void **state)
+{
+	struct rig *r = *state;
+	struct anchor *his[4 * WORKERS], *others[4 * WORKERS];
+
+	r->faces[1].first = 40001; /* 8 pairs */
+	r->faces[1].last = 40017;
+	assert_int_equal(call_until_refused(r, 2, his), 6);
+	asked(r, offer); /* by another */
+	assert_int_equal(call_until_refused(r, 3, others), 1);
+	assert_int_equal(metrics_get(r->cells, ANCHOR_C_REFUSED_SHARE), 2);
+	assert_int_equal(metrics_get(r->cells, ANCHOR_C_REFUSED_SESSION), 0);
+
+	close_all(r, his, 6);
+	assert_int_equal(call_until_refused(r, 3, his), 5);
+	close_all(r, his, 5);
+	close_all(r, others, 1);
+}
+
+static void both_sides_at_one_face_take_two_places(void **state)
+{
+	struct rig *r = *state;
+	struct anchor *his[4 * WORKERS];
+
+	r->terms[ANCHOR_CALLEE].face = 0;
+	r->faces[0].first = 40000; /* 8 pairs */
+	r->faces[0].last = 40015;
+	assert_int_equal(call_until_refused(r, 2, his), 3);
+	asked(r, offer);
+	close_all(r, his, 3);
+}
+
+static void nobody_takes_all_sessions(void **state)
+{
+	struct rig *r = *state;
+	struct anchor *his[4 * WORKERS];
+
+	r->anchors->config.max_sessions = 4;
+	assert_int_equal(call_until_refused(r, 2, his), 3);
+	asked(r, offer);
+	close_all(r, his, 3);
+}
+
+/* A session that is refused, given up, moved or never there leaves nothing behind. */
+static void places_come_back(void **state)
+{
+	struct rig *r = *state;
+
+	r->is_full = true;
+	assert_int_equal(ask(r, offer), ERR_FULL);
+	assert_int_equal(r->anchors->rooms[1].n, 0);
+	r->is_full = false;
+	asked(r, offer);
+	assert_int_equal(r->anchors->rooms[1].n, 1);
+	r->terms[ANCHOR_CALLEE].face = 0;
+	assert_int_equal(ask(r, offer), ANCHOR_LATER); /* another attempt, elsewhere */
+	assert_int_equal(r->anchors->rooms[0].n, 2);
+	assert_int_equal(r->anchors->rooms[1].n, 0);
+	assert_int_equal(r->anchors->rooms[2].n, 1);
+	pass(r);
+	anchor_close(r->a);
+	assert_int_equal(r->anchors->rooms[0].n, 2); /* until the worker has closed it */
+	pass(r);
+	assert_int_equal(r->anchors->rooms[0].n, 0);
+	assert_int_equal(r->anchors->rooms[2].n, 0);
+	r->a = NULL;
 }
 
 static void full_mailbox_refuses_a_call(void **state)
@@ -1204,6 +1312,10 @@ int main(void)
 		CASE(workers_share_the_sessions),
 		CASE(worker_that_is_full_is_not_the_last),
 		CASE(no_room_anywhere_is_said),
+		CASE(nobody_takes_all_ports_of_a_face),
+		CASE(both_sides_at_one_face_take_two_places),
+		CASE(nobody_takes_all_sessions),
+		CASE(places_come_back),
 		CASE(full_mailbox_refuses_a_call),
 		CASE(agreement_waits_for_a_full_mailbox),
 		CASE(end_waits_for_a_full_mailbox),

@@ -157,7 +157,8 @@ static int teardown(void **state)
 
 static struct anchor *anchor_new(struct world *w)
 {
-	struct anchor *a = anchor_open(w->anchors, w, &w->terms[ANCHOR_CALLER]);
+	const struct anchor_asker whose = {.place = 1};
+	struct anchor *a = anchor_open(w->anchors, w, &whose, &w->terms[ANCHOR_CALLER]);
 
 	assert_non_null(a);
 	return a;
