@@ -114,11 +114,17 @@ static int send_with(struct exchange *x, const struct call_body *b, const struct
 	return request_send(x, &r);
 }
 
+/* Or is it the body that cannot be passed? */
+static bool is_our_lack(int err)
+{
+	return err == ERR_FULL || err == -ENOMEM;
+}
+
 static void go_on_sending(struct exchange *x, const struct waiting *w, const struct call_body *b)
 {
 	struct call *c = x->call;
 	const struct call_failure unsent = {.kind = CALL_FAILED_UNREACHABLE};
-	unsigned status = w->rc == ERR_DENIED ? 488 : 503;
+	unsigned status = is_our_lack(w->rc) ? 503 : 488;
 
 	if (!invite_waits_for(c, x))
 		return;
@@ -162,7 +168,7 @@ static int send_invite(
 	if (err == CALL_BODY_LATER)
 		return wait_to_send(x, &b, route);
 	if (err)
-		return err == ERR_DENIED ? err : ERR_FULL;
+		return is_our_lack(err) ? ERR_FULL : ERR_DENIED;
 	return send_with(x, &b, route);
 }
 
