@@ -51,6 +51,7 @@ wrong "a repeated key" 's/^  realm: .*/&\n&/' 'realm'
 wrong "ports the wrong way round" 's/50000-59999/59999-50000/' '59999-50000'
 wrong "a bad address" 's/\["10.200.1.1"\]/["10.200.1.300"]/' '10\.200\.1\.300'
 wrong "an IPv4 address as wildcard" 's/\["10.200.1.1"\]/["0.0.0.0"]/' 'wildcard'
+wrong "two faces at one address" 's/\["10.200.2.1"\]/["10.200.1.1"]/' 'face "external" listens on this'
 wrong "a tab in the indentation" 's/^  realm/\trealm/' ''
 wrong "a missing realm" '/^  realm:/d' 'realm'
 

@@ -241,6 +241,42 @@ static void check_balancers(struct conf_doc *doc, const struct conf_list *l)
 	}
 }
 
+static bool has_address(const struct conf_list *l, const struct addr *a)
+{
+	const struct addr *list = l->items;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (addr_equal(&list[i], a))
+			return true;
+	}
+	return false;
+}
+
+/* L is of one face; A and B are what another has by the same protocol. */
+static void check_apart(struct conf_doc *doc, const struct conf_list *l, const struct conf_list *a,
+	const struct conf_list *b, const struct options_face *other)
+{
+	const struct addr *mine = l->items;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (has_address(a, &mine[i]) || has_address(b, &mine[i]))
+			conf_fail(doc, &mine[i],
+				"face \"%s\" listens on this address and port; give one of them "
+				"another",
+				other->name ? other->name : "");
+	}
+}
+
+/* Two faces on one address and port: whose would a client be? */
+static void check_two_faces(
+	struct conf_doc *doc, const struct options_face *f, const struct options_face *other)
+{
+	check_apart(doc, &f->listen, &other->listen, &other->dtls, other);
+	check_apart(doc, &f->dtls, &other->listen, &other->dtls, other);
+	check_apart(doc, &f->tcp, &other->tcp, &other->tls, other);
+	check_apart(doc, &f->tls, &other->tcp, &other->tls, other);
+}
+
 void options_check_faces(struct conf_doc *doc, const struct options_edge *e)
 {
 	const struct options_face *f = e->faces.items;
@@ -254,6 +290,7 @@ void options_check_faces(struct conf_doc *doc, const struct options_edge *e)
 		check_balancers(doc, &f[i].proxy_protocol);
 		behavior_check(doc, &f[i]);
 		for (size_t k = 0; k < i; k++) {
+			check_two_faces(doc, &f[i], &f[k]);
 			if (f[i].name && f[k].name && strcmp(f[i].name, f[k].name) == 0)
 				conf_fail(doc, &f[i].name,
 					"two faces are called \"%s\"; rename one", f[i].name);
