@@ -223,7 +223,9 @@ static const char *read_address(const char *text, struct turn_address_filter *ou
 		return NULL;
 	char ip[ADDR_TEXT_LEN];
 	if (addr_parse(text, 0, &a) != 0 || prefix_parse(addr_format_ip(&a, ip), &out->prefix) != 0)
-		return "an address is neither an address, with a port or without, nor a prefix";
+		return "what a filter has is no address; write an address such as 198.51.100.7, "
+		       "one "
+		       "with a port, or a prefix such as 198.51.100.0/24";
 	out->port = a.port;
 	return NULL;
 }

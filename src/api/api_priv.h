@@ -56,6 +56,8 @@ bool api_type_is(const struct http_request *r, const char *type);
 
 /* False when the caller has not got ROLE; the request has been answered then. */
 bool api_require(struct api_call *c, enum mras_role role);
+/* False when the query names a tenant that there is not; the request has been answered then. */
+bool api_require_tenant(struct api_call *c);
 /* Who asks, by the server it asks on, its certificate or its token. */
 void api_caller_find(struct api_call *c);
 

@@ -65,8 +65,19 @@ void api_caller_find(struct api_call *c)
 	c->auth = c->tenant < c->api->n_auth ? c->api->auth[c->tenant] : NULL;
 }
 
+bool api_require_tenant(struct api_call *c)
+{
+	if (c->caller != NULL || (c->faces & API_LOCAL) == 0)
+		return true;
+	api_reply_result(c, MRAS_FORBIDDEN,
+		"there is no tenant of this name; \"tenants\" in the configuration has them");
+	return false;
+}
+
 bool api_require(struct api_call *c, enum mras_role role)
 {
+	if (!api_require_tenant(c))
+		return false;
 	if (c->caller == NULL)
 		api_reply_result(c, MRAS_FORBIDDEN, "the caller is not known");
 	else if ((c->caller->roles & role) == 0)

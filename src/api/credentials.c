@@ -49,6 +49,8 @@ void api_on_credentials(struct http_request *r, void *arg)
 	struct api_call c;
 	struct mras_reply reply;
 	api_call_init(&c, arg, r);
+	if (!api_require_tenant(&c))
+		return;
 	bool is_xml = api_type_is(r, MRAS_XML_TYPE);
 	if (!is_xml && !api_type_is(r, MRAS_JSON_TYPE)) {
 		unsupported_type(&c, MRAS_JSON_TYPE ", " MRAS_XML_TYPE);

@@ -25,7 +25,9 @@ static int refuse(char *why, const char *path, const char *text)
 static int refuse_errno(char *why, const char *path)
 {
 	int rc = -errno;
-	snprintf(why, CRYPTO_WHY_LEN, "%s: %s", path, strerror(-rc));
+	snprintf(why, CRYPTO_WHY_LEN, "%s: %s%s", path, strerror(-rc),
+		rc == -EACCES ? "; it must be its owner's alone, and the daemon's user that owner"
+			      : "");
 	return rc;
 }
 

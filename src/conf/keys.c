@@ -87,7 +87,7 @@ static void report_one(const struct fill_section *s, const struct tree_node *key
 	else if (rows_find(s->root_rows, key->text) != NULL)
 		snprintf(hint, sizeof(hint), "it belongs at the left margin, in no section");
 	else
-		snprintf(hint, sizeof(hint), "remove it, the sample file has all there are");
+		snprintf(hint, sizeof(hint), "remove it, sallyportd -s prints all there are");
 	if (s->label != NULL)
 		snprintf(in, sizeof(in), " in %s", s->label);
 	doc_report(

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* TLS contexts. Their certificates are in identity.c, what a peer's says in peer.c. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <openssl/err.h>
@@ -26,10 +27,10 @@ int tls_refuse(char *why, const char *path, const char *what)
 	const char *reason = ERR_reason_error_string(ERR_peek_last_error());
 
 	if (ERR_SYSTEM_ERROR(first))
-		snprintf(why, CRYPTO_WHY_LEN,
-			"%s: cannot be read (%s); put it there, readable to the daemon's user, or "
-			"name another file",
-			path, strerror(ERR_GET_REASON(first)));
+		snprintf(why, CRYPTO_WHY_LEN, "%s: cannot be read (%s); %s", path,
+			strerror(ERR_GET_REASON(first)),
+			ERR_GET_REASON(first) == ENOENT ? "put it there, or name another file"
+							: "let the daemon's user read it");
 	else
 		snprintf(why, CRYPTO_WHY_LEN, "%s: %s (%s)", path, what,
 			reason ? reason : "no reason given");

@@ -77,7 +77,8 @@ static const struct {
 	const char *reason, *meaning;
 } meanings[] = {
 	{"ok", "a password for it is accepted now"},
-	{"bad_form", "not a username that this node gives out or takes"},
+	{"bad_form", "not a username that this node gives out or takes; one begins with a time "
+		     "and a colon, as in 1800000000:m1.KID.CLAIMS"},
 	{"expired", "its time is over; running allocations may still be refreshed"},
 	{"unknown_key", "no key of this node, or one whose time is over: sallyportctl keys"},
 	{"revoked", "it, its subject or its key is revoked"},

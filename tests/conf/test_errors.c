@@ -13,9 +13,9 @@ static void unknown_keys_are_told_with_the_nearest_known_one(void **state)
 		"2:1: unknown key \"Log-Level\"; did you mean \"log_level\"?");
 	EXPECT("node: n\nprviacy: on\n", "2:1: unknown key \"prviacy\"; did you mean \"privacy\"?");
 	EXPECT("node: n\ncolour: red\n",
-		"2:1: unknown key \"colour\"; remove it, the sample file has all there are");
+		"2:1: unknown key \"colour\"; remove it, sallyportd -s prints all there are");
 	EXPECT("node: n\nx: 1\n",
-		"2:1: unknown key \"x\"; remove it, the sample file has all there are");
+		"2:1: unknown key \"x\"; remove it, sallyportd -s prints all there are");
 	EXPECT(GOOD_EDGE "  limits:\n    totl: 20\n    per_user: 3\n",
 		"6:5: unknown key \"totl\" in \"limits\"; did you mean \"total\"?");
 }
@@ -226,7 +226,7 @@ static void all_errors_are_gathered_in_order_of_place(void **state)
 		"4:1: \"edge\" needs \"realm\"; add it (the domain your TURN credentials are for)",
 		"4:1: \"edge\" needs \"faces\"; add it (where clients come in)",
 		"5:13: \"0\" is out of range; write 1m to 180d",
-		"6:3: unknown key \"zzz\" in \"edge\"; remove it, the sample file has all there "
+		"6:3: unknown key \"zzz\" in \"edge\"; remove it, sallyportd -s prints all there "
 		"are");
 }
 

@@ -94,7 +94,9 @@ check "keys" says 0 '^[0-9a-f]{8} +signs +- +- +-$' ctl keys
 check "keys as JSON, the option behind the command" \
 	same "$(ctl keys --json | jq -r .realm)" "$REALM"
 
-check "a tenant that does not exist" says 1 'the caller is not known' ctl keys --tenant moon
+check "a tenant that does not exist" says 1 'there is no tenant of this name' ctl keys --tenant moon
+check "nor issues credentials" says 1 'there is no tenant of this name' \
+	ctl credentials issue --tenant moon sip:alice@example.com
 
 check "reload" says 0 '^reloaded$' ctl reload
 check "the daemon's log has the reload" has "$WORK/edge.log" 'notice conf reloaded'
@@ -147,7 +149,7 @@ check "filter: face" n_allocations 6 --face external
 check "filter: the other face" n_allocations 0 --face internal
 check "filter: a face that does not exist" says 1 'no face of this name' \
 	ctl allocations --face moon
-check "filter: an address that is none" says 1 'neither an address' ctl allocations --peer moon
+check "filter: an address that is none" says 1 'write an address.* or a prefix' ctl allocations --peer moon
 pages() {
 	local after= next n=0
 	while next=$(ctl --json allocations --limit 4 ${after:+--after "$after"}); do
