@@ -307,20 +307,24 @@ void refer_notify(struct call *c, unsigned status);
 /* The side that VALUE names to whoever is at BY. 0, or the status that refuses it, and no side. */
 unsigned replaces_find(
 	struct calls *l, struct sip_str value, const struct transaction_hop *by, struct end **out);
+/* The call that VALUE names by its caller's early dialog, and whoever is at BY: NULL: none. */
+struct call *replaces_find_ringing(
+	struct calls *l, struct sip_str value, const struct transaction_hop *by);
 /* M, an INVITE outside of dialogs, names one: it is answered. */
 void replaces_open(struct calls *l, struct server_transaction *s, const struct sip_msg *m);
 
 /* ---- transfer.c: calls that nobody has sent an INVITE for ---- */
 
-/* What a REFER asks for: URI has no headers; REPLACES is absent where it names no dialog, INSTEAD
- * NULL where that is none of ours. */
+/* What a REFER asks for: URI has no headers. REPLACES is absent where it names no dialog; of ours
+ * are INSTEAD, which has a call, and RINGS, which waits for its callee and whose target URI is. */
 struct transfer_target {
 	struct sip_str uri, replaces;
 	struct end *instead;
+	struct call *rings;
 };
-/* The other side of E is to be joined to TO, because of M, a REFER: to whoever the URI leads to, or
- * to the other side of the dialog that is replaced. 0, or the status that says why there is no such
- * call. */
+/* The other side of E is to be joined to TO, because of M, a REFER: to whoever the URI leads to, in
+ * place of the call that rings, or to the other side of the dialog that is replaced. 0, or the
+ * status that says why there is no such call. */
 unsigned transfer_begin(struct end *e, const struct transfer_target *to, const struct sip_msg *m);
 /* As exchange_reply, X being virtual. */
 void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p);
@@ -483,6 +487,8 @@ void call_free(struct call *c);
 
 void fields_begin(struct calls *l, struct sip_writer *w);
 struct sip_str fields_done(const struct sip_writer *w); /* absent when it has failed */
+/* Why we end C; absent: not by us. */
+struct sip_str fields_reason(const struct call *c);
 /* The header fields of M, which is FROM one side's, that are for the other. */
 void fields_pass(
 	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from);

@@ -68,6 +68,17 @@ struct sip_str fields_done(const struct sip_writer *w)
 	return w->failed ? SIP_NONE : sip_str_of(w->buf, w->len);
 }
 
+struct sip_str fields_reason(const struct call *c)
+{
+	struct sip_writer w;
+
+	if (!c->reason)
+		return SIP_NONE;
+	fields_begin(c->calls, &w);
+	sip_write_header_c(&w, SIP_HEADER_REASON, c->reason);
+	return fields_done(&w);
+}
+
 void fields_pass(
 	struct sip_writer *w, const struct sip_msg *m, const struct call *c, enum call_side from)
 {

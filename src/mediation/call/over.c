@@ -48,7 +48,7 @@ static void end_exchange(struct exchange *x)
 	if (x->owes_ack)
 		exchange_send_ack(x);
 	if (x->client && !x->is_answered && x->method == SIP_INVITE)
-		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
+		(void)client_transaction_cancel(x->client, fields_reason(x->call)); /* by time */
 	exchange_reply(x, 487, NULL, NULL);
 }
 

@@ -4,6 +4,7 @@
  * hears. He gets NOTIFY requests of ours, whoever acts; each says a status and nothing more.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "call_priv.h"
 
@@ -308,19 +309,39 @@ static bool is_free(const struct end *e)
 	       !join_is_awaited(c) && !e->join && !end_across(e->pair, e->side)->join;
 }
 
+/* The target is whom the call that rings is for, whatever the Refer-To says: that is often our own
+ * Contact. */
+static unsigned aim_at_ringing(struct transfer_target *to)
+{
+	struct sip_msg *invite = malloc(sizeof(*invite));
+	unsigned status = 503;
+
+	if (invite && sip_msg_decode(to->rings->invite, to->rings->invite_len, SIP_DATAGRAM,
+			      invite) == SIP_FINE) {
+		to->uri = invite->uri;
+		status = 0;
+	}
+	free(invite);
+	return status;
+}
+
 /* A dialog that we do not know is the target's. */
 static unsigned find_replaced(const struct end *e, struct transfer_target *to)
 {
+	struct calls *l = e->pair->call->calls;
 	char text[CALL_TARGET_MAX];
 	size_t len;
 	unsigned status;
 
 	if (sip_uri_unescape(to->replaces, text, sizeof(text), &len) != 0)
 		return 400;
-	status = replaces_find(e->pair->call->calls, sip_str_of(text, len), &e->hop, &to->instead);
+	status = replaces_find(l, sip_str_of(text, len), &e->hop, &to->instead);
 	if (status == 0 && to->instead->pair == e->pair)
 		return 400; /* the call with itself */
-	return status == 481 ? 0 : status;
+	if (status != 481)
+		return status;
+	to->rings = replaces_find_ringing(l, sip_str_of(text, len), &e->hop);
+	return to->rings ? aim_at_ringing(to) : 0;
 }
 
 void refer_take(struct end *e, struct server_transaction *s, const struct sip_msg *m)

@@ -15,7 +15,7 @@ static unsigned judge(const struct end *e, const struct transaction_hop *by, boo
 		return 481;
 	if (c->is_over)
 		return 603;
-	if (c->pair != e->pair) /* a call that rings is not picked up, nor taken from its caller */
+	if (c->pair != e->pair) /* a call that rings is not picked up */
 		return e->side == CALL_CALLEE ? 501 : 481;
 	if (is_early_only)
 		return 486;
@@ -41,6 +41,22 @@ unsigned replaces_find(
 	if (status == 0)
 		*out = CONTAINER_OF(d, struct end, dialog);
 	return status;
+}
+
+struct call *replaces_find_ringing(
+	struct calls *l, struct sip_str value, const struct transaction_hop *by)
+{
+	struct sip_replaces r;
+	struct sip_dialog *d = sip_replaces_decode(value, &r) == 0
+				       ? sip_dialogs_find_replaced(&l->dialogs, &r)
+				       : NULL;
+	const struct end *e = d ? CONTAINER_OF(d, struct end, dialog) : NULL;
+	struct call *c = e ? e->pair->call : NULL;
+
+	if (!c || e->side != CALL_CALLER || e->hop.place != by->place || c->is_over || c->pair ||
+		join_is_awaited(c))
+		return NULL;
+	return c;
 }
 
 static unsigned find(struct calls *l, const struct sip_msg *m, const struct transaction_hop *by,

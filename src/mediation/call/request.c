@@ -268,16 +268,9 @@ struct exchange *request_of_ours(struct end *e, enum sip_method method)
  * it may be a challenge. */
 void end_bye(struct end *e)
 {
-	struct transaction_request r = {.method = SIP_BYE};
-	struct call *c = e->pair->call;
-	struct sip_writer w;
+	struct transaction_request r = {.method = SIP_BYE, .fields = fields_reason(e->pair->call)};
 	struct exchange *x;
 
-	if (c->reason) {
-		fields_begin(c->calls, &w);
-		sip_write_header_c(&w, SIP_HEADER_REASON, c->reason);
-		r.fields = fields_done(&w);
-	}
 	e->wants_bye = false;
 	x = e->dialog.text ? request_of_ours(e, SIP_BYE) : NULL;
 	if (x && request_send(x, &r) != 0)

@@ -56,7 +56,7 @@ static void write_invite(struct sip_writer *w, struct end *caller, const struct 
 	sip_write_cseq(w, 1, sip_str_c("INVITE"));
 	write_uri_header(w, SIP_HEADER_CONTACT, caller->dialog.target);
 	sip_write_copy_all(w, refer, SIP_HEADER_REFERRED_BY);
-	if (to->replaces.at && !to->instead) { /* the target's to find */
+	if (to->replaces.at && !to->instead && !to->rings) { /* the target's to find */
 		if (sip_uri_unescape(to->replaces, replaces, sizeof(replaces), &len) != 0)
 			w->failed = true;
 		sip_write_header(w, SIP_HEADER_REPLACES, sip_str_of(replaces, len));
@@ -82,8 +82,18 @@ static struct call *open_call(struct end *by, const struct sip_msg *invite)
 	return c;
 }
 
-static unsigned place(struct end *by, const struct sip_msg *invite, struct end *instead)
+/* An early dialog cannot be replaced at a target that rings (RFC 3891 §3): it is called anew, by
+ * the one who is transferred (RFC 5589 §7.6). That it has not missed the other call, it is told. */
+static void end_ringing(struct call *c)
 {
+	c->reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
+	call_over(c, CALL_END_TRANSFERRED, -1);
+}
+
+static unsigned place(
+	struct end *by, const struct sip_msg *invite, const struct transfer_target *to)
+{
+	struct end *instead = to->instead;
 	struct call *old = by->pair->call;
 	const struct call_user *u = &old->calls->config.user;
 	struct call *c = invite_has_room(old->calls, &by->hop) ? open_call(by, invite) : NULL;
@@ -93,6 +103,8 @@ static unsigned place(struct end *by, const struct sip_msg *invite, struct end *
 		return 503;
 	if (u->transfer)
 		u->transfer(u->arg, &c->own, old, invite, &c->from);
+	if (to->rings)
+		end_ringing(to->rings);
 	if (instead)
 		join_want(c, CALL_CALLEE, end_across(instead->pair, instead->side));
 	status = instead ? join_ask_callee(c, invite) : attempt_next(c, invite, 503);
@@ -113,7 +125,7 @@ unsigned transfer_begin(struct end *e, const struct transfer_target *to, const s
 		write_invite(&w, end_across(e->pair, e->side), to, m);
 		status = w.failed || sip_msg_decode(text, w.len, SIP_DATAGRAM, invite) != SIP_FINE
 				 ? 400
-				 : place(e, invite, to->instead);
+				 : place(e, invite, to);
 	}
 	free(invite);
 	free(text);

@@ -744,7 +744,12 @@ static struct leg *make(struct party *p, unsigned index)
 
 	assert_non_null(g);
 	assert_true(index < LEGS_MAX);
-	assert_null(p->legs[index]);
+	if (p->legs[index]) { /* the number is called again */
+		assert_true(p->legs[index]->is_over);
+		assert_null(p->legs[LEGS_MAX - 1]);
+		p->legs[LEGS_MAX - 1] = p->legs[index];
+		p->n_legs = LEGS_MAX;
+	}
 	p->legs[index] = g;
 	if (index >= p->n_legs)
 		p->n_legs = index + 1;

@@ -740,28 +740,57 @@ static void a_dialog_of_others_is_the_targets_to_find(void **state)
 	end(&t, t.b);
 }
 
-/* Nor is the callee of a call that rings taken. */
-static void a_call_that_rings_is_the_targets_to_find(void **state)
+static void refer_to_ringing(struct talk *t, const struct leg *second)
 {
-	static const struct plan rings = {.ring_ms = 100};
 	char fields[400];
+
+	(void)snprintf(fields, sizeof(fields),
+		"Refer-To: <sip:192.0.2.2:5060?"
+		"Replaces=caller-%u%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Da%u>\r\n",
+		second->index, second->tags[0], second->index);
+	refer(t->a, fields);
+}
+
+/* RFC 5589 §7.6: an early dialog is not replaced at its callee, who is called by the other one. */
+static void a_call_that_rings_is_placed_anew(void **state)
+{
+	static const unsigned all[] = {100, 180, 200};
+	static const struct plan rings = {.ring_ms = 100, .answer_ms = 2500};
 	struct talk t = begin();
-	struct leg *second = party_dial(t.w, &rings), *q;
+	struct leg *second = party_dial(t.w, &rings), *q, *target;
 
 	world_pass(t.w, 1000);
 	q = party_callee(t.w, second);
-	(void)snprintf(fields, sizeof(fields),
-		"Refer-To: <sip:500@b2bua.example?"
-		"Replaces=caller-%u%%3Bto-tag%%3D%s%%3Bfrom-tag%%3Da%u>\r\n",
-		second->index, second->tags[0], second->index);
-	refer(t.a, fields);
-	world_pass(t.w, 3000);
-
-	assert_non_null(strstr(target_of(&t)->seen, "\r\nReplaces: "));
-	assert_string_equal(q->within_body, "");
-	leg_cancel(second);
+	refer_to_ringing(&t, second);
 	world_pass(t.w, 1000);
-	hear_each_other(t.w, t.b, target_of(&t));
+	target = party_callee(t.w, second);
+	assert_ptr_not_equal(target, q);
+	assert_true(q->is_over);
+	assert_int_equal(second->status, 487);
+	assert_null(strstr(target->seen, "Replaces"));
+	leg_cancel(second); /* by habit */
+	world_pass(t.w, 5000);
+
+	heard(t.a, 3, all);
+	assert_true(t.a->is_over && target->is_up);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	hear_each_other(t.w, t.b, target);
+	end(&t, t.b);
+}
+
+static void a_call_that_rings_in_vain_leaves_the_first(void **state)
+{
+	static const struct plan rings = {.ring_ms = 100, .answer_ms = 2500, .status = 486};
+	struct talk t = begin();
+	struct leg *second = party_dial(t.w, &rings);
+
+	world_pass(t.w, 1000);
+	refer_to_ringing(&t, second);
+	world_pass(t.w, 5000);
+
+	assert_int_equal(t.a->notified[t.a->n_notified - 1], 486);
+	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+	hear_each_other(t.w, t.a, t.b);
 	end(&t, t.b);
 }
 
@@ -940,7 +969,8 @@ int main(void)
 		cmocka_unit_test(the_referrer_may_leave_the_second_call_too),
 		cmocka_unit_test(who_was_left_for_a_join_in_vain_is_alone),
 		cmocka_unit_test(a_dialog_of_others_is_the_targets_to_find),
-		cmocka_unit_test(a_call_that_rings_is_the_targets_to_find),
+		cmocka_unit_test(a_call_that_rings_is_placed_anew),
+		cmocka_unit_test(a_call_that_rings_in_vain_leaves_the_first),
 		cmocka_unit_test(a_call_is_not_joined_with_itself),
 		cmocka_unit_test(an_invite_takes_the_place_of_a_side),
 		cmocka_unit_test(who_is_replaced_may_leave_at_once),
