@@ -34,7 +34,24 @@ enum call_counter {
 	CALL_C_REFUSED_NO_DIALOG,
 	CALL_C_REFUSED_REFER,    /* its target, or another one is under way */
 	CALL_C_REFUSED_REPLACES, /* RFC 3891: no such dialog, or not to be replaced */
-	CALL_C_NEXT_ROUTE,       /* a further attempt to reach the callee */
+	CALL_C_REFUSED_DRAINING, /* from here on as the route hook says, or the call itself */
+	CALL_C_REFUSED_TRUNK,    /* it begins no calls */
+	CALL_C_REFUSED_ADDRESS,  /* none is known of who is to be tried */
+	CALL_C_REFUSED_LIMIT_CALLER,
+	CALL_C_REFUSED_LIMIT_CALLEE,
+	CALL_C_REFUSED_MEDIA, /* the body hook has no room for a session */
+	CALL_C_REFUSED_DESCRIPTION,
+	CALL_C_REFUSED_SIZE,
+	CALL_C_REFUSED_TRANSACTIONS, /* no room for one of ours */
+	CALL_C_REFUSED_UNREAD,       /* the carrier has no room for whoever is asked: -ENOBUFS */
+	CALL_C_REFUSED_UNREACHABLE,
+	CALL_C_REFUSED_SILENT,
+	CALL_C_REFUSED_NO_PROGRESS,
+	CALL_C_REFUSED_RINGING, /* for too long */
+	CALL_C_REFUSED_ANSWER,
+	CALL_C_REFUSED_NO_PRACK,
+	CALL_C_REFUSED_END,
+	CALL_C_NEXT_ROUTE = CALL_C_REFUSED_END, /* a further attempt to reach the callee */
 	CALL_C_GLARE,
 	CALL_C_STRAY_ACKS, /* of no call */
 	CALL_C_REFRESHES,  /* of sessions, by us */
@@ -49,6 +66,9 @@ enum call_counter {
 	CALL_C_COUNT
 };
 extern const struct metrics_group call_counters;
+
+/* The word for a row CALL_C_REFUSED_...; NULL: it is none of them. */
+const char *call_refusal_name(unsigned why);
 
 enum call_side {
 	CALL_CALLER,
@@ -116,6 +136,7 @@ struct call_route {
 	/* The attempt is given up when it hears nothing but 100 for so long; 0: it has as long as
 	 * SIP allows. */
 	unsigned progress_ms;
+	unsigned why; /* of a refusal: a row CALL_C_REFUSED_...; 0: there is no route */
 };
 
 /* How an attempt has failed, and what that means. */
@@ -217,8 +238,12 @@ struct call_user {
 	void (*off)(void *arg, struct call *c, uint64_t exchange);
 	/* OPTIONS outside of calls: 200, or 503 for whoever should send none. NULL: 200. */
 	unsigned (*options)(void *arg, const struct transaction_hop *from);
-	/* The caller's INVITE has been answered finally. NULL: nobody asks. */
-	void (*told)(void *arg, struct call *c, unsigned status);
+	/* The caller's INVITE has been answered finally. WHY: that is a refusal of ours, a row
+	 * CALL_C_REFUSED_..., which the caller reads in a Warning; else 0. NULL: nobody asks. */
+	void (*told)(void *arg, struct call *c, unsigned status, unsigned why);
+	/* A request of whoever is BY has been refused with STATUS and has made no call, or nothing
+	 * within one. NULL: nobody asks. */
+	void (*refused)(void *arg, const struct transaction_hop *by, unsigned status, unsigned why);
 	/* M, a BYE or CANCEL, ends the call. NULL: nobody asks. */
 	void (*parted)(void *arg, struct call *c, const struct sip_msg *m);
 	/* The call is over. NULL: nobody asks. */

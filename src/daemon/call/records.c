@@ -47,6 +47,7 @@ struct call_record {
 	uint64_t answered_ms;         /* 0: not answered */
 	uint64_t ended_ms;
 	const char *cause; /* NULL: it goes on */
+	const char *why;   /* not owned; NULL: the refusal is not ours, or there is none */
 	unsigned status;   /* 0: none was told */
 	int q850;          /* below 0: none was said */
 	bool is_waiting;
@@ -178,6 +179,7 @@ static json_t *compose(const struct call_record *r, const struct anchor_leg *leg
 	put(o, "duration_ms", r->answered_ms ? number(r->ended_ms - r->answered_ms) : json_null());
 	put(o, "cause", name(r->cause));
 	put(o, "status", r->status ? number(r->status) : json_null());
+	put(o, "why", name(r->why));
 	put(o, "q850", r->q850 >= 0 ? number((uint64_t)r->q850) : json_null());
 	put(o, "attempts", number(r->n_tried));
 	put(o, "tried", tried);
@@ -263,11 +265,13 @@ void call_record_tried(struct call_record *r, const char *trunk, const struct po
 		r->caller.sent = r->caller.asked;
 }
 
-void call_record_told(struct call_record *r, unsigned status, struct sip_str callee_id)
+void call_record_told(
+	struct call_record *r, unsigned status, const char *why, struct sip_str callee_id)
 {
 	if (!r)
 		return;
 	r->status = status;
+	r->why = why;
 	if (status < 300)
 		r->answered_ms = r->records->clock->mono_ms;
 	keep(&r->callee_id, callee_id.at, callee_id.len);

@@ -40,8 +40,10 @@ void call_record_transfers(struct call_record *r, struct sip_str id);
 void call_record_joined(struct call_record *r, const struct call_record *old, bool is_caller);
 /* It is tried on TRUNK, with these numbers; without a calling one it is the caller's. */
 void call_record_tried(struct call_record *r, const char *trunk, const struct policy_numbers *sent);
-/* The caller has been told STATUS, and CALLEE_ID is the other side's. */
-void call_record_told(struct call_record *r, unsigned status, struct sip_str callee_id);
+/* The caller has been told STATUS, WHY if that is a refusal of ours (of static lifetime), else
+ * NULL; CALLEE_ID is the other side's. */
+void call_record_told(
+	struct call_record *r, unsigned status, const char *why, struct sip_str callee_id);
 /* Why it ends (Q.850), as the last one says who knows; below 0: nobody has said. */
 void call_record_cause(struct call_record *r, int q850);
 void call_record_over(struct call_record *r, enum call_end why);

@@ -22,6 +22,9 @@
  * absorb repetitions for half a minute. */
 #define TRANSACTIONS_PER_CALL 16
 #define BYTES_PER_CALL        32768
+/* Of a connection that carries the calls of a whole gateway: what 200 calls a second say in the
+ * time after which a peer that does not read is given up. */
+#define QUEUE_BYTES (4 * 1024 * 1024)
 
 /* ---- making ---- */
 
@@ -40,6 +43,7 @@ static int make_transport(
 		.user = call_ways_transport(t),
 	};
 
+	c.limits.queue_bytes = QUEUE_BYTES;
 	return sip_transport_create(&c, &t->transport, why);
 }
 

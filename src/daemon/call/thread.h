@@ -57,7 +57,7 @@ struct call_thread {
 	struct log_limit log_loops;
 	struct call_gateways *gateways; /* what RUNNING points to */
 	struct trunks *running;         /* where they are and whether they live; as TRUNKS */
-	struct log_limit log_unanswered, log_failed, log_transfers;
+	struct log_limit log_unanswered, log_failed, log_refused, log_transfers;
 	struct call_faces *faces;     /* media.h; owned; fixed when there are transports */
 	struct call_media *media;     /* media.h */
 	struct call_records *records; /* owned; NULL: none are written */
@@ -133,6 +133,8 @@ struct ways {
 	bool is_unasked;            /* the dial plan has not been asked yet */
 	bool lacks_address;         /* somebody to try has none yet, or none any more */
 	struct call_record *record; /* not owned; NULL: none, or no more */
+	unsigned status;            /* that the caller was told; 0: none yet */
+	const char *why;            /* not owned; NULL: that is no refusal of ours */
 	size_t n;
 	struct way
 		*at; /* owned; no larger than needed, as a call that is over is kept for a while */

@@ -92,6 +92,12 @@ struct sip_transport_user call_ways_transport(struct call_thread *t)
 
 /* ---- transactions ---- */
 
+/* Who does not read what he is sent has no room, not we: another one may be tried. */
+static int sent(const struct transaction_hop *to, int rc)
+{
+	return rc == ERR_FULL && to->is_reliable ? -ENOBUFS : rc;
+}
+
 static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 {
 	struct call_thread *t = arg;
@@ -102,8 +108,8 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	int rc;
 
 	if (to->flow)
-		return sip_transport_send(
-			t->transport, sip_flow_unpack(to->flow), &to->remote, message, 0);
+		return sent(to, sip_transport_send(t->transport, sip_flow_unpack(to->flow),
+					&to->remote, message, 0));
 	if (!l || (l->transport == SIP_TLS && (!k || !k->name)))
 		return -EADDRNOTAVAIL;
 	target.transport = l->transport;
@@ -117,7 +123,7 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	rc = sip_transport_request(t->transport, &target, message, 0, &flow);
 	if (rc == 0)
 		to->flow = sip_flow_pack(flow);
-	return rc;
+	return sent(to, rc);
 }
 
 static int on_via(void *arg, const struct transaction_hop *to, struct sip_via_own *out)
@@ -354,6 +360,12 @@ static int write_route(struct call_thread *t, const struct way *way, struct call
 	return call_ways_host(t, way->peer, out->host, sizeof(out->host));
 }
 
+static unsigned refuse(struct call_route *out, unsigned status, enum call_counter why)
+{
+	out->why = why;
+	return status;
+}
+
 static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	const struct transaction_hop *from, unsigned attempt, struct call_route *out)
 {
@@ -364,24 +376,26 @@ static unsigned on_route(void *arg, void **own, const struct sip_msg *invite,
 	if (!w) {
 		w = *own = call_attempts_none();
 		if (!w)
-			return 503;
+			return refuse(out, 503, CALL_C_REFUSED_MEMORY);
 		w->record = call_ways_record(t, invite, call_peer_of(from));
 		w->is_unasked = true;
 	}
 	if (w->is_unasked)
 		refused = find_ways(t, w, invite, from);
 	if (refused)
-		return refused;
+		return refuse(out, refused, CALL_C_REFUSED_TRUNK);
 	if (attempt == 0 && t->is_draining)
-		return 503;
+		return refuse(out, 503, CALL_C_REFUSED_DRAINING);
+	if (attempt >= w->n && w->lacks_address) /* another node may know better */
+		return refuse(out, 503, CALL_C_REFUSED_ADDRESS);
 	if (attempt >= w->n)
-		return w->lacks_address ? 503 : 404; /* another node may know better */
+		return refuse(out, 404, CALL_C_REFUSED_ROUTE);
 	if (attempt == 0 && !w->is_transfer && !call_attempts_admit(t, w, call_peer_of(from)))
-		return 503;
+		return refuse(out, 503, CALL_C_REFUSED_LIMIT_CALLER);
 	if (!call_attempts_take(t, w, attempt))
-		return 503;
+		return refuse(out, 503, CALL_C_REFUSED_LIMIT_CALLEE);
 	if (write_route(t, &w->at[attempt], out) != 0)
-		return 500;
+		return refuse(out, 500, CALL_C_REFUSED_SIZE);
 	call_record_tried(w->record, peer_name(t, w->at[attempt].peer), &w->at[attempt].to.numbers);
 	return 0;
 }
@@ -454,13 +468,27 @@ static void on_next_hop(void *arg, struct sip_str uri, struct transaction_hop *h
 	}
 }
 
-static void on_told(void *arg, struct call *c, unsigned status)
+static void on_told(void *arg, struct call *c, unsigned status, unsigned why)
 {
-	const struct ways *w = call_own(c);
+	struct ways *w = call_own(c);
 
 	(void)arg;
-	if (w)
-		call_record_told(w->record, status, call_callee_id(c));
+	if (!w)
+		return;
+	w->status = status;
+	w->why = call_refusal_name(why);
+	call_record_told(w->record, status, w->why, call_callee_id(c));
+}
+
+/* No call has come of it that could have a line of its own. */
+static void on_refused(void *arg, const struct transaction_hop *by, unsigned status, unsigned why)
+{
+	struct call_thread *t = arg;
+	uint32_t held;
+
+	if (log_limit_ok(&t->log_refused, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
+		log_info(LOG_CALL, "request refused", "trunk=%s status=%u why=%s held=%u",
+			peer_name(t, call_peer_of(by)), status, call_refusal_name(why), held);
 }
 
 static void on_parted(void *arg, struct call *c, const struct sip_msg *m)
@@ -488,8 +516,13 @@ static void on_ended(void *arg, struct call *c, enum call_end why)
 		!log_limit_ok(
 			&t->log_unanswered, loop_clock(t->loop)->mono_ms, CALL_LINES_PER_S, &held))
 		return;
-	log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", log_name(id.at, id.len, shown),
-		call_end_name(why), held);
+	(void)log_name(id.at, id.len, shown);
+	if (w && w->why)
+		log_info(LOG_CALL, "call over", "id=%s by=%s status=%u why=%s held=%u", shown,
+			call_end_name(why), w->status, w->why, held);
+	else
+		log_info(LOG_CALL, "call over", "id=%s by=%s held=%u", shown, call_end_name(why),
+			held);
 }
 
 static unsigned on_options(void *arg, const struct transaction_hop *from)
@@ -517,6 +550,7 @@ struct call_user call_ways_calls(struct call_thread *t)
 		.next_hop = on_next_hop,
 		.options = on_options,
 		.told = on_told,
+		.refused = on_refused,
 		.parted = on_parted,
 		.ended = on_ended,
 		.arg = t};

@@ -135,6 +135,7 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 	}
 	c->attempt = NULL;
 	c->lacks_room = w->rc == ERR_FULL || err == ERR_FULL;
+	c->incoming->why = w->rc ? refusal_of_body(w->rc) : refusal_of_error(err);
 	if (err == ERR_TOO_LARGE)
 		status = TOO_LARGE;
 	else if (w->rc == 0) /* no room of ours says nothing about the trunk either */
@@ -154,22 +155,30 @@ static int wait_to_send(
 		*how.route = *route;
 		err = body_wait(x, b, CALL_BODY_LATER, &how);
 	}
-	if (err)
+	if (err) {
+		x->call->incoming->why = CALL_C_REFUSED_MEMORY;
 		free(how.route);
+	}
 	return err;
 }
 
 static int send_invite(
 	struct exchange *x, const struct sip_msg *invite, const struct call_route *route)
 {
-	struct call_body b = {.msg = invite, .is_ours = x->call->incoming->is_virtual};
+	struct call *c = x->call;
+	struct call_body b = {.msg = invite, .is_ours = c->incoming->is_virtual};
 	int err = body_ask(x, CALL_CALLER, NULL, route, &b);
 
 	if (err == CALL_BODY_LATER)
 		return wait_to_send(x, &b, route);
-	if (err)
+	if (err) {
+		c->incoming->why = refusal_of_body(err);
 		return is_our_lack(err) ? ERR_FULL : ERR_DENIED;
-	return send_with(x, &b, route);
+	}
+	err = send_with(x, &b, route);
+	if (err)
+		c->incoming->why = refusal_of_error(err);
+	return err;
 }
 
 unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status)
@@ -182,17 +191,24 @@ unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned sta
 		memset(&route, 0, sizeof(route));
 		unsigned refused =
 			u->route(u->arg, &c->own, invite, &c->rights, c->n_attempts, &route);
+		if (refused && c->n_attempts == 0) {
+			c->incoming->why = route.why ? route.why : CALL_C_REFUSED_ROUTE;
+			return refused;
+		}
 		if (refused)
-			return c->n_attempts == 0 ? refused : status;
+			return status;
 		if (c->n_attempts++ > 0)
 			count(c->calls, CALL_C_NEXT_ROUTE);
 		struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
-		if (!x)
+		if (!x) {
+			c->incoming->why = CALL_C_REFUSED_MEMORY;
 			return 503;
+		}
 		c->attempt = x;
 		c->progress_ms = route.progress_ms;
 		int err = send_invite(x, invite, &route);
 		if (err == 0) {
+			c->incoming->why = 0;
 			await_progress(c);
 			return 0;
 		}

@@ -166,6 +166,7 @@ struct exchange {
 	bool is_virtual;      /* the caller's INVITE that nobody has sent: transfer.c hears of it */
 	bool is_joining;      /* asks a side of another call to go on in this one */
 	struct join *joining; /* not owned; that one; NULL: it asks no more */
+	unsigned why;         /* of a refusal of ours: CALL_C_REFUSED_...; 0: it is not ours */
 	bool is_replied;      /* finally, by us */
 	bool is_answered;     /* finally, to us */
 	/* Of an INVITE with 2xx: the ACK that the server half waits for, the ACK that is due. */
@@ -271,6 +272,15 @@ static inline bool invite_waits_for(const struct call *c, const struct exchange 
 unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status);
 /* The time for what is awaited of the newest attempt. */
 void attempt_timer(struct call *c, unsigned ms);
+
+/* ---- refusal.c: why something is refused, as a row CALL_C_REFUSED_... ---- */
+
+#define CALL_WARN_AGENT "sallyport" /* RFC 3261 §20.43: a pseudonym does */
+
+unsigned refusal_of_failure(const struct call_failure *f); /* 0: a response says it */
+unsigned refusal_of_error(int err);
+unsigned refusal_of_body(int rc);                       /* by the hook for bodies */
+void refusal_write(struct sip_writer *w, unsigned why); /* a Warning; 0: none */
 
 /* ---- failure.c ---- */
 

@@ -52,10 +52,13 @@ void token_make(struct calls *l, char out[TOKEN_LEN])
 
 void refuse(struct calls *l, struct server_transaction *s, unsigned status, unsigned counter)
 {
+	const struct call_user *u = &l->config.user;
 	struct transaction_reply r = {.status = status};
 	struct sip_writer w;
 
 	count(l, counter);
+	if (u->refused && call_refusal_name(counter))
+		u->refused(u->arg, server_transaction_hop(s), status, counter);
 	fields_begin(l, &w);
 	if (status == 405)
 		fields_allow(l, &w, server_transaction_hop(s));
@@ -63,6 +66,7 @@ void refuse(struct calls *l, struct server_transaction *s, unsigned status, unsi
 		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, l->config.retry_after_s);
 	if (status == 500)
 		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, 5); /* RFC 3261 §14.2 */
+	refusal_write(&w, counter);
 	r.fields = fields_done(&w);
 	if (server_transaction_reply(s, &r) != 0)
 		server_transaction_leave(s);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* The counters of calls, as the exposition names them. */
 #include "call_priv.h"
+#include "refusals.h"
 
 #define ENDED(why, label, text)                                                                    \
 	[CALL_C_ENDED + (why)] = {                                                                 \
 		"sallyport_calls_ended_total", "reason=\"" label "\"", METRICS_COUNTER, text}
 #define REFUSED(row, label, text)                                                                  \
-	[row] = {"sallyport_call_requests_refused_total", "reason=\"" label "\"", METRICS_COUNTER, \
-		text}
+	[CALL_C_REFUSED_##row] = {"sallyport_call_requests_refused_total", "reason=\"" label "\"", \
+		METRICS_COUNTER,                                                                   \
+		"Requests of callers and within calls that were refused, or came to nothing, and " \
+		"why."},
 
 static const struct metrics_row rows[CALL_C_COUNT] = {
 	[CALL_C_OPEN] = {"sallyport_calls_open", NULL, METRICS_GAUGE,
@@ -29,19 +32,8 @@ static const struct metrics_row rows[CALL_C_COUNT] = {
 	ENDED(CALL_END_MEDIA, "media", NULL),
 	ENDED(CALL_END_SHUTDOWN, "shutdown", NULL),
 	ENDED(CALL_END_TRANSFERRED, "transferred", NULL),
-	REFUSED(CALL_C_REFUSED_FULL, "full", "Requests of callers and within calls refused."),
-	REFUSED(CALL_C_REFUSED_MEMORY, "memory", NULL),
-	REFUSED(CALL_C_REFUSED_HOPS, "max_forwards", NULL),
-	REFUSED(CALL_C_REFUSED_MERGED, "merged", NULL),
-	REFUSED(CALL_C_REFUSED_EXTENSION, "extension", NULL),
-	REFUSED(CALL_C_REFUSED_INTERVAL, "interval", NULL),
-	REFUSED(CALL_C_REFUSED_METHOD, "method", NULL),
-	REFUSED(CALL_C_REFUSED_ROUTE, "no_route", NULL),
-	REFUSED(CALL_C_REFUSED_NO_DIALOG, "no_dialog", NULL),
-	REFUSED(CALL_C_REFUSED_REFER, "refer", NULL),
-	REFUSED(CALL_C_REFUSED_REPLACES, "replaces", NULL),
-	[CALL_C_NEXT_ROUTE] = {"sallyport_call_next_routes_total", NULL, METRICS_COUNTER,
-		"Further attempts to reach a callee, because one had failed."},
+	CALL_REFUSALS(REFUSED)[CALL_C_NEXT_ROUTE] = {"sallyport_call_next_routes_total", NULL,
+		METRICS_COUNTER, "Further attempts to reach a callee, because one had failed."},
 	[CALL_C_GLARE] = {"sallyport_call_glares_total", NULL, METRICS_COUNTER,
 		"INVITE requests within calls that met another one."},
 	[CALL_C_STRAY_ACKS] = {"sallyport_call_stray_acks_total", NULL, METRICS_COUNTER,

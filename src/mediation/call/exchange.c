@@ -46,8 +46,10 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 	unsigned t2_ms = transaction_timers_default.t2_ms;
 
 	(void)arg;
-	if (x->server && !x->is_replied)
-		exchange_give_up(x, 408); /* a provisional response, and nothing more */
+	if (x->server && !x->is_replied) { /* a provisional response, and nothing more */
+		x->why = CALL_C_REFUSED_RINGING;
+		exchange_give_up(x, 408);
+	}
 	if (x->is_ours && x->client && !x->is_answered)
 		(void)client_transaction_cancel(x->client, SIP_NONE); /* it ends by time */
 	if (!x->server || !x->wants_ack)
@@ -210,19 +212,23 @@ static void write_reply(
 		sip_write_header_number(w, SIP_HEADER_RETRY_AFTER, l->config.retry_after_s);
 	if (m)
 		fields_pass(w, m, x->call, other);
+	else if (status >= 300 && x->why) {
+		count(l, x->why);
+		refusal_write(w, x->why);
+	}
 }
 
-static void tell_user(struct call *c, unsigned status)
+static void tell_user(struct call *c, unsigned status, unsigned why)
 {
 	const struct call_user *u = &c->calls->config.user;
 
 	if (u->told)
-		u->told(u->arg, c, status);
+		u->told(u->arg, c, status, why);
 }
 
 /* Nothing but a final response ends an INVITE: what cannot be said is left to the layer, which ends
  * the transaction if it cannot say anything either. */
-static void say(struct exchange *x, const struct transaction_reply *r)
+static void say(struct exchange *x, const struct transaction_reply *r, const struct sip_msg *m)
 {
 	int err = server_transaction_reply(x->server, r);
 
@@ -232,7 +238,7 @@ static void say(struct exchange *x, const struct transaction_reply *r)
 	wheel_cancel(x->call->calls->config.wheel, &x->repeat);
 	reliable_stop_of(x);
 	if (x == x->call->incoming)
-		tell_user(x->call, r->status);
+		tell_user(x->call, r->status, m || r->status < 300 ? 0 : x->why);
 	if (err == 0 && r->status < 300 && x->pair && x->peer)
 		request_holds(x->peer);
 	if (err == 0 && r->status < 300 && r->content.len && x->pair)
@@ -268,6 +274,7 @@ static void reply_with(
 	/* Ringing and refusals are what they are without a body too, an answer is none. */
 	if (rc && status >= 200 && status < 300) {
 		r.status = 488;
+		x->why = CALL_C_REFUSED_DESCRIPTION;
 		m = NULL;
 	} else if (b && rc == 0) {
 		r.content_type = b->type;
@@ -285,6 +292,7 @@ static void reply_with(
 	}
 	if (w.failed) {
 		r.status = 500;
+		x->why = CALL_C_REFUSED_SIZE;
 		r.reason = NULL;
 		r.content_type = r.content = SIP_NONE;
 	}
@@ -296,7 +304,7 @@ static void reply_with(
 		reliable_sent(x, &r, p, m);
 	else if (m && p)
 		reliable_prack(x, p, m);
-	say(x, &r);
+	say(x, &r, m);
 }
 
 /* The 2xx of an INVITE has been passed on, or whoever asked is gone, or was refused for its body.

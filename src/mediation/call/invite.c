@@ -161,10 +161,8 @@ static void begin(struct calls *l, struct server_transaction *s, const struct si
 		return;
 	}
 	status = attempt_next(c, m, 503);
-	if (status) {
-		count(l, CALL_C_REFUSED_ROUTE);
+	if (status)
 		invite_fail(c, status, NULL);
-	}
 }
 
 bool invite_has_room(const struct calls *l, const struct transaction_hop *from)
@@ -204,6 +202,7 @@ static void try_again_or_fail(struct call *c, const struct call_failure *f)
 	struct sip_msg invite;
 
 	c->attempt = NULL;
+	c->incoming->why = refusal_of_failure(f);
 	if (join_is_wanted(c, CALL_CALLEE)) {
 		join_refused(c, f);
 		return;
@@ -238,6 +237,7 @@ void invite_timer(struct wheel_timer *t, void *arg)
 
 	(void)arg;
 	if (c->is_ringing) {
+		c->incoming->why = CALL_C_REFUSED_RINGING;
 		exchange_reply(c->incoming, 408, NULL, NULL);
 		call_over(c, CALL_END_TIMEOUT, -1);
 		return;
@@ -332,8 +332,10 @@ static void on_accepted(struct exchange *x, const struct sip_msg *m)
 			exchange_send_ack(x); /* he goes on where he was */
 		else if (p)
 			give_up(p, x, m);
-		if (is_wanted)
+		if (is_wanted) {
+			c->incoming->why = CALL_C_REFUSED_ANSWER;
 			invite_fail(c, 503, NULL);
+		}
 	}
 }
 

@@ -157,6 +157,7 @@ static void go_on_asking(struct exchange *x, const struct waiting *w, const stru
 		return;
 	}
 	c->attempt = NULL;
+	c->incoming->why = refusal_of_body(w->rc);
 	invite_fail(c, w->rc == ERR_FULL ? 503 : 488, NULL);
 }
 
@@ -191,6 +192,7 @@ static unsigned ask_callee(struct join *j, const struct sip_msg *invite)
 	struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
 	int err;
 
+	c->incoming->why = CALL_C_REFUSED_MEMORY;
 	if (!x)
 		return 503;
 	x->pair = j->copy ? pair_again(j, x) : pair_for(c, x);
@@ -206,8 +208,10 @@ static unsigned ask_callee(struct join *j, const struct sip_msg *invite)
 	err = ask_for_body(x, invite, old);
 	if (err) {
 		exchange_free(x);
+		c->incoming->why = refusal_of_body(err);
 		return err == ERR_FULL || err == -ENOMEM ? 503 : 488;
 	}
+	c->incoming->why = 0;
 	attempt_timer(c, c->calls->config.timers.ring_ms);
 	return 0;
 }
@@ -351,7 +355,7 @@ static void tell_user(struct call *c)
 	const struct call_user *u = &c->calls->config.user;
 
 	if (u->told)
-		u->told(u->arg, c, 200);
+		u->told(u->arg, c, 200, 0);
 }
 
 /* The caller is in place of who was at the other side of OLD. */

@@ -273,6 +273,7 @@ static void pass(struct end *e, struct server_transaction *s, const struct sip_m
 	count(c->calls, CALL_C_REFERS_PASSED);
 	if (w.failed || request_send(x, &r) != 0) {
 		c->refer.state = REFER_NONE;
+		x->why = CALL_C_REFUSED_UNREACHABLE;
 		exchange_reply(x, 503, NULL, NULL);
 		call_settle(c);
 	}

@@ -56,6 +56,7 @@ static void refuse_prack(struct exchange *x)
 
 static void refuse_for(struct exchange *x, int err)
 {
+	x->why = refusal_of_error(err);
 	exchange_reply(x, err == ERR_DENIED ? 488 : 503, NULL, NULL);
 	if (x->method == SIP_PRACK)
 		refuse_prack(x);
@@ -384,6 +385,7 @@ void relay_client_ended(struct exchange *x, enum transaction_end why)
 		join_response(x, NULL);
 		return;
 	}
+	x->why = why == TRANSACTION_TIMEOUT ? CALL_C_REFUSED_SILENT : CALL_C_REFUSED_UNREACHABLE;
 	exchange_reply(x, why == TRANSACTION_TIMEOUT ? 408 : 503, NULL, NULL);
 	if (x->method != SIP_PRACK) /* its INVITE says what becomes of the call */
 		lose(x);

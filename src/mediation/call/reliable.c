@@ -225,6 +225,7 @@ void reliable_give_up(struct exchange *x, unsigned status, enum call_end why)
 {
 	struct call *c = x->call;
 
+	x->why = status == 488 ? CALL_C_REFUSED_DESCRIPTION : CALL_C_REFUSED_NO_PRACK;
 	if (x == c->incoming) {
 		exchange_reply(x, status, NULL, NULL);
 		call_over(c, why, CALL_CALLER);

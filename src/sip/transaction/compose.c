@@ -164,7 +164,7 @@ int compose_reply(
 }
 
 void answer(struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from,
-	unsigned status, const struct transaction_key *key)
+	unsigned status, const struct transaction_key *key, const char *why)
 {
 	char tag[TRANSACTION_TAG_LEN];
 	struct transaction_hop to;
@@ -178,6 +178,12 @@ void answer(struct transactions *l, const struct sip_msg *m, const struct transa
 	sip_write_response(&w, m, status, NULL, sip_str_c(tag), &from->remote);
 	if (status == 503)
 		sip_write_header_number(&w, SIP_HEADER_RETRY_AFTER, l->config.retry_after_s);
+	if (why) {
+		sip_write_open(&w, SIP_HEADER_WARNING);
+		sip_write_c(&w, "399 sallyport "); /* a pseudonym will do, RFC 3261 §20.43 */
+		sip_write_quoted(&w, sip_str_c(why));
+		sip_write_close(&w);
+	}
 	sip_write_body(&w, SIP_NONE, SIP_NONE);
 	if (done(&w, &message) == 0)
 		(void)transaction_carry(l, &to, message); /* as good as lost on the way */

@@ -197,7 +197,7 @@ static void receive_request(
 			server_cancel(s, m, from);
 		} else {
 			count(l, TRANSACTION_C_CANCEL_UNMATCHED);
-			answer(l, m, from, 481, &key);
+			answer(l, m, from, 481, &key, NULL);
 		}
 	} else if (s) {
 		server_repeated(s);
@@ -267,7 +267,7 @@ void transactions_receive(
 	} else if (sip_msg_is_answerable(m)) {
 		count(l, TRANSACTION_C_REFUSED_MALFORMED);
 		key_of_request(l, m, &key);
-		answer(l, m, from, sip_refusal_status(m->refusal), &key);
+		answer(l, m, from, sip_refusal_status(m->refusal), &key, NULL);
 	} else {
 		count(l, TRANSACTION_C_DROPPED_MALFORMED);
 	}
@@ -307,5 +307,5 @@ void transactions_receive_stranger(
 	if (!sip_msg_is_answerable(m))
 		return;
 	key_of_request(l, m, &key);
-	answer(l, m, from, 403, &key);
+	answer(l, m, from, 403, &key, NULL);
 }

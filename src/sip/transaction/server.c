@@ -5,6 +5,8 @@
 
 #include "transaction_priv.h"
 
+#define REFUSALS_PER_S 5 /* in the log */
+
 static bool is_open(const struct server_transaction *s)
 {
 	return s->t.state == STATE_WAITING || s->t.state == STATE_PROCEEDING;
@@ -151,6 +153,28 @@ static struct server_transaction *make(struct transactions *l, const struct tran
 	return s;
 }
 
+static const struct refusal {
+	enum transaction_counter row;
+	unsigned status;
+	const char *name, *text;
+} full = {TRANSACTION_C_REFUSED_FULL, 503, "full", "no room for more transactions, or of yours"},
+  memory = {TRANSACTION_C_REFUSED_MEMORY, 503, "memory", "no memory"},
+  too_large = {TRANSACTION_C_REFUSED_MALFORMED, 513, "too_large", "too much for a response"};
+
+static void refuse(struct transactions *l, const struct sip_msg *m,
+	const struct transaction_hop *from, const struct transaction_key *key,
+	const struct refusal *why)
+{
+	char a[ADDR_TEXT_LEN];
+	uint32_t held;
+
+	count(l, why->row);
+	if (log_limit_ok(&l->log_refused, now_ms(l), REFUSALS_PER_S, &held))
+		log_info(LOG_SIP, "request refused", "from=%s status=%u why=%s held=%u",
+			log_addr(&from->remote, a), why->status, why->name, held);
+	answer(l, m, from, why->status, key, why->text);
+}
+
 void server_open(struct transactions *l, const struct transaction_key *key, const struct sip_msg *m,
 	const struct transaction_hop *from)
 {
@@ -158,19 +182,16 @@ void server_open(struct transactions *l, const struct transaction_key *key, cons
 	struct sip_str head;
 
 	if (!has_room(l, from, m->to_tag.at != NULL)) {
-		count(l, TRANSACTION_C_REFUSED_FULL);
-		answer(l, m, from, 503, key);
+		refuse(l, m, from, key, &full);
 		return;
 	}
 	if (make_head(l, m, from, &head) != 0) {
-		count(l, TRANSACTION_C_REFUSED_MALFORMED);
-		answer(l, m, from, 513, key);
+		refuse(l, m, from, key, &too_large);
 		return;
 	}
 	s = make(l, key, m, from, head);
 	if (!s) {
-		count(l, TRANSACTION_C_REFUSED_MEMORY);
-		answer(l, m, from, 503, key);
+		refuse(l, m, from, key, &memory);
 		return;
 	}
 	metrics_add(l->config.cells, TRANSACTION_C_SERVER, 1);
@@ -213,7 +234,7 @@ void server_cancel(
 {
 	static const struct transaction_reply terminated = {.status = 487};
 
-	answer(s->t.layer, m, from, 200, &s->t.key);
+	answer(s->t.layer, m, from, 200, &s->t.key, NULL);
 	if (!is_open(s))
 		return;
 	count(s->t.layer, TRANSACTION_C_CANCELLED);

@@ -34,6 +34,7 @@ struct transactions {
 	uint64_t n_branches; /* made so far */
 	uint64_t stranger_s; /* the second in which N_STRANGERS have asked by datagram */
 	unsigned n_strangers;
+	struct log_limit log_refused;
 	/* A message being written, or the words of a key. */
 	char scratch[SIP_MSG_MAX + WORDS_MORE];
 };
@@ -184,8 +185,8 @@ int compose_reply(
 /* Where the responses to M go, and the port at which its sender listens. */
 void reply_hop(const struct sip_msg *m, const struct transaction_hop *from,
 	struct transaction_hop *to, uint16_t *port);
-/* Answers M at once, with nothing kept. KEY gives the tag. */
+/* Answers M at once, with nothing kept. KEY gives the tag, WHY (may be NULL) is for its Warning. */
 void answer(struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from,
-	unsigned status, const struct transaction_key *key);
+	unsigned status, const struct transaction_key *key, const char *why);
 
 #endif

@@ -131,7 +131,7 @@ static void answered_call_says_what_it_was(void **state)
 	call_record_cause(r, 34);
 	try(r, "gw2");
 	f->clock.mono_ms += 2000;
-	call_record_told(r, 200, sip_str_c("0123"));
+	call_record_told(r, 200, NULL, sip_str_c("0123"));
 	f->clock.mono_ms += 61500;
 	call_record_over(r, CALL_END_CALLEE);
 	assert_true(call_record_waits(r));
@@ -147,6 +147,7 @@ static void answered_call_says_what_it_was(void **state)
 	is_number(o, "duration_ms", 61500);
 	is_text(o, "cause", "callee");
 	is_number(o, "status", 200);
+	is_null(o, "why");
 	is_null(o, "q850"); /* the first attempt's is not the call's */
 	is_number(o, "attempts", 2);
 	assert_int_equal(json_array_size(json_object_get(o, "tried")), 2);
@@ -179,7 +180,7 @@ static void refused_call_has_a_line_too(void **state)
 
 	make(f, f->path);
 	r = begin(f, "a@b");
-	call_record_told(r, 404, SIP_NONE);
+	call_record_told(r, 404, "no_route", SIP_NONE);
 	call_record_cause(r, 1);
 	call_record_over(r, CALL_END_FAILED);
 	call_record_write(r, NULL);
@@ -190,6 +191,7 @@ static void refused_call_has_a_line_too(void **state)
 	is_null(o, "duration_ms");
 	is_text(o, "cause", "failed");
 	is_number(o, "status", 404);
+	is_text(o, "why", "no_route");
 	is_number(o, "q850", 1);
 	is_number(o, "attempts", 0);
 	is_null(json_object_get(o, "callee"), "trunk");
@@ -319,7 +321,7 @@ static void calls_that_go_on_at_the_end_are_written(void **state)
 	make(f, f->path);
 	(void)begin(f, "one");
 	r = begin(f, "two");
-	call_record_told(r, 200, sip_str_c("x"));
+	call_record_told(r, 200, NULL, sip_str_c("x"));
 	call_record_over(r, CALL_END_CALLER);
 	assert_true(call_record_waits(r));
 	call_records_destroy(f->records);

@@ -174,6 +174,8 @@ static void assert_refused(struct world *w, const char *fields, unsigned status,
 	assert_null(party_callee(w, a));
 	assert_int_equal(world_count(w, row), 1);
 	assert_int_equal(world_count(w, CALL_C_STARTED), 0);
+	assert_true(status == 420 || (w->why == row && w->n_refused == 1 &&
+					     strstr(a->seen, "\r\nWarning: 399 sallyport \"")));
 	world_destroy(w);
 }
 
@@ -291,6 +293,8 @@ static void call_without_route_gets_what_the_route_says(void **state)
 
 	assert_int_equal(a->status, 404);
 	assert_int_equal(world_count(w, CALL_C_REFUSED_ROUTE), 1);
+	assert_int_equal(w->why, CALL_C_REFUSED_ROUTE);
+	assert_non_null(strstr(a->seen, "\r\nWarning: 399 sallyport \"no route\"\r\n"));
 	world_destroy(w);
 }
 

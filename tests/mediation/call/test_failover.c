@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What the failure of an attempt means is the user's to say. */
+#include <errno.h>
+
 #include "world.h"
 
 static const struct plan usual = {.ring_ms = 100, .answer_ms = 2000, .hang_up_caller_ms = 5000};
+
+/* A refusal of ours says why to the caller, to the user, and in its counter. */
+static void assert_explained(const struct world *w, const struct leg *a, unsigned why)
+{
+	assert_non_null(strstr(a->seen, "\r\nWarning: 399 sallyport \""));
+	assert_int_equal(w->why, why);
+	assert_int_equal(world_count(w, why), 1);
+}
 
 static void attempt_that_rings_is_reached_once(void **state)
 {
@@ -83,6 +93,8 @@ static void user_may_try_elsewhere_after_any_response(void **state)
 
 	assert_int_equal(w->n_failed, 1);
 	assert_int_equal(a->status, 480);
+	assert_int_equal(w->why, 0); /* the callee's own */
+	assert_null(strstr(a->seen, "\r\nWarning: "));
 	world_destroy(w);
 }
 
@@ -137,6 +149,7 @@ static void silence_is_told_from_a_refusal(void **state)
 	assert_int_equal(w->n_failed, 1);
 	assert_int_equal(w->failure, CALL_FAILED_NO_PROGRESS);
 	assert_int_equal(a->status, 408);
+	assert_explained(w, a, CALL_C_REFUSED_NO_PROGRESS);
 	world_settle(w);
 	world_destroy(w);
 }
@@ -171,6 +184,7 @@ static void gateway_that_says_nothing_is_silent(void **state)
 
 	assert_int_equal(w->failure, CALL_FAILED_SILENT);
 	assert_int_equal(a->status, 408);
+	assert_explained(w, a, CALL_C_REFUSED_SILENT);
 	world_settle(w);
 	world_destroy(w);
 }
@@ -187,6 +201,23 @@ static void gateway_that_cannot_be_sent_to_is_unreachable(void **state)
 	assert_int_equal(w->n_failed, 1);
 	assert_int_equal(w->failure, CALL_FAILED_UNREACHABLE);
 	assert_int_equal(a->status, 503);
+	assert_explained(w, a, CALL_C_REFUSED_UNREACHABLE);
+	world_destroy(w);
+}
+
+/* It has no room, not we: the next one is tried. */
+static void gateway_that_does_not_read_is_told_from_one_that_is_gone(void **state)
+{
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->is_callee_unread = true;
+	a = party_dial(w, &usual);
+	world_settle(w);
+
+	assert_int_equal(w->failure, CALL_FAILED_UNREACHABLE);
+	assert_int_equal(a->status, 503);
+	assert_explained(w, a, CALL_C_REFUSED_UNREAD);
 	world_destroy(w);
 }
 
@@ -208,6 +239,55 @@ static void node_that_is_full_says_nothing_about_a_trunk(void **state)
 
 	assert_int_equal(w->n_failed, 0);
 	assert_int_equal(a->status, 503);
+	assert_explained(w, a, CALL_C_REFUSED_TRANSACTIONS);
+	world_destroy(w);
+}
+
+static void media_without_room_is_told_from_a_description_that_cannot_be(void **state)
+{
+	static const struct {
+		int rc;
+		unsigned status, why;
+	} cases[] = {{ERR_FULL, 503, CALL_C_REFUSED_MEDIA},
+		{ERR_DENIED, 488, CALL_C_REFUSED_DESCRIPTION},
+		{-ENOMEM, 503, CALL_C_REFUSED_MEMORY}};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct world *w = world_create();
+		struct leg *a;
+
+		w->is_late = true;
+		a = party_dial(w, &usual);
+		world_pass(w, 100);
+		world_ready(w, 0, cases[i].rc, "");
+		world_settle(w);
+
+		assert_int_equal(a->status, cases[i].status);
+		assert_explained(w, a, cases[i].why);
+		world_destroy(w);
+	}
+}
+
+/* RFC 3261 §9.2: what a route before has come to is not why. */
+static void caller_who_cancels_the_second_attempt_is_not_refused_for_the_first(void **state)
+{
+	static const struct call_verdict again = {.tries_next = true, .status = 503};
+	struct world *w = world_create();
+	struct plan silent = {.ring_ms = 0};
+	struct leg *a;
+
+	w->progress_ms = 3000;
+	w->n_routes = 2;
+	w->verdict = &again;
+	a = party_dial(w, &silent);
+	world_pass(w, 1000);
+	assert_int_equal(w->n_failed, 1);
+	leg_cancel(a);
+	world_settle(w);
+
+	assert_int_equal(a->status, 487);
+	assert_int_equal(w->why, 0);
+	assert_null(strstr(a->seen, "\r\nWarning: "));
 	world_destroy(w);
 }
 
@@ -224,7 +304,11 @@ int main(void)
 		cmocka_unit_test(without_a_time_for_progress_ringing_time_counts),
 		cmocka_unit_test(gateway_that_says_nothing_is_silent),
 		cmocka_unit_test(gateway_that_cannot_be_sent_to_is_unreachable),
+		cmocka_unit_test(gateway_that_does_not_read_is_told_from_one_that_is_gone),
 		cmocka_unit_test(node_that_is_full_says_nothing_about_a_trunk),
+		cmocka_unit_test(media_without_room_is_told_from_a_description_that_cannot_be),
+		cmocka_unit_test(
+			caller_who_cancels_the_second_attempt_is_not_refused_for_the_first),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

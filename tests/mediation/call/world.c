@@ -43,6 +43,8 @@ static int on_send(void *arg, struct transaction_hop *to, struct bytes message)
 	assert_true(n < NODE_COUNT);
 	if (n == NODE_CALLEE && w->is_callee_gone)
 		return -ECONNREFUSED;
+	if (n == NODE_CALLEE && w->is_callee_unread)
+		return -ENOBUFS;
 	if (n == NODE_CALLEE && w->is_full)
 		return ERR_FULL;
 	if (n == NODE_CALLEE && w->is_callee_deaf)
@@ -255,14 +257,26 @@ static void on_judge(void *arg, void *own, unsigned attempt, const struct call_f
 		*v = *w->verdict;
 }
 
-static void on_told(void *arg, struct call *c, unsigned status)
+static void on_told(void *arg, struct call *c, unsigned status, unsigned why)
 {
 	struct world *w = arg;
 	struct sip_str id = call_callee_id(c);
 
 	w->n_told++;
 	w->told = status;
+	w->why = why;
 	(void)snprintf(w->callee_id, sizeof(w->callee_id), "%.*s", (int)id.len, id.at);
+}
+
+static void on_refused(void *arg, const struct transaction_hop *by, unsigned status, unsigned why)
+{
+	struct world *w = arg;
+
+	assert_true(by->remote.port > 0);
+	assert_true(status >= 300);
+	assert_non_null(call_refusal_name(why));
+	w->n_refused++;
+	w->why = why;
 }
 
 static void on_parted(void *arg, struct call *c, const struct sip_msg *m)
@@ -326,6 +340,7 @@ struct world *world_create_bounded(size_t max_calls, unsigned max_early, size_t 
 			.body = on_body,
 			.off = on_off,
 			.told = on_told,
+			.refused = on_refused,
 			.parted = on_parted,
 			.ended = on_ended,
 			.arg = w},

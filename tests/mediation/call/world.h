@@ -137,13 +137,14 @@ struct world {
 	unsigned n_routes; /* that there are; the last leads to the callee */
 	bool is_lost_late; /* the others answer when they are cancelled, with the callee's tag */
 	unsigned n_calls_ended;
-	unsigned n_told, told;  /* finally, the last caller */
-	char callee_id[64];     /* at that time */
-	enum sip_method parted; /* what has ended the last call */
-	enum call_end end;      /* of the last one */
-	unsigned body_error;    /* of the hook, for messages of the callee's */
-	bool is_anonymous;      /* the routes hide who calls */
-	bool refuses_offers;    /* it does, those of the caller's */
+	unsigned n_told, told;   /* finally, the last caller */
+	unsigned n_refused, why; /* the last refusal of ours */
+	char callee_id[64];      /* at that time */
+	enum sip_method parted;  /* what has ended the last call */
+	enum call_end end;       /* of the last one */
+	unsigned body_error;     /* of the hook, for messages of the callee's */
+	bool is_anonymous;       /* the routes hide who calls */
+	bool refuses_offers;     /* it does, those of the caller's */
 	unsigned n_bodies;
 	bool is_late; /* it says "later" */
 	struct asked asked[16];
@@ -157,6 +158,7 @@ struct world {
 	bool is_callee_deaf;   /* what goes to it is lost */
 	bool is_callee_gone;   /* nothing can be sent to it */
 	bool drops_cancel;     /* each is lost */
+	bool is_callee_unread; /* it does not read, and no more can wait for it */
 	bool is_full;          /* there is no room for messages to the callee */
 	bool is_caller_strict; /* he drops what is malformed */
 	unsigned progress_ms;  /* of routes */

@@ -523,6 +523,8 @@ static void request_over_the_limit_gets_503_and_nothing_is_kept(void **state)
 	assert_int_equal(b->n_sent, 1);
 	assert_int_equal(box_status(b, 0), 503);
 	assert_true(box_has(b, 0, "Retry-After: 7"));
+	assert_true(box_has(
+		b, 0, "Warning: 399 sallyport \"no room for more transactions, or of yours\""));
 	assert_int_equal(box_count(b, TRANSACTION_C_BYTES), bytes);
 	assert_int_equal(box_count(b, TRANSACTION_C_SERVER), 14);
 	assert_int_equal(box_count(b, TRANSACTION_C_REFUSED_FULL), 1);
