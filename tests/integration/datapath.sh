@@ -245,6 +245,7 @@ if [ -n "$LONG" ]; then
 		talk_close "$name"
 	done
 fi
+note "full sockets: ext $(overflows ext) edge $(overflows edge) hq $(overflows hq)"
 check "those beside them have lost nothing in all this time" says stays stop "$CLEAN"
 check "and their frames were right" says stays wire "$FRAMES"
 # The back end that was asked for has really had it in its hands.

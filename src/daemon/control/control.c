@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Wiring of the main thread. */
+/* The main thread from its making to its end, and the signals that it obeys. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,222 +16,33 @@
 #include <sallyport/sip/transaction.h>
 #include <sallyport/sip/transport.h>
 
+#include "../counters.h"
+#include "../drain.h"
+#include "../expiry.h"
+#include "../inspect.h"
+#include "../process.h"
+#include "../status.h"
+#include "../tenant_metrics.h"
+#include "../trim.h"
+#include "../trunk_metrics.h"
+#include "../upgrade.h"
+#include "../watch.h"
+#include "../workers.h"
 #include "control_priv.h"
-#include "counters.h"
-#include "drain.h"
-#include "expiry.h"
-#include "inspect.h"
-#include "process.h"
-#include "status.h"
-#include "tenant_metrics.h"
-#include "trim.h"
-#include "trunk_metrics.h"
-#include "upgrade.h"
-#include "watch.h"
-#include "workers.h"
 
-#define MAILBOX_LEN    16384
-#define API_HEADER_MAX 16384
-/* Above what a document may have, so that the API itself can say that one is too large. */
-#define API_BODY_MAX      (2 * MRAS_BODY_MAX)
-#define API_IDLE_S        15
-#define API_REQUEST_S     10
-#define ADMIN_CONNECTIONS 32
+#define MAILBOX_LEN 16384
 
 static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
 	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
 	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
 	&access_counters, &call_counters, &trunk_counters, &anchor_counters, &media_counters};
 
-/* ---- what the API asks of the daemon ---- */
-
-static bool has_signing_key(const struct auth_snapshot *auth, uint64_t now_s)
-{
-	struct auth_key_info k;
-
-	for (size_t i = 0; auth_snapshot_key(auth, i, now_s, &k); i++) {
-		if (k.is_signing)
-			return true;
-	}
-	return false;
-}
-
-static bool is_ready(void *arg, const char **why)
-{
-	struct control *c = arg;
-
-	if (!c->is_running) {
-		*why = "starting or stopping";
-		return false;
-	}
-	if (drain_is_on(c->drain)) {
-		*why = "draining";
-		return false;
-	}
-	for (unsigned t = 0; c->settings->auth && t <= c->settings->n_tenants; t++) {
-		if (has_signing_key(settings_auth(c->settings, t), loop_clock(c->loop)->wall_s))
-			continue;
-		*why = "a tenant has no key that signs at this time";
-		return false;
-	}
-	return true;
-}
-
-static int on_reload(void *arg, api_say_fn say, void *say_arg)
-{
-	return control_reload(arg, say, say_arg);
-}
-
-static void on_status(void *arg, struct api_status *out)
-{
-	struct control *c = arg;
-
-	status_fill(c->status, c->settings, c->api_tls, out);
-	out->n_workers = c->n_workers;
-	datapath_show(c->datapath, out);
-	if (c->call_thread) {
-		out->n_trunks = trunk_metrics_status(c->metrics, &c->settings->options->mediation,
-			call_thread_numbers(c->call_thread), c->trunks);
-		out->trunks = c->trunks;
-		if (trunk_metrics_front(
-			    c->metrics, &c->settings->options->mediation, &c->front_end))
-			out->front_end = &c->front_end;
-	}
-}
-
-static int on_ask(void *arg, const struct turn_question *q, api_allocations_fn fn, void *fn_arg)
-{
-	struct control *c = arg;
-
-	return inspect_ask(c->inspect, q, fn, fn_arg);
-}
-
-static void on_drain_show(void *arg, struct api_drain *out)
-{
-	struct control *c = arg;
-
-	drain_show(c->drain, out);
-}
-
-static int on_drain(void *arg, const struct api_drain_order *o)
-{
-	struct control *c = arg;
-	int rc = drain_order(c->drain, o);
-
-	if (rc == 0 && c->access)
-		rc = access_thread_drain(c->access, o->is_on);
-	if (rc == 0 && c->call_thread)
-		rc = call_thread_drain(c->call_thread, o->is_on);
-	return rc;
-}
-
-static const struct api_operator admin_calls = {.status = on_status,
-	.reload = on_reload,
-	.drain_show = on_drain_show,
-	.drain = on_drain,
-	.allocations = on_ask};
-
-static void end(struct control *c)
-{
-	process_notify("STOPPING=1");
-	c->is_running = false;
-	loop_stop(c->loop);
-}
-
-static void on_drained(void *arg)
-{
-	end(arg);
-}
-
-/* ---- upgrade ---- */
-
-#define LEAVING_LOOK_MS  500
-#define LEAVING_LEAST_MS 2000 /* for answers of the HTTP servers */
-
-static void start_upgrade(struct control *c)
-{
-	int rc;
-
-	if (c->call_thread || c->access) {
-		log_error(LOG_DAEMON, "upgrade not started",
-			"program=%s error=\"calls and SIP connections cannot be handed over\" "
-			"hint=\"sallyportctl drain --exit, and start it again\"",
-			c->program);
-		return;
-	}
-	rc = c->is_leaving || !c->upgrade ? ERR_DENIED : upgrade_spawn(c->program, c->path);
-	if (rc != 0)
-		log_error(LOG_DAEMON, "upgrade not started", "program=%s error=\"%s\"", c->program,
-			err_text(rc));
-}
-
-static void look_for_connections(struct wheel_timer *t, void *arg)
-{
-	struct control *c = CONTAINER_OF(t, struct control, leaving);
-	uint64_t age_ms = loop_clock(c->loop)->mono_ms - c->left_ms;
-	uint64_t n = metrics_set_sum(c->metrics, &net_counters, NET_C_CONNECTIONS);
-	bool is_late = age_ms >= c->settings->options->edge.limits.max_lifetime_s * 1000;
-
-	(void)arg;
-	if (is_late || (n == 0 && age_ms >= LEAVING_LEAST_MS)) {
-		log_notice(LOG_DAEMON, "stopping", "connections=%llu", (unsigned long long)n);
-		loop_stop(c->loop);
-		return;
-	}
-	wheel_set(loop_wheel(c->loop), t, loop_clock(c->loop)->mono_ms + LEAVING_LOOK_MS);
-}
-
-static void on_handed_over(void *arg, int pid)
-{
-	struct control *c = arg;
-
-	(void)pid;
-	c->is_running = false;
-	c->is_leaving = true;
-	c->left_ms = loop_clock(c->loop)->mono_ms;
-	wheel_timer_init(&c->leaving, look_for_connections);
-	wheel_set(loop_wheel(c->loop), &c->leaving, c->left_ms + LEAVING_LOOK_MS);
-}
-
-/* It works without: then there is no upgrade, and a restart for that. Calls and SIP connections
- * cannot be handed over.
- */
-static void open_door(struct control *c)
-{
-	struct upgrade_config u = {
-		.loop = c->loop,
-		.workers = c->workers,
-		.settings = (const struct settings *const *)&c->settings,
-		.api = c->api_server,
-		.admin = c->admin_server,
-		.admin_tcp = c->admin_tcp,
-		.done = on_handed_over,
-		.arg = c,
-	};
-	int fd = c->takeover ? takeover_door(c->takeover) : -1;
-	char why[256];
-
-	if (c->call_thread || c->access)
-		return;
-	if (upgrade_open(&u, fd, c->settings->options->user, &c->upgrade, why) != 0)
-		log_warning(LOG_DAEMON, "no upgrade",
-			"reason=\"%s\" hint=\"a restart is needed for one\"", why);
-}
-
-static void inherit(struct control *c, struct http_config *h, bool is_admin)
-{
-	if (!c->takeover)
-		return;
-	h->inherit = takeover_http;
-	h->inherit_arg = takeover_http_arg(c->takeover, is_admin);
-}
-
 static void on_signal(int signo, void *arg)
 {
 	struct control *c = arg;
 
 	if (signo == SIGUSR2) {
-		start_upgrade(c);
+		control_upgrade_begin(c);
 		return;
 	}
 	if (signo == SIGHUP) {
@@ -239,89 +50,14 @@ static void on_signal(int signo, void *arg)
 		return;
 	}
 	if (signo == SIGUSR1) {
-		(void)on_drain(c, &(struct api_drain_order){.is_on = true}); /* logged */
+		(void)control_drain(c, &(struct api_drain_order){.is_on = true}); /* logged */
 		return;
 	}
 	log_notice(LOG_DAEMON, "stopping", "signal=%d", signo);
-	end(c);
+	control_end(c);
 }
 
 /* ---- making ---- */
-
-static int serve_api(struct control *c, char why[256])
-{
-	struct settings *s = c->settings;
-	struct http_config h = {
-		.name = "mras",
-		.tls = s->tls,
-		.listen = s->options->mras.listen.items,
-		.n_listen = s->options->mras.listen.n,
-		.max_header_bytes = API_HEADER_MAX,
-		.max_body_bytes = API_BODY_MAX,
-		.max_connections = (unsigned)s->options->mras.max_connections,
-		.idle_timeout_s = API_IDLE_S,
-		.request_timeout_s = API_REQUEST_S,
-	};
-	unsigned faces = API_CREDENTIALS | (s->options->mras.bearer_tokens ? API_BEARER : 0);
-
-	if (h.n_listen == 0)
-		return 0;
-	inherit(c, &h, false);
-	int rc = http_server_create(c->loop, &h, &c->api_server, why);
-	if (rc == 0) {
-		c->api_tls = s->tls;
-		s->tls = NULL;
-		rc = api_attach(c->api, c->api_server, faces);
-	}
-	return rc;
-}
-
-static int serve_admin(struct control *c, char why[256])
-{
-	const struct options_admin *o = &c->settings->options->admin;
-	struct http_config h = {
-		.name = "admin",
-		.unix_path = o->socket,
-		.unix_mode = 0660,
-		.max_header_bytes = API_HEADER_MAX,
-		.max_body_bytes = API_BODY_MAX,
-		.max_connections = ADMIN_CONNECTIONS,
-		.idle_timeout_s = API_IDLE_S,
-		.request_timeout_s = API_REQUEST_S,
-	};
-
-	inherit(c, &h, true);
-	int rc = http_server_create(c->loop, &h, &c->admin_server, why);
-
-	if (rc == 0)
-		rc = api_attach(c->api, c->admin_server,
-			API_METRICS | API_CREDENTIALS | API_LOCAL | API_OPERATOR);
-	if (rc != 0 || o->listen.n == 0)
-		return rc;
-	h.unix_path = NULL;
-	h.listen = o->listen.items;
-	h.n_listen = o->listen.n;
-	rc = http_server_create(c->loop, &h, &c->admin_tcp, why);
-	return rc == 0 ? api_attach(c->api, c->admin_tcp, API_METRICS) : rc;
-}
-
-static int make_api(struct control *c)
-{
-	struct api_config a = {
-		.metrics = c->metrics,
-		.cells = metrics_set_cells(c->metrics, &api_counters, c->n_workers),
-		.is_ready = is_ready,
-		.revoke = control_revoke,
-		.admin = &admin_calls,
-		.arg = c,
-	};
-
-	c->api = api_create(&a);
-	if (!c->api)
-		return -ENOMEM;
-	tenant_metrics_show(c->settings);
-	return control_give_to_api(c);
-}
 
 static int add_signals(struct control *c)
 {
@@ -338,7 +74,7 @@ static int add_signals(struct control *c)
 /* What the operator's requests are answered with. */
 static int make_operator(struct control *c)
 {
-	struct drain_config d = {c->loop, c->workers, c->metrics, on_drained, c};
+	struct drain_config d = {c->loop, c->workers, c->metrics, control_end, c};
 
 	c->inspect = inspect_create(c->loop, c->workers);
 	c->drain = drain_create(&d);
@@ -407,15 +143,11 @@ static int make_all(struct control *c, bool takes_over, char why[256])
 	if (rc == 0)
 		rc = make_operator(c);
 	if (rc == 0)
-		rc = make_api(c);
-	if (rc == 0)
-		rc = serve_admin(c, why);
-	if (rc == 0)
-		rc = serve_api(c, why);
+		rc = control_serve(c, why);
 	if (rc == 0)
 		rc = add_signals(c);
 	if (rc == 0)
-		open_door(c);
+		control_upgrade_open(c);
 	if (rc == 0 && user)
 		rc = process_become(user, datapath_capabilities(c->datapath), why);
 	return rc;

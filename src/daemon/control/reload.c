@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../counters.h"
+#include "../drain.h"
+#include "../expiry.h"
+#include "../process.h"
+#include "../revocations.h"
+#include "../status.h"
+#include "../tenant_metrics.h"
+#include "../trunk_metrics.h"
+#include "../watch.h"
 #include "control_priv.h"
-#include "counters.h"
-#include "drain.h"
-#include "expiry.h"
-#include "process.h"
-#include "revocations.h"
-#include "status.h"
-#include "tenant_metrics.h"
-#include "trunk_metrics.h"
-#include "watch.h"
 
 /* ---- log ---- */
 

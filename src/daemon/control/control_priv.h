@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The main thread's state, as control.c and reload.c share it. */
+/* The main thread's state, as the files here share it. */
 #ifndef DAEMON_CONTROL_PRIV_H
 #define DAEMON_CONTROL_PRIV_H
 
@@ -7,11 +7,11 @@
 
 #include <sallyport/api.h>
 
-#include "access_thread.h"
-#include "call_thread.h"
-#include "control.h"
-#include "datapath.h"
-#include "workers.h"
+#include "../access_thread.h"
+#include "../call_thread.h"
+#include "../control.h"
+#include "../datapath.h"
+#include "../workers.h"
 
 struct control {
 	char *path;
@@ -46,6 +46,23 @@ struct control {
 	bool is_running;
 	int log_fd; /* -1: standard error */
 };
+
+/* ---- serve.c ---- */
+
+/* Makes the API and the servers that it is on. WHY gets a sentence. */
+int control_serve(struct control *c, char why[256]);
+/* For struct api_operator, with the control as ARG, and for SIGUSR1. */
+int control_drain(void *arg, const struct api_drain_order *o);
+
+/* ---- leave.c ---- */
+
+/* ARG is the control. */
+void control_end(void *arg);
+/* Another process may take over from now on. It works without: then a new version wants a restart,
+ * as it does with calls and SIP connections, which cannot be handed over. */
+void control_upgrade_open(struct control *c);
+/* Starts the program again, to take over. What is wrong is logged. */
+void control_upgrade_begin(struct control *c);
 
 /* ---- reload.c ---- */
 
