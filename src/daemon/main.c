@@ -58,7 +58,9 @@ static int route(const char *path, const char *what)
 	if (settings_load(path, NULL, say, NULL, &s) != 0)
 		return 1;
 	if (!s->dial_plan)
-		say(NULL, false, "the configuration has no section \"mediation\"");
+		say(NULL, false,
+			"the configuration has no section \"mediation\", so there are no calls to "
+			"ask about");
 	int rc = s->dial_plan ? dial_plan_show(s->dial_plan, what, stdout) : ERR_NOT_FOUND;
 	settings_destroy(s);
 	return rc == 0 ? 0 : 1;

@@ -410,12 +410,15 @@ int dial_plan_show(const struct dial_plan *p, const char *what, FILE *out)
 	dial_plan_ask(p, s, &q, &a);
 	dial_state_destroy(s);
 	if (a.number.len == 0)
-		fprintf(out, "it cannot be a number\n");
+		fprintf(out, "it cannot be a number: that has 1 to 128 bytes, behind the dial "
+			     "rules too\n");
 	else
 		fprintf(out, "the number is %s\n", a.number.text);
 	for (size_t i = 0; i < a.n; i++)
 		show_attempt(&a.attempts[i], i, i + 1 < a.n, out);
 	if (a.n == 0 && a.number.len != 0)
-		fprintf(out, "there is no route for it\n");
+		fprintf(out,
+			"there is no route for it: the \"match\" of none fits, and no pool has a "
+			"\"default_trunk\"\n");
 	return a.n > 0 ? 0 : ERR_NOT_FOUND;
 }

@@ -27,8 +27,10 @@ int control_log_open(struct control *c, const struct options_log *o, char why[25
 		fd = open(o->file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 		if (fd < 0) {
 			int error = errno;
-			snprintf(why, 256, "cannot open the log file %s: %s", o->file,
-				err_text(-error));
+			snprintf(why, 256,
+				"cannot open the log file %s: %s; its directory must exist, and "
+				"the daemon's user may write there",
+				o->file, err_text(-error));
 			return -error;
 		}
 	}

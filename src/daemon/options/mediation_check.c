@@ -197,7 +197,9 @@ static void check_our_end(struct conf_doc *doc, const struct options_trunk *t,
 			transport);
 	else if (end->port < ports->first || end->port > ports->last)
 		conf_fail(doc, &t->mediation,
-			"port %u is outside of the ports %u-%u that pool \"%s\" has for %s",
+			"port %u is outside of the ports %u-%u that pool \"%s\" has for %s; take "
+			"one of "
+			"those, or widen \"trunk_listen\"",
 			(unsigned)end->port, (unsigned)ports->first, (unsigned)ports->last, p->name,
 			transport);
 	else if (is_client_port(p, end))

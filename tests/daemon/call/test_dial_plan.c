@@ -549,22 +549,24 @@ static void a_plan_is_shown_for_people(void **state)
 	assert_int_equal(dial_plan_show(r.plan, "+14255550111:5550123", out), 0);
 	assert_int_equal(dial_plan_show(r.plan, "operator", out), ERR_NOT_FOUND);
 	assert_int_equal(fclose(out), 0);
-	assert_string_equal(shown, "the number is +14255550123\n"
-				   "  1. route na-local, trunk gw1-root: from 10.99.0.21 port 5067 "
-				   "to gw1.example.net:5067 over tls, SRTP\n"
-				   "     calls 4255550123 as +14255550111\n"
-				   "     next one after 10 s without progress and on 408 480\n"
-				   "     486 with cause 34 counts as 503\n"
-				   "  2. route na-local, trunk gw1-b: from 10.99.0.21 port 5069 to "
-				   "gw1.example.net:5069 over tls, SRTP\n"
-				   "     calls 4255550123 as +14255550111\n"
-				   "     next one after 10 s without progress and on 408 480\n"
-				   "     486 with cause 34 counts as 503\n"
-				   "  3. route any, trunk sbc-root: from 10.99.0.21 port 5068 to "
-				   "198.51.100.5:5060 over tcp, RTP\n"
-				   "     calls +14255550123 as +14255550100\n"
-				   "the number is operator\n"
-				   "there is no route for it\n");
+	assert_string_equal(shown,
+		"the number is +14255550123\n"
+		"  1. route na-local, trunk gw1-root: from 10.99.0.21 port 5067 "
+		"to gw1.example.net:5067 over tls, SRTP\n"
+		"     calls 4255550123 as +14255550111\n"
+		"     next one after 10 s without progress and on 408 480\n"
+		"     486 with cause 34 counts as 503\n"
+		"  2. route na-local, trunk gw1-b: from 10.99.0.21 port 5069 to "
+		"gw1.example.net:5069 over tls, SRTP\n"
+		"     calls 4255550123 as +14255550111\n"
+		"     next one after 10 s without progress and on 408 480\n"
+		"     486 with cause 34 counts as 503\n"
+		"  3. route any, trunk sbc-root: from 10.99.0.21 port 5068 to "
+		"198.51.100.5:5060 over tcp, RTP\n"
+		"     calls +14255550123 as +14255550100\n"
+		"the number is operator\n"
+		"there is no route for it: the \"match\" of none fits, and no pool has a "
+		"\"default_trunk\"\n");
 	free(shown);
 	close_rig(&r);
 }
