@@ -371,11 +371,12 @@ void register_changed(struct trunk *k)
 bool register_stop(struct trunk *k)
 {
 	struct registration *r = &k->registration;
-	bool was_registered = r->is_registered;
+	/* Of a REGISTER that is under way the provider may know already: this one is behind it. */
+	bool may_be_known = r->is_registered || r->client;
 	struct transaction_hop hop = r->hop;
 
 	register_abandon(k);
-	if (!was_registered)
+	if (!may_be_known)
 		return false;
 	r->hop = hop; /* where we are known */
 	r->is_registered = false;
