@@ -100,16 +100,21 @@ struct trunks_config {
 };
 
 struct trunks; /* opaque */
+struct trunk;  /* opaque; the memory of one */
 
 struct trunks *trunks_create(const struct trunks_config *c); /* NULL when out of memory */
 /* Begins to look up, ask and register, over T, which is not owned. */
 void trunks_start(struct trunks *t, struct transactions *transactions);
+/* Memory for a trunk, had ahead on any thread, so that trunks_set cannot fail. NULL: none. */
+struct trunk *trunk_prepare(void);
+void trunk_discard(struct trunk *k); /* one that was not taken; NULL is fine */
 /*
  * Trunk number TRUNK is this from now on. A number that is in use keeps what is known of its
  * gateway and the registration: only what says how it is asked, how many calls it may have and the
- * account's password and time may differ. -ENOMEM: for a number that was not in use.
+ * account's password and time may differ. One that is not takes *PREPARED, which is NULL then.
  */
-int trunks_set(struct trunks *t, uint32_t trunk, const struct trunk_config *c);
+void trunks_set(
+	struct trunks *t, uint32_t trunk, const struct trunk_config *c, struct trunk **prepared);
 /* It begins no more calls, asks for nothing and takes its registration back. Its calls and whose
  * its addresses are stay until it is gone: a while after the last of them. */
 void trunks_retire(struct trunks *t, uint32_t trunk);

@@ -115,7 +115,8 @@ static void point(struct call_gateway *g)
 	g->registration.account = (struct sip_account){g->auth_user, g->password};
 }
 
-int call_gateways_set(struct call_thread *t, uint32_t number, struct call_gateway *g)
+void call_gateways_set(
+	struct call_thread *t, uint32_t number, struct call_gateway *g, struct trunk **prepared)
 {
 	struct call_gateway **at = &t->gateways->at[number];
 
@@ -126,12 +127,7 @@ int call_gateways_set(struct call_thread *t, uint32_t number, struct call_gatewa
 		*at = g;
 	}
 	point(*at);
-	int rc = trunks_set(t->running, number, &(*at)->config);
-	if (rc != 0) {
-		call_gateway_destroy(*at);
-		*at = NULL;
-	}
-	return rc;
+	trunks_set(t->running, number, &(*at)->config, prepared);
 }
 
 void call_gateways_name(const struct call_thread *t, uint32_t number, struct call_trunk *k)

@@ -273,31 +273,43 @@ static bool is_same(const struct sdp_abilities *a, const struct sdp_abilities *b
 	return memcmp(a->suites, b->suites, sizeof(a->suites)) == 0;
 }
 
-/* NULL: no memory. */
-static const struct sdp_abilities *keep(struct call_media *m, const struct sdp_abilities *a)
+struct call_abilities *call_media_prepare(const struct call_media_terms *c)
 {
-	struct call_abilities *new;
+	struct call_abilities *new = calloc(1, sizeof(*new));
+
+	if (new)
+		new->abilities = c->abilities;
+	return new;
+}
+
+void call_media_discard(struct call_abilities *a)
+{
+	free(a);
+}
+
+static const struct sdp_abilities *keep(
+	struct call_media *m, const struct sdp_abilities *a, struct call_abilities **prepared)
+{
+	struct call_abilities *new = *prepared;
 
 	list_for_each (it, &m->abilities) {
 		struct call_abilities *old = CONTAINER_OF(it, struct call_abilities, link);
 		if (is_same(&old->abilities, a))
 			return &old->abilities;
 	}
-	new = calloc(1, sizeof(*new));
-	if (!new)
-		return NULL;
-	new->abilities = *a;
+	*prepared = NULL;
 	list_append(&m->abilities, &new->link);
 	return &new->abilities;
 }
 
-void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c)
+void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c,
+	struct call_abilities **prepared)
 {
 	struct call_media_side *s = &m->sides[number];
 
 	s->terms = c->terms;
-	s->terms.abilities = c->is_usable ? keep(m, &c->abilities) : NULL;
-	s->is_usable = s->terms.abilities != NULL;
+	s->terms.abilities = c->is_usable ? keep(m, &c->abilities, prepared) : NULL;
+	s->is_usable = c->is_usable;
 }
 
 static int on_post(void *arg, unsigned worker, const struct msg_type *type, const void *payload)

@@ -21,8 +21,13 @@ int call_media_create(struct call_thread *t, struct workers *workers, struct met
 	unsigned block, char *why);
 /* After the calls; when no worker runs. */
 void call_media_destroy(struct call_media *m); /* NULL is fine */
-/* What holds for that number in what is agreed on from now on. Copied. */
-void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c);
+/* Memory for what C's side can do, had ahead on any thread. NULL: none. */
+struct call_abilities *call_media_prepare(const struct call_media_terms *c);
+void call_media_discard(struct call_abilities *a); /* what was not taken; NULL is fine */
+/* What holds for that number in what is agreed on from now on. C is copied; *PREPARED is of C, and
+ * NULL if it was taken. */
+void call_media_set_terms(struct call_media *m, uint32_t number, const struct call_media_terms *c,
+	struct call_abilities **prepared);
 /* Puts media into the hooks of calls, in front of what is there. */
 void call_media_hook(struct call_thread *t, struct call_user *u);
 

@@ -30,6 +30,13 @@ static int make_front(
 	return rc || t->transport ? rc : call_gateway_front(t, p->options, &e->trunk, &e->gateway);
 }
 
+static int prepare(struct call_entry *e)
+{
+	e->prepared = trunk_prepare();
+	e->abilities = call_media_prepare(&e->media);
+	return e->prepared && e->abilities ? 0 : -ENOMEM;
+}
+
 static int make_entries(struct call_thread *t, struct call_plan *p, char *why)
 {
 	const struct options_trunk *o = p->options->trunks.items;
@@ -39,6 +46,8 @@ static int make_entries(struct call_thread *t, struct call_plan *p, char *why)
 	int rc = p->entries ? make_front(t, p, &p->entries[n], why) : -ENOMEM;
 	for (size_t i = 0; i < n && rc == 0; i++)
 		rc = make_entry(t, p, &o[i], &p->entries[i], why);
+	for (size_t i = 0; i <= n && rc == 0; i++)
+		rc = prepare(&p->entries[i]);
 	return rc;
 }
 
@@ -73,8 +82,11 @@ int call_plan_make(struct call_thread *t, struct conf_doc *doc, const uint32_t *
 
 static void put_entries(struct call_plan *p)
 {
-	for (size_t i = 0; p->entries && i <= p->options->trunks.n; i++)
+	for (size_t i = 0; p->entries && i <= p->options->trunks.n; i++) {
 		call_gateway_destroy(p->entries[i].gateway);
+		trunk_discard(p->entries[i].prepared);
+		call_media_discard(p->entries[i].abilities);
+	}
 	free(p->entries);
 	p->entries = NULL;
 }
@@ -98,22 +110,15 @@ void call_plan_put(struct call_plan *p)
 
 /* ---- taking ---- */
 
-/* Without memory there is no such trunk until the next plan. */
 static void take_entry(struct call_thread *t, uint32_t number, struct call_entry *e)
 {
-	struct call_gateway *g = e->gateway;
-
-	e->gateway = NULL;
-	if (g && call_gateways_set(t, number, g) != 0) {
-		log_error(LOG_DAEMON, "trunk not taken",
-			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");
-		return;
-	}
-	if (g) {
+	if (e->gateway) {
+		call_gateways_set(t, number, e->gateway, &e->prepared);
+		e->gateway = NULL;
 		t->trunks[number] = e->trunk;
 		call_gateways_name(t, number, &t->trunks[number]);
 	}
-	call_media_set_terms(t->media, number, &e->media);
+	call_media_set_terms(t->media, number, &e->media, &e->abilities);
 }
 
 void call_plan_take(struct call_thread *t, struct call_plan *p)

@@ -24,8 +24,10 @@ struct call_gateway {
 /* What is put under a number. */
 struct call_entry {
 	struct call_trunk trunk;
-	struct call_gateway *gateway; /* NULL: as it is */
+	struct call_gateway *gateway; /* owned; NULL: as it is */
+	struct trunk *prepared;       /* owned, until it is taken; for a number not in use */
 	struct call_media_terms media;
+	struct call_abilities *abilities; /* owned, until they are taken */
 };
 
 struct call_plan {
@@ -43,7 +45,8 @@ struct call_plan {
 /* ---- plan.c ---- */
 
 /* Main thread. NUMBERS are those of the trunks in DOC, which is right. Before the thread has its
- * transports, listeners and addresses for media are found by the plan; then they are fixed. */
+ * transports, listeners and addresses for media are found by the plan; then they are fixed. All
+ * memory that taking it needs is had here, so that it is taken whole. */
 int call_plan_make(struct call_thread *t, struct conf_doc *doc, const uint32_t *numbers,
 	struct call_plan **out, char why[CALL_THREAD_WHY_LEN]);
 struct call_plan *call_plan_get(struct call_plan *p);
@@ -95,8 +98,10 @@ int call_gateway_trunk(const struct call_thread *t, const struct options_mediati
 int call_gateway_front(const struct call_thread *t, const struct options_mediation *m,
 	const struct call_trunk *k, struct call_gateway **out);
 void call_gateway_destroy(struct call_gateway *g); /* NULL is fine */
-/* G, which it takes, is the gateway of that number; one that was there changes into it. */
-int call_gateways_set(struct call_thread *t, uint32_t number, struct call_gateway *g);
+/* G, which it takes, is the gateway of that number; one that was there changes into it. PREPARED as
+ * for trunks_set. */
+void call_gateways_set(
+	struct call_thread *t, uint32_t number, struct call_gateway *g, struct trunk **prepared);
 /* What the trunk of that number is called, and its gateway. */
 void call_gateways_name(const struct call_thread *t, uint32_t number, struct call_trunk *k);
 

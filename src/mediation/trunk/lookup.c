@@ -6,6 +6,7 @@
 #include "trunk_priv.h"
 
 #define SPREAD_MS      1000 /* in which all trunks begin */
+#define AGAIN_MS       1000 /* an address for which there was no memory */
 #define LEAST_MS       10000
 #define MOST_MS        300000
 #define FAILED_MS      5000 /* and twice as long after each failure, up to: */
@@ -13,11 +14,26 @@
 
 static void on_located(void *arg, int rc, const struct sip_target *targets, size_t n);
 
+static bool has_address(const struct trunk *k, struct addr *out)
+{
+	*out = k->config.address;
+	return out->family != ADDR_NONE || addr_parse(k->config.gateway.host, 0, out) == 0;
+}
+
+static void take_address(struct trunk *k, const struct addr *address);
+
 static void ask(struct wheel_timer *timer, void *arg)
 {
 	struct trunk *k = CONTAINER_OF(timer, struct trunk, lookup);
+	struct addr address;
 
 	(void)arg;
+	if (has_address(k, &address)) {
+		take_address(k, &address);
+		lookup_start(k);
+		trunk_settle(k);
+		return;
+	}
 	int rc =
 		sip_locate(k->all->config.locator, &k->config.gateway, on_located, k, &k->location);
 	if (rc != 0)
@@ -115,34 +131,41 @@ static void on_located(void *arg, int rc, const struct sip_target *targets, size
 
 /* ---- life ---- */
 
-static bool has_address(const struct trunk *k, struct addr *out)
-{
-	*out = k->config.address;
-	return out->family != ADDR_NONE || addr_parse(k->config.gateway.host, 0, out) == 0;
-}
-
-void lookup_init(struct trunk *k)
+/* Nothing is asked for it. */
+static void take_address(struct trunk *k, const struct addr *address)
 {
 	const struct sip_next_hop *g = &k->config.gateway;
-	struct sip_target target = {
-		.transport = g->transport, .local = g->local, .ttl_s = UINT32_MAX};
+	struct sip_target target = {.transport = g->transport,
+		.addr = *address,
+		.local = g->local,
+		.ttl_s = UINT32_MAX};
 
-	list_init(&k->targets);
-	wheel_timer_init(&k->lookup, ask);
-	if (!has_address(k, &target.addr))
-		return;
 	target.addr.port = g->port ? g->port : sip_transport_port(g->transport);
 	if (g->transport == SIP_TLS)
 		memcpy(target.name, g->domain, sizeof(target.name));
 	take(k, &target, 1);
 }
 
+void lookup_init(struct trunk *k)
+{
+	struct addr address;
+
+	list_init(&k->targets);
+	wheel_timer_init(&k->lookup, ask);
+	if (has_address(k, &address))
+		take_address(k, &address);
+}
+
 void lookup_start(struct trunk *k)
 {
 	struct addr address;
 
-	if (k->all->config.locator && !has_address(k, &address))
+	if (has_address(k, &address)) {
+		if (k->n_targets == 0)
+			trunk_timer(k, &k->lookup, AGAIN_MS);
+	} else if (k->all->config.locator) {
 		trunk_timer(k, &k->lookup, k->all->config.random_below(SPREAD_MS));
+	}
 }
 
 void lookup_stop(struct trunk *k)

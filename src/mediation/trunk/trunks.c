@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* All trunks: their life, their state as a whole, and their calls. */
-#include <errno.h>
 #include <stdlib.h>
 
 #include "trunk_priv.h"
@@ -196,12 +195,19 @@ static void mark_unused(struct trunks *t, uint32_t number)
 	metrics_add(cells, TRUNK_C_WHY, TRUNK_UNUSED);
 }
 
-static int make(struct trunks *t, uint32_t number, const struct trunk_config *c)
+struct trunk *trunk_prepare(void)
 {
-	struct trunk *k = calloc(1, sizeof(*k));
+	return calloc(1, sizeof(struct trunk));
+}
 
-	if (!k)
-		return -ENOMEM;
+void trunk_discard(struct trunk *k)
+{
+	free(k);
+}
+
+/* In the memory of K. */
+static void make(struct trunks *t, uint32_t number, const struct trunk_config *c, struct trunk *k)
+{
 	mark_unused(t, number);
 	t->at[number] = k;
 	k->all = t;
@@ -211,13 +217,12 @@ static int make(struct trunks *t, uint32_t number, const struct trunk_config *c)
 	register_init(k);
 	lookup_init(k);
 	trunk_settle(k);
-	return 0;
 }
 
 struct trunks *trunks_create(const struct trunks_config *c)
 {
 	struct trunks *t = calloc(1, sizeof(*t) + c->n_trunks * sizeof(t->at[0]));
-	int rc = 0;
+	struct trunk *k;
 
 	if (!t)
 		return NULL;
@@ -225,17 +230,20 @@ struct trunks *trunks_create(const struct trunks_config *c)
 	t->n = c->n_trunks;
 	wheel_timer_init(&t->stop_timer, on_stopped);
 	wheel_timer_init(&t->sweep, on_sweep);
-	for (uint32_t i = 0; i < t->n && rc == 0; i++) {
-		if (c->trunks && c->trunks[i].name)
-			rc = make(t, i, &c->trunks[i]);
-		else
-			mark_unused(t, i);
-	}
 	t->config.trunks = NULL;
-	if (rc == 0)
-		return t;
-	trunks_destroy(t);
-	return NULL;
+	for (uint32_t i = 0; i < t->n; i++)
+		mark_unused(t, i);
+	for (uint32_t i = 0; c->trunks && i < t->n; i++) {
+		if (!c->trunks[i].name)
+			continue;
+		k = trunk_prepare();
+		if (!k) {
+			trunks_destroy(t);
+			return NULL;
+		}
+		make(t, i, &c->trunks[i], k);
+	}
+	return t;
 }
 
 /* What is not known yet is no change worth a line, unless it stays so. */
@@ -339,18 +347,17 @@ static void change(struct trunk *k, const struct trunk_config *c)
 	trunk_settle(k);
 }
 
-int trunks_set(struct trunks *t, uint32_t trunk, const struct trunk_config *c)
+void trunks_set(
+	struct trunks *t, uint32_t trunk, const struct trunk_config *c, struct trunk **prepared)
 {
-	int rc = 0;
-
 	if (t->at[trunk]) {
 		change(t->at[trunk], c);
-		return 0;
+		return;
 	}
-	rc = make(t, trunk, c);
-	if (rc == 0 && t->transactions)
+	make(t, trunk, c, *prepared);
+	*prepared = NULL;
+	if (t->transactions)
 		start(t->at[trunk]);
-	return rc;
 }
 
 void trunks_retire(struct trunks *t, uint32_t trunk)

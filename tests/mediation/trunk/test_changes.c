@@ -22,9 +22,23 @@ static struct yard *registered(void)
 	return y;
 }
 
+static bool has_no_memory;
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return has_no_memory ? NULL : __real_calloc(n, size);
+}
+
 static void set(struct yard *y, uint32_t trunk)
 {
-	assert_int_equal(trunks_set(y->trunks, trunk, &y->config[trunk]), 0);
+	struct trunk *prepared = trunk_prepare();
+
+	assert_non_null(prepared);
+	trunks_set(y->trunks, trunk, &y->config[trunk], &prepared);
+	trunk_discard(prepared);
 }
 
 static void changed_settings_keep_the_registration(void **state)
@@ -213,6 +227,57 @@ static void number_of_one_that_is_gone_is_another_trunks(void **state)
 	yard_destroy(y);
 }
 
+static void trunk_that_is_prepared_needs_no_memory(void **state)
+{
+	struct yard *y = yard_create(2);
+	struct trunk *prepared = trunk_prepare();
+	struct trunk_config second = y->config[1];
+	const struct sip_target *targets[SIP_TARGETS_MAX];
+	size_t n_up;
+	y->config[1].name = NULL;
+	yard_start(y);
+	assert_int_equal(yard_count(y, 1, TRUNK_C_WHY), TRUNK_UNUSED);
+
+	has_no_memory = true;
+	trunks_set(y->trunks, 1, &second, &prepared);
+	has_no_memory = false;
+
+	assert_null(prepared);
+	assert_true(trunks_call_begin(y->trunks, 1));
+	trunks_call_end(y->trunks, 1);
+	yard_pass(y, 61000);
+	assert_int_equal(trunks_targets(y->trunks, 1, targets, &n_up), 1);
+	yard_destroy(y);
+}
+
+/* The REGISTER may have been taken, and its answer be on its way. */
+static void retired_while_it_registers_it_takes_that_back(void **state)
+{
+	struct yard *y = yard_create(1);
+	unsigned first, last;
+	y->config[0].sends_options = false;
+	y->config[0].registration = &account;
+	yard_start(y);
+	first = yard_await(y, 3000);
+	assert_false(yard_has(y, first, "Expires: 0\r\n"));
+
+	trunks_retire(y->trunks, 0);
+	last = y->n_sent - 1;
+	assert_true(last > first && yard_begins(y, last, "REGISTER"));
+	assert_true(yard_has(y, last, "Expires: 0\r\n") && yard_has(y, last, "CSeq: 2 "));
+	yard_answer(y, first, 200, BOUND);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_REGISTERED), 0);
+	yard_answer(y, last, 401,
+		"WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=MD5, qop=\"auth\"\n");
+	assert_true(yard_has(y, y->n_sent - 1, "Expires: 0\r\n"));
+	assert_true(yard_has(y, y->n_sent - 1, "Authorization: "));
+	yard_answer(y, y->n_sent - 1, 200, "");
+	yard_pass(y, GONE_MS);
+	assert_int_equal(y->n_sent, last + 2);
+	assert_int_equal(yard_count(y, 0, TRUNK_C_WHY), TRUNK_UNUSED);
+	yard_destroy(y);
+}
+
 static void retired_trunk_that_comes_back_begins_anew(void **state)
 {
 	struct yard *y = registered();
@@ -253,6 +318,8 @@ int main(void)
 		cmocka_unit_test(no_call_begins_on_one_that_is_retired_or_gone),
 		cmocka_unit_test(nobody_is_at_one_that_is_gone),
 		cmocka_unit_test(number_of_one_that_is_gone_is_another_trunks),
+		cmocka_unit_test(trunk_that_is_prepared_needs_no_memory),
+		cmocka_unit_test(retired_while_it_registers_it_takes_that_back),
 		cmocka_unit_test(retired_trunk_that_comes_back_begins_anew),
 		cmocka_unit_test(retired_trunk_is_no_trouble_at_the_end),
 	};
