@@ -42,25 +42,24 @@ static struct share *find(
 	return NULL;
 }
 
+bool share_allows(size_t his, size_t used, size_t max)
+{
+	return used < max && his / TIMES_THE_FREE < max - used;
+}
+
 bool share_is_free(const struct share_table *t, const struct addr *who, uint64_t place, size_t max)
 {
-	const struct share *s;
+	const struct share *s = find(t, who, place, hash_of(t, who, place));
 
-	if (t->n >= max)
-		return false;
-	s = find(t, who, place, hash_of(t, who, place));
-	return !s || s->n / TIMES_THE_FREE < max - t->n;
+	return share_allows(s ? s->n : 0, t->n, max);
 }
 
 bool share_has_bytes(const struct share_table *t, const struct addr *who, uint64_t place,
 	size_t used, size_t max)
 {
-	const struct share *s;
+	const struct share *s = find(t, who, place, hash_of(t, who, place));
 
-	if (used >= max)
-		return false;
-	s = find(t, who, place, hash_of(t, who, place));
-	return !s || s->bytes / TIMES_THE_FREE < max - used;
+	return share_allows(s ? s->bytes : 0, used, max);
 }
 
 struct share *share_take(struct share_table *t, const struct addr *who, uint64_t place)

@@ -37,6 +37,9 @@ bool share_is_free(const struct share_table *t, const struct addr *who, uint64_t
 /* May he have more bytes, when all together have USED of MAX? */
 bool share_has_bytes(const struct share_table *t, const struct addr *who, uint64_t place,
 	size_t used, size_t max);
+/* The rule alone, for those who count by themselves: may who has HIS have more of MAX, of which all
+ * together have USED? */
+bool share_allows(size_t his, size_t used, size_t max);
 /* He has one more. NULL when out of memory: then he has not. */
 struct share *share_take(struct share_table *t, const struct addr *who, uint64_t place);
 /* One less; S may be gone. NULL is fine. */

@@ -128,8 +128,10 @@ struct sip_listener_config {
 
 /* Every limit is given; sip_transport_limits_default has what suits most. */
 struct sip_transport_limits {
-	uint32_t accepted;   /* connections at once */
-	uint32_t per_client; /* of those; an IPv4 address or an IPv6 network of 64 bits */
+	uint32_t accepted; /* connections at once */
+	/* Of one client, and those dialled to it among them; a client is an IPv4 address or an IPv6
+	 * network of 64 bits. */
+	uint32_t per_client;
 	/* Of those: still in the handshake of TLS or WebSocket. One more ends the oldest of them:
 	 * who has waited longest is the least likely to be anybody. */
 	uint32_t unready;
@@ -140,8 +142,10 @@ struct sip_transport_limits {
 	uint32_t message_bytes;  /* longest message, headers and body */
 	uint32_t datagram_bytes; /* longest request by UDP (RFC 3261 §18.1.1) */
 	uint32_t queue_bytes;    /* of a connection: what its peer has not read */
-	uint64_t buffer_bytes;   /* of all: begun messages and queues */
-	uint64_t client_bytes;   /* ... of one client's that were accepted */
+	/* Begun messages and queues of all; a client has his share of them (common/share.h), and:
+	 */
+	uint64_t buffer_bytes;
+	uint64_t client_bytes;   /* ... of one client's at most */
 	uint64_t stranger_bytes; /* ... of all for whom nobody has vouched */
 	uint32_t connect_ms;
 	uint32_t handshake_ms; /* TLS; and again for the upgrade of WebSocket */
@@ -196,7 +200,7 @@ int sip_transport_send(struct sip_transport_layer *t, struct sip_flow flow, cons
 /*
  * Sends a request to TARGET: on a connection that is there, or on one that is dialled; M waits for
  * it. *FLOW is what it goes by. As above, and: ERR_TOO_LARGE: too long for UDP, use TCP (RFC 3261
- * §18.1.1); ERR_FULL: too many are dialled; ERR_UNSUPPORTED: TLS without a client context, or
+ * §18.1.1); ERR_FULL: too many are dialled, or its client has too many; ERR_UNSUPPORTED: TLS without a client context, or
  * WebSocket; -EADDRNOTAVAIL: no UDP listener of that address or family; -errno of the dialling.
  */
 int sip_transport_request(struct sip_transport_layer *t, const struct sip_target *target,

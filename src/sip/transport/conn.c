@@ -296,8 +296,8 @@ static struct sip_conn *make(
 	return NULL;
 }
 
-struct sip_conn *sip_conn_create(
-	struct sip_transport_layer *t, struct sip_listener *l, int fd, const struct addr *remote)
+struct sip_conn *sip_conn_create(struct sip_transport_layer *t, struct sip_listener *l, int fd,
+	const struct addr *remote, struct net_client *client)
 {
 	struct sip_conn *c = make(t, l, fd, remote);
 
@@ -305,6 +305,7 @@ struct sip_conn *sip_conn_create(
 		close(fd);
 		return NULL;
 	}
+	c->client = client;
 	list_append(&t->conns, &c->link);
 	if (l)
 		t->n_accepted++;

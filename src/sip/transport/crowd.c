@@ -101,14 +101,14 @@ bool sip_buffer_take(struct sip_conn *c, size_t n)
 
 	if (t->buffered + n > l->buffer_bytes ||
 		(c->stranger && t->stranger_buffered + n > l->stranger_bytes) ||
-		(c->client && c->client->bytes + n > l->client_bytes))
+		c->client->bytes + n > l->client_bytes ||
+		!share_allows(c->client->bytes, t->buffered, l->buffer_bytes))
 		return false;
 	t->buffered += n;
 	c->buffered += n;
 	if (c->stranger)
 		t->stranger_buffered += n;
-	if (c->client)
-		c->client->bytes += n;
+	c->client->bytes += n;
 	metrics_add(t->config.cells, SIP_TRANSPORT_C_BUFFERED, n);
 	return true;
 }
@@ -121,8 +121,7 @@ void sip_buffer_give(struct sip_conn *c, size_t n)
 	c->buffered -= n;
 	if (c->stranger)
 		t->stranger_buffered -= n;
-	if (c->client)
-		c->client->bytes -= n;
+	c->client->bytes -= n;
 	metrics_sub(t->config.cells, SIP_TRANSPORT_C_BUFFERED, n);
 }
 

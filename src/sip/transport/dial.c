@@ -94,18 +94,26 @@ static int begin(struct sip_conn *c, const struct sip_target *target)
 int sip_conn_dial(
 	struct sip_transport_layer *t, const struct sip_target *target, struct sip_conn **out)
 {
+	struct net_client *client;
+	struct sip_conn *c = NULL;
 	int fd = -1;
 
 	if (t->n_dialled >= t->config.limits.dialled) {
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_LIMIT);
 		return ERR_FULL;
 	}
-	int rc = dial_socket(t, target, &fd);
+	int rc = net_client_get(&t->clients, &target->addr, t->config.limits.per_client, &client);
+	if (rc == ERR_FULL)
+		sip_count(t, SIP_TRANSPORT_C_REFUSED_CLIENT);
 	if (rc != 0)
 		return rc;
-	struct sip_conn *c = sip_conn_create(t, NULL, fd, &target->addr);
-	if (!c)
-		return -ENOMEM;
+	rc = dial_socket(t, target, &fd);
+	if (rc == 0 && !(c = sip_conn_create(t, NULL, fd, &target->addr, client)))
+		rc = -ENOMEM;
+	if (rc != 0) {
+		net_client_put(&t->clients, client);
+		return rc;
+	}
 	rc = begin(c, target);
 	if (rc != 0) {
 		sip_conn_drop(c);

@@ -117,13 +117,12 @@ static struct sip_conn *make(struct sip_listener *l, int fd, const struct addr *
 		close(fd);
 		return NULL;
 	}
-	struct sip_conn *c = sip_conn_create(t, l, fd, peer);
+	struct sip_conn *c = sip_conn_create(t, l, fd, peer, client);
 	if (!c) {
 		net_client_put(&t->clients, client);
 		count_refusal(t, -ENOMEM);
 		return NULL;
 	}
-	c->client = client;
 	rc = sip_crowd_enter(c);
 	if (rc != 0) {
 		count_refusal(t, rc);

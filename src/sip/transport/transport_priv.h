@@ -116,7 +116,7 @@ struct sip_conn {
 	struct ssl_ctx_st *dials; /* the context to do it with; counted, else NULL */
 	uint32_t group;
 	struct crypto_peer *peer;             /* owned; NULL: has shown no certificate */
-	struct net_client *client, *stranger; /* NULL: not accepted; vouched for */
+	struct net_client *client, *stranger; /* STRANGER NULL: dialled, or vouched for */
 	struct ws *ws;                        /* owned; NULL: no WebSocket, or not yet */
 	struct sip_known_as known, alias;
 	bool is_unready; /* counted as such */
@@ -189,9 +189,10 @@ int sip_socket_name(int fd, struct addr *out);
 
 /* ---- connections ---- */
 
-/* L NULL: dialled. Takes FD. NULL: out of memory or of places. */
-struct sip_conn *sip_conn_create(
-	struct sip_transport_layer *t, struct sip_listener *l, int fd, const struct addr *remote);
+/* With the peer REMOTE as one of CLIENT's; L NULL: dialled. Takes FD; and CLIENT, unless it fails:
+ * NULL, out of memory or of places. */
+struct sip_conn *sip_conn_create(struct sip_transport_layer *t, struct sip_listener *l, int fd,
+	const struct addr *remote, struct net_client *client);
 /* Watches the descriptor from now on; STAGE begins. False: it cannot. */
 bool sip_conn_begin(struct sip_conn *c, enum sip_stage stage);
 /* It may carry messages: handshakes are done. False: C is gone. */

@@ -190,6 +190,13 @@ void rig_wait(struct rig *r, uint64_t ms)
 
 int rig_connect(struct rig *r, uint32_t i)
 {
+	return rig_connect_from(r, i, "127.0.0.1");
+}
+
+int rig_connect_from(struct rig *r, uint32_t i, const char *address)
+{
+	struct addr from;
+	struct sockaddr_storage ours;
 	struct addr to = sip_transport_local(r->layer, i);
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&to, &ss);
@@ -197,6 +204,9 @@ int rig_connect(struct rig *r, uint32_t i)
 
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+	assert_int_equal(addr_parse(address, 0, &from), 0);
+	socklen_t ours_len = addr_to_sockaddr(&from, &ours);
+	assert_int_equal(bind(fd, (struct sockaddr *)&ours, ours_len), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
 	assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
 	return fd;

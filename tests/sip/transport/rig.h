@@ -65,6 +65,7 @@ void rig_wait(struct rig *r, uint64_t ms);
 
 /* A connection to listener I, not blocking. */
 int rig_connect(struct rig *r, uint32_t i);
+int rig_connect_from(struct rig *r, uint32_t i, const char *address);
 /* A socket that listens on 127.0.0.1, and its target. */
 int rig_server(struct sip_target *target);
 int rig_accept(struct rig *r, int server);

@@ -280,7 +280,9 @@ static void begun_messages_take_so_much_in_all(void **state)
 	int fds[5];
 
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
-		fds[i] = rig_connect(r, 0);
+		char from[] = "127.0.0.1";
+		from[8] = (char)('1' + i);
+		fds[i] = rig_connect_from(r, 0, from);
 		rig_say(fds[i], "OPTIONS");
 		rig_until(r, SIP_TRANSPORT_C_ACCEPTED, i + 1);
 		rig_turn_now(r);
@@ -289,6 +291,53 @@ static void begun_messages_take_so_much_in_all(void **state)
 
 	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_END_BUFFERS), 1);
 	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_BUFFERED), 4096);
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+}
+
+/* Whatever ports somebody has us call. */
+static void connections_to_an_address_are_so_many(void **state)
+{
+	struct rig *r = *state;
+	struct sip_target to = {.transport = SIP_TCP};
+	struct sip_flow flow;
+	struct bytes m = bytes_of("\r\n\r\n", 4);
+	r->config.limits.per_client = 2;
+	rig_start(r);
+
+	for (uint16_t port = 1; port <= 2; port++) {
+		assert_int_equal(addr_parse("127.0.0.3", port, &to.addr), 0);
+		(void)sip_transport_request(r->layer, &to, m, 0, &flow);
+	}
+	assert_int_equal(addr_parse("127.0.0.3", 3, &to.addr), 0);
+	assert_int_equal(sip_transport_request(r->layer, &to, m, 0, &flow), ERR_FULL);
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_REFUSED_CLIENT), 1);
+	assert_int_equal(addr_parse("127.0.0.4", 3, &to.addr), 0);
+	assert_int_not_equal(sip_transport_request(r->layer, &to, m, 0, &flow), ERR_FULL);
+	rig_until(r, SIP_TRANSPORT_C_END_CONNECT, 3);
+	assert_int_equal(addr_parse("127.0.0.3", 3, &to.addr), 0);
+	assert_int_not_equal(sip_transport_request(r->layer, &to, m, 0, &flow), ERR_FULL);
+	rig_until(r, SIP_TRANSPORT_C_END_CONNECT, 4);
+}
+
+/* docs/decisions/0039 */
+static void nobody_takes_all_buffers(void **state)
+{
+	struct rig *r = *state;
+	r->config.limits.buffer_bytes = 8192;
+	rig_start(r);
+	int fds[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++) {
+		fds[i] = rig_connect_from(r, 0, i < 7 ? "127.0.0.1" : "127.0.0.2");
+		rig_say(fds[i], "OPTIONS");
+		rig_until(r, SIP_TRANSPORT_C_ACCEPTED, i + 1);
+		rig_turn_now(r);
+	}
+	rig_hear_end(r, fds[6]); /* he has three quarters */
+
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_END_BUFFERS), 1);
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_BUFFERED), 7 * 1024);
 	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
 		close(fds[i]);
 }
@@ -430,6 +479,8 @@ int main(void)
 		TEST(ping_that_nobody_answers_ends_the_flow),
 		TEST(message_is_so_long_at_most),
 		TEST(begun_messages_take_so_much_in_all),
+		TEST(nobody_takes_all_buffers),
+		TEST(connections_to_an_address_are_so_many),
 		TEST(peer_that_does_not_read_is_cut_off_and_told_of),
 		TEST(messages_fail_for_a_reason_when_the_peer_goes_in_good_order),
 		TEST(ping_without_room_stops_no_time),
