@@ -69,7 +69,7 @@ static void read_secrets(struct bytes v)
 	struct bytes text;
 	bool is_new;
 	if (sdp_crypto_decode(v, &c) == 0)
-		must(c.suite < SDP_SUITES && c.mki_len <= 8);
+		must(c.suite < SDP_SUITES && c.mki.len <= SDP_MKI_MAX);
 	if (sdp_fingerprint_decode(v, &f) == 0) {
 		must(f.digest_len >= 1 && f.digest_len <= sizeof(f.digest));
 		touch(f.hash);

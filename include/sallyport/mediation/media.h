@@ -175,6 +175,7 @@ struct media_agreement {
 	enum srtp_suite suite;
 	uint8_t master_from[SRTP_MASTER_MAX], master_to[SRTP_MASTER_MAX];
 	uint64_t lifetime; /* of either key; 0: as the suite has it */
+	struct srtp_mki mki_from, mki_to;
 };
 /* A is copied, and wiped with the session. Keys that stay the same keep their state, others begin
  * anew. A suite of ours that comes back, perhaps with its key, finds a stream of another source, so

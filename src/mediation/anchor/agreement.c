@@ -9,7 +9,7 @@
 _Static_assert((int)SDP_SUITES == (int)SRTP_SUITES &&
 		       (int)SDP_AES_CM_128_HMAC_SHA1_80 == (int)SRTP_AES_CM_128_HMAC_SHA1_80 &&
 		       (int)SDP_AEAD_AES_256_GCM == (int)SRTP_AEAD_AES_256_GCM &&
-		       SDP_KEY_MAX == SRTP_MASTER_MAX,
+		       SDP_KEY_MAX == SRTP_MASTER_MAX && SDP_MKI_MAX == SRTP_MKI_MAX,
 	"suites have the same order in SDP and in SRTP");
 _Static_assert((int)ANCHOR_SIDES == (int)MEDIA_SIDES, "the caller's leg is the first of a session");
 
@@ -121,6 +121,8 @@ void anchor_agreement_fill(const struct leg *g, const struct sdp_session *s, uin
 		return;
 	out->suite = (enum srtp_suite)a->suite;
 	out->lifetime = a->remote_lifetime;
+	out->mki_from = (struct srtp_mki){a->remote_mki.value, a->remote_mki.len};
+	out->mki_to = (struct srtp_mki){a->local_mki.value, a->local_mki.len};
 	memcpy(out->master_from, a->remote_key, sizeof(out->master_from));
 	memcpy(out->master_to, s->config.keys[a->suite], sizeof(out->master_to));
 }

@@ -138,6 +138,8 @@ static int set_keys(struct media_leg *l, const struct media_agreement *a)
 	if (a->is_srtp) {
 		srtp_session_lifetime_set(from, a->lifetime);
 		srtp_session_lifetime_set(to, a->lifetime);
+		srtp_session_mki_set(from, a->mki_from);
+		srtp_session_mki_set(to, a->mki_to);
 	}
 	return 0;
 }

@@ -69,6 +69,7 @@ static const struct metrics_row rows[MEDIA_C_COUNT] = {
 	[MEDIA_C_SRTP + SRTP_STREAMS] = {SRTP("streams"), NULL},
 	[MEDIA_C_SRTP + SRTP_KEY_SPENT] = {SRTP("key_spent"), NULL},
 	[MEDIA_C_SRTP + SRTP_NO_CIPHER] = {SRTP("no_cipher"), NULL},
+	[MEDIA_C_SRTP + SRTP_WRONG_MKI] = {SRTP("wrong_mki"), NULL},
 };
 const struct metrics_group media_counters = {rows, MEDIA_C_COUNT};
 

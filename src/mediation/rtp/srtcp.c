@@ -2,10 +2,10 @@
 /*
  * The packets of SRTCP. E is 1: encrypted; the index counts them, per source.
  *
- *   counter mode (RFC 3711 §3.4)   | header, SSRC | rest, encrypted | E, index | tag |
- *   GCM (RFC 7714 §9)              | header, SSRC | rest, encrypted | tag | E, index |
+ *   counter mode (RFC 3711 §3.4)   | header, SSRC | rest, encrypted | E, index | MKI | tag |
+ *   GCM (RFC 7714 §9)              | header, SSRC | rest, encrypted | tag | E, index | MKI |
  *
- * Counter mode: the tag is over all that stands before it. GCM: the first eight bytes and the
+ * Counter mode: the tag is over all that stands before the MKI. GCM: the first eight bytes and the
  * word with the index are associated data.
  */
 #include <assert.h>
@@ -83,7 +83,8 @@ static enum srtp_result seal_counter(const struct srtcp_packet *p)
 		return SRTP_NO_CIPHER;
 	be32_put(p->data + p->len, E_BIT | p->index);
 	mac(p, tag);
-	memcpy(p->data + p->len + INDEX_LEN, tag, p->session->suite->rtcp_tag_len);
+	memcpy(srtp_session_tag_at(p->session, p->data + p->len + INDEX_LEN), tag,
+		p->session->suite->rtcp_tag_len);
 	return SRTP_OK;
 }
 
@@ -103,7 +104,8 @@ static enum srtp_result open_counter(const struct srtcp_packet *p)
 	size_t len = p->len - CLEAR_LEN;
 
 	mac(p, tag);
-	if (!crypto_equal(tag, p->data + p->len + INDEX_LEN, p->session->suite->rtcp_tag_len))
+	if (!crypto_equal(tag, srtp_session_tag_at(p->session, p->data + p->len + INDEX_LEN),
+		    p->session->suite->rtcp_tag_len))
 		return SRTP_AUTH_FAILED;
 	return srtp_key_crypt(&p->session->rtcp, p->ssrc, p->index, p->data + CLEAR_LEN, len)
 		       ? SRTP_OK
@@ -113,7 +115,7 @@ static enum srtp_result open_counter(const struct srtcp_packet *p)
 static enum srtp_result protect(struct srtp_session *s, uint8_t *data, size_t *len, size_t cap)
 {
 	struct srtcp_packet p;
-	size_t extra = INDEX_LEN + (size_t)s->suite->rtcp_tag_len;
+	size_t tag_len = s->suite->rtcp_tag_len, extra = INDEX_LEN + tag_len + s->mki_len;
 	enum srtp_result r = locate(s, data, *len, &p);
 
 	if (r != SRTP_OK)
@@ -128,6 +130,7 @@ static enum srtp_result protect(struct srtp_session *s, uint8_t *data, size_t *l
 	r = s->suite->is_aead ? seal_gcm(&p) : seal_counter(&p);
 	if (r != SRTP_OK)
 		return r;
+	memcpy(srtp_session_mki_at(s, data + *len + INDEX_LEN, tag_len), s->mki, s->mki_len);
 	settle(&p);
 	*len += extra;
 	return SRTP_OK;
@@ -136,10 +139,13 @@ static enum srtp_result protect(struct srtp_session *s, uint8_t *data, size_t *l
 static enum srtp_result unprotect(struct srtp_session *s, uint8_t *data, size_t *len)
 {
 	struct srtcp_packet p;
-	size_t tag_len = s->suite->rtcp_tag_len, extra = INDEX_LEN + tag_len;
+	size_t tag_len = s->suite->rtcp_tag_len, extra = INDEX_LEN + tag_len + s->mki_len;
 
 	if (*len < CLEAR_LEN + extra)
 		return SRTP_MALFORMED;
+	uint8_t *end = data + *len - extra + INDEX_LEN;
+	if (memcmp(srtp_session_mki_at(s, end, tag_len), s->mki, s->mki_len) != 0)
+		return SRTP_WRONG_MKI;
 	enum srtp_result r = locate(s, data, *len - extra, &p);
 	if (r != SRTP_OK)
 		return r;

@@ -2,10 +2,10 @@
 /*
  * Sessions, and the packets of SRTP:
  *
- *   | header, CSRCs, extension | payload, encrypted | tag |
+ *   | header, CSRCs, extension | payload, encrypted | MKI | tag |
  *
- * Counter mode: the tag is over all of it and the roll-over counter. GCM: header and so on are
- * associated data, and the counter is in the IV.
+ * Counter mode: the tag is over all but the MKI, and the roll-over counter. GCM: header and so on
+ * are associated data, the counter is in the IV, and the MKI is behind the tag.
  */
 #include <assert.h>
 #include <errno.h>
@@ -24,6 +24,21 @@ void srtp_session_lifetime_set(struct srtp_session *s, uint64_t lifetime)
 {
 	s->rtp_life.max = lifetime_of(lifetime, SRTP_INDEX_MAX + 1);
 	s->rtcp_life.max = lifetime_of(lifetime, SRTCP_INDEX_MAX + 1);
+}
+
+void srtp_session_mki_set(struct srtp_session *s, struct srtp_mki mki)
+{
+	uint8_t all[8];
+
+	assert(mki.len <= SRTP_MKI_MAX);
+	be64_put(all, mki.value);
+	memcpy(s->mki, all + sizeof(all) - mki.len, mki.len);
+	s->mki_len = mki.len;
+}
+
+uint8_t *srtp_session_mki_at(const struct srtp_session *s, uint8_t *end, size_t tag_len)
+{
+	return s->suite->is_aead ? end + tag_len : end;
 }
 
 int srtp_session_create(const struct srtp_config *c, struct srtp_session **out)
@@ -69,6 +84,7 @@ const char *srtp_result_text(enum srtp_result r)
 		[SRTP_STREAMS] = "streams",
 		[SRTP_KEY_SPENT] = "key_spent",
 		[SRTP_NO_CIPHER] = "no_cipher",
+		[SRTP_WRONG_MKI] = "wrong_mki",
 	};
 
 	assert((unsigned)r < SRTP_RESULTS);
@@ -198,10 +214,10 @@ struct srtp_packet {
 	uint64_t index;
 	uint8_t *data;
 	size_t header_len;
-	size_t len; /* without the tag */
+	size_t len; /* without MKI and tag */
 };
 
-/* LEN is without the tag. */
+/* LEN is without MKI and tag. */
 static enum srtp_result locate(
 	struct srtp_session *s, uint8_t *data, size_t len, struct srtp_packet *out)
 {
@@ -263,7 +279,8 @@ static enum srtp_result seal(const struct srtp_packet *p)
 	if (!srtp_key_crypt(k, p->ssrc, p->index, payload, len))
 		return SRTP_NO_CIPHER;
 	mac(p, tag);
-	memcpy(p->data + p->len, tag, p->session->suite->rtp_tag_len);
+	memcpy(srtp_session_tag_at(p->session, p->data + p->len), tag,
+		p->session->suite->rtp_tag_len);
 	return SRTP_OK;
 }
 
@@ -281,7 +298,8 @@ static enum srtp_result open_packet(const struct srtp_packet *p)
 	}
 	uint8_t tag[CRYPTO_SHA1_LEN];
 	mac(p, tag);
-	if (!crypto_equal(tag, p->data + p->len, p->session->suite->rtp_tag_len))
+	if (!crypto_equal(tag, srtp_session_tag_at(p->session, p->data + p->len),
+		    p->session->suite->rtp_tag_len))
 		return SRTP_AUTH_FAILED;
 	return srtp_key_crypt(k, p->ssrc, p->index, payload, len) ? SRTP_OK : SRTP_NO_CIPHER;
 }
@@ -289,34 +307,38 @@ static enum srtp_result open_packet(const struct srtp_packet *p)
 static enum srtp_result protect(struct srtp_session *s, uint8_t *data, size_t *len, size_t cap)
 {
 	struct srtp_packet p;
+	size_t tag_len = s->suite->rtp_tag_len, extra = tag_len + s->mki_len;
 	enum srtp_result r = locate(s, data, *len, &p);
 
 	if (r != SRTP_OK)
 		return r;
-	if (cap < *len || cap - *len < s->suite->rtp_tag_len)
+	if (cap < *len || cap - *len < extra)
 		return SRTP_NO_SPACE;
 	r = seal(&p);
 	if (r != SRTP_OK)
 		return r;
+	memcpy(srtp_session_mki_at(s, data + *len, tag_len), s->mki, s->mki_len);
 	settle(&p);
-	*len += s->suite->rtp_tag_len;
+	*len += extra;
 	return SRTP_OK;
 }
 
 static enum srtp_result unprotect(struct srtp_session *s, uint8_t *data, size_t *len)
 {
 	struct srtp_packet p;
-	size_t tag_len = s->suite->rtp_tag_len;
+	size_t tag_len = s->suite->rtp_tag_len, extra = tag_len + s->mki_len;
 
-	if (*len < RTP_HEADER_LEN + tag_len)
+	if (*len < RTP_HEADER_LEN + extra)
 		return SRTP_MALFORMED;
-	enum srtp_result r = locate(s, data, *len - tag_len, &p);
+	if (memcmp(srtp_session_mki_at(s, data + *len - extra, tag_len), s->mki, s->mki_len) != 0)
+		return SRTP_WRONG_MKI;
+	enum srtp_result r = locate(s, data, *len - extra, &p);
 	if (r == SRTP_OK)
 		r = open_packet(&p);
 	if (r != SRTP_OK)
 		return r;
 	settle(&p);
-	*len -= tag_len;
+	*len -= extra;
 	return SRTP_OK;
 }
 

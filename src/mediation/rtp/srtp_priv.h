@@ -78,6 +78,8 @@ struct srtp_session {
 	const struct srtp_suite_row *suite;
 	enum srtp_direction direction;
 	unsigned n_streams;
+	uint8_t mki_len;
+	uint8_t mki[SRTP_MKI_MAX];
 	struct srtp_key rtp, rtcp;
 	struct srtp_lifetime rtp_life, rtcp_life;
 	uint64_t counts[SRTP_RESULTS];
@@ -97,5 +99,13 @@ struct srtp_stream *srtp_stream_heard(
 enum srtp_result srtp_session_admit(const struct srtp_session *s, const struct srtp_stream *st,
 	uint32_t ssrc, const struct srtp_lifetime *life);
 enum srtp_result srtp_session_counted(struct srtp_session *s, enum srtp_result r);
+/* The MKI of a packet whose other parts end at END, and whose tag has TAG_LEN bytes: in front of
+ * the tag of HMAC; behind that of an AEAD, which is a part of the ciphertext (RFC 7714 §8.2). */
+uint8_t *srtp_session_mki_at(const struct srtp_session *s, uint8_t *end, size_t tag_len);
+/* Where the tag of HMAC begins. */
+static inline uint8_t *srtp_session_tag_at(const struct srtp_session *s, uint8_t *end)
+{
+	return end + s->mki_len;
+}
 
 #endif

@@ -36,7 +36,7 @@ static bool find_key(const struct sdp_abilities *abilities, const struct sdp_med
 	struct sdp_attr a;
 	size_t offset = 0;
 	while (sdp_attr_seek(m->lines, &offset, SDP_ATTR_CRYPTO, &a)) {
-		if (sdp_crypto_decode(a.value, out) == 0 && !out->is_plain && out->mki_len == 0 &&
+		if (sdp_crypto_decode(a.value, out) == 0 && !out->is_plain &&
 			has_suite(abilities, out->suite) &&
 			(!is_answer || is_as_offered(abilities, out)))
 			return true;
@@ -47,12 +47,13 @@ static bool find_key(const struct sdp_abilities *abilities, const struct sdp_med
 static bool agree_key(const struct sdp_abilities *abilities, const struct sdp_media *m,
 	bool is_answer, struct sdp_agreed *out)
 {
-	struct sdp_crypto c = {.mki_len = 0};
+	struct sdp_crypto c = {.tag = 0};
 	out->has_srtp = find_key(abilities, m, is_answer, &c);
 	if (out->has_srtp) {
 		out->crypto_tag = c.tag;
 		out->suite = c.suite;
 		out->remote_lifetime = c.lifetime;
+		out->remote_mki = c.mki;
 		memcpy(out->remote_key, c.key, sizeof(out->remote_key));
 	}
 	explicit_bzero(&c, sizeof(c));

@@ -45,6 +45,7 @@ static enum sdp_refusal choose(
 		if (is_found && (out->has_srtp || !a.has_srtp))
 			continue;
 		a.slot = i;
+		a.local_mki = a.remote_mki; /* who sends one expects one */
 		*out = a;
 		is_found = true;
 	}
@@ -101,6 +102,8 @@ enum sdp_refusal sdp_answer_write(
 		.n_formats = agreed.n_formats,
 		.direction = agreed.direction,
 		.has_rtcp_mux = agreed.has_rtcp_mux,
+		.mki = agreed.local_mki,
+		.mki_lifetime = agreed.remote_lifetime,
 		.answer = &agreed};
 	if (passing)
 		said.passing = *passing;

@@ -4,6 +4,8 @@
  *
  *   TAG SUITE inline:KEY||SALT[|LIFETIME][|MKI:LENGTH] [SESSION-PARAMETER]...
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include "scan.h"
 #include <sallyport/mediation/sdp/attr.h>
 
@@ -65,12 +67,11 @@ static int read_mki(struct bytes in, struct sdp_crypto *c)
 	if (!scan_until(&in, ':', &value) || !scan_is_digits(value) ||
 		!scan_number(in, 128, &len) || len == 0)
 		return ERR_MALFORMED;
-	if (len > 8 || !scan_number(value, UINT64_MAX, &v))
+	if (len > SDP_MKI_MAX || !scan_number(value, UINT64_MAX, &v))
 		return ERR_UNSUPPORTED;
 	if (len < 8 && v >> (8 * len) != 0)
 		return ERR_MALFORMED;
-	c->mki_len = (uint8_t)len;
-	c->mki = v;
+	c->mki = (struct sdp_mki){v, (uint8_t)len};
 	return 0;
 }
 
@@ -132,7 +133,7 @@ static int read_parameter(struct bytes word, struct sdp_crypto *c)
 
 int sdp_crypto_decode(struct bytes value, struct sdp_crypto *out)
 {
-	struct sdp_crypto c = {.mki_len = 0};
+	struct sdp_crypto c = {.tag = 0};
 	struct bytes word;
 	size_t offset = 0;
 	uint64_t tag;
@@ -153,11 +154,29 @@ int sdp_crypto_decode(struct bytes value, struct sdp_crypto *out)
 	return err;
 }
 
-void sdp_write_crypto(
-	struct sdp_writer *w, uint32_t tag, enum sdp_suite suite, const uint8_t key[SDP_KEY_MAX])
+/* "|2^31|1:4" */
+static void write_options(const struct sdp_crypto *c, char *out, size_t cap)
+{
+	uint64_t life = c->lifetime;
+	int len = 0;
+
+	out[0] = '\0';
+	if (life && (life & (life - 1)) == 0)
+		len = snprintf(out, cap, "|2^%d", __builtin_ctzll(life));
+	else if (life)
+		len = snprintf(out, cap, "|%" PRIu64, life);
+	if (c->mki.len)
+		(void)snprintf(out + len, cap - (size_t)len, "|%" PRIu64 ":%u", c->mki.value,
+			(unsigned)c->mki.len);
+}
+
+void sdp_write_crypto(struct sdp_writer *w, const struct sdp_crypto *c)
 {
 	char text[BASE64_LEN(SDP_KEY_MAX) + 1];
-	(void)base64_encode(key, suites[suite].key_len, text);
-	sdp_write_line(w, 'a', "crypto:%u %s inline:%s", (unsigned)tag, suites[suite].name, text);
+	char options[64];
+	(void)base64_encode(c->key, suites[c->suite].key_len, text);
+	write_options(c, options, sizeof(options));
+	sdp_write_line(w, 'a', "crypto:%u %s inline:%s%s", (unsigned)c->tag, suites[c->suite].name,
+		text, options);
 	explicit_bzero(text, sizeof(text));
 }

@@ -32,20 +32,28 @@ static void write_formats(
 	}
 }
 
+static void write_key(const struct sdp_session *s, struct sdp_writer *w,
+	const struct sdp_said *said, uint32_t tag, enum sdp_suite suite)
+{
+	struct sdp_crypto c = {.tag = tag, .suite = suite, .mki = said->mki};
+	if (c.mki.len) /* who has an MKI in his line has a lifetime, too */
+		c.lifetime = said->mki_lifetime;
+	memcpy(c.key, s->config.keys[suite], sizeof(c.key));
+	sdp_write_crypto(w, &c);
+	explicit_bzero(&c, sizeof(c));
+}
+
 /* An answer has the one line that was taken, under its tag; an offer all of ours. */
 static void write_keys(
 	const struct sdp_session *s, struct sdp_writer *w, const struct sdp_said *said)
 {
 	const struct sdp_abilities *abilities = s->config.abilities;
 	if (said->answer) {
-		enum sdp_suite suite = said->answer->suite;
-		sdp_write_crypto(w, said->answer->crypto_tag, suite, s->config.keys[suite]);
+		write_key(s, w, said, said->answer->crypto_tag, said->answer->suite);
 		return;
 	}
-	for (unsigned i = 0; i < abilities->n_suites; i++) {
-		enum sdp_suite suite = abilities->suites[i];
-		sdp_write_crypto(w, i + 1, suite, s->config.keys[suite]);
-	}
+	for (unsigned i = 0; i < abilities->n_suites; i++)
+		write_key(s, w, said, i + 1, abilities->suites[i]);
 }
 
 /* What passes from the other side. */

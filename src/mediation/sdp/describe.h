@@ -10,6 +10,8 @@ struct sdp_said {
 	unsigned n_formats;
 	enum sdp_direction direction;
 	bool has_rtcp_mux;
+	struct sdp_mki mki;    /* of what we send, */
+	uint64_t mki_lifetime; /* and with it how long our key lives */
 	struct sdp_passing passing;
 	const struct sdp_agreed *answer; /* NULL in an offer */
 };

@@ -75,12 +75,16 @@ enum sdp_refusal sdp_offer_write(
 		.n_formats = offered_formats(s, formats),
 		.direction = s->direction,
 		.has_rtcp_mux = s->config.abilities->has_rtcp_mux};
+	if (s->has_agreed) {
+		said.mki = s->agreed.local_mki;
+		said.mki_lifetime = s->agreed.remote_lifetime;
+	}
 	if (passing)
 		said.passing = *passing;
 	enum sdp_refusal r = sdp_describe(s, w, s->pending_slots, s->n_pending_slots, &said);
 	if (r != SDP_OK)
 		return r;
-	s->pending = (struct sdp_agreed){.direction = s->direction};
+	s->pending = (struct sdp_agreed){.direction = s->direction, .local_mki = said.mki};
 	s->before = s->agreed;
 	s->had_agreed = s->has_agreed;
 	s->was_answered_here = false;
@@ -98,9 +102,11 @@ static enum sdp_refusal take_answered(
 	if (!scan_is_nocase(m->kind, slot->kind) || !scan_is_nocase(m->proto, slot->proto))
 		return SDP_ANSWER_MISMATCH;
 	enum sdp_refusal r = sdp_agree(s, m, true, out);
-	if (r == SDP_OK)
-		out->slot = i;
-	return r;
+	if (r != SDP_OK)
+		return r;
+	out->slot = i;
+	out->local_mki = s->pending.local_mki;
+	return SDP_OK;
 }
 
 enum sdp_refusal sdp_answer_take(struct sdp_session *s, const struct sdp *remote, bool is_final)
@@ -148,6 +154,7 @@ enum sdp_refusal sdp_answer_again(struct sdp_session *s, const struct sdp *remot
 		agreed.slot = i;
 		agreed.direction = s->agreed.direction;
 		agreed.crypto_tag = s->agreed.crypto_tag;
+		agreed.local_mki = s->agreed.local_mki;
 		s->agreed = agreed;
 	}
 	explicit_bzero(&agreed, sizeof(agreed));

@@ -968,6 +968,26 @@ static void each_side_has_its_own_level_of_secrecy(void **state)
 	}
 }
 
+/* RFC 4568 §6.1 */
+static void what_keys_are_called_goes_to_the_worker(void **state)
+{
+	static const char named[] =
+		BEGIN CALLER_AT "m=audio 40000 RTP/SAVP 0\r\na=crypto:3 AES_CM_128_HMAC_SHA1_80 "
+				"inline:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA|2^31|258:2\r\n";
+	struct rig *r = *state;
+
+	set_security(r, ANCHOR_CALLER, SDP_SRTP_REQUIRED);
+	asked(r, named);
+	assert_int_equal(reply(r, 5, true, answer), 0);
+	assert_true(has(r, "|2^31|258:2\r\n"));
+	pass(r);
+	const struct media_agreement *a = &leg(r, ANCHOR_CALLER)->agreement;
+	assert_int_equal(a->mki_from.value, 258);
+	assert_int_equal(a->mki_from.len, 2);
+	assert_int_equal(a->mki_to.value, 258);
+	assert_int_equal(a->mki_to.len, 2);
+}
+
 static void keys_go_to_the_worker(void **state)
 {
 	struct rig *r = *state;
@@ -1308,6 +1328,7 @@ int main(void)
 		CASE(refused_answer_leaves_all_as_it_was),
 		CASE(offer_that_is_off_makes_room_for_another),
 		cmocka_unit_test(each_side_has_its_own_level_of_secrecy),
+		CASE(what_keys_are_called_goes_to_the_worker),
 		CASE(keys_go_to_the_worker),
 		CASE(workers_share_the_sessions),
 		CASE(worker_that_is_full_is_not_the_last),

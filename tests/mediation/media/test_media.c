@@ -734,6 +734,37 @@ static void lifetime_is_no_part_of_the_key(void **state)
 	}
 }
 
+/* RFC 4568 §6.1: each side says what its own packets have. */
+static void packets_have_the_mki_that_was_agreed(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT], *g = &r->peers[MEDIA_GATEWAY];
+	uint8_t data[PACKET_MAX];
+
+	open_session(r, true);
+	struct media_agreement a = secure(r, MEDIA_CLIENT, SRTP_AES_CM_128_HMAC_SHA1_80, 9);
+	struct media_agreement ga = usual(r, MEDIA_GATEWAY);
+	a.mki_from = (struct srtp_mki){1, 4};
+	a.mki_to = (struct srtp_mki){7, 1};
+	agree(r, MEDIA_CLIENT, &a);
+	agree(r, MEDIA_GATEWAY, &ga);
+	srtp_session_mki_set(c->to, (struct srtp_mki){2, 4});
+	peer_send_bytes(c, data, peer_packet(c, 8, quiet, sizeof(quiet), data));
+	while (counted(r, MEDIA_C_SRTP + SRTP_WRONG_MKI) == 0)
+		event_turn(r);
+	srtp_session_mki_set(c->to, (struct srtp_mki){1, 4});
+	peer_talk(c, 8, quiet, sizeof(quiet));
+	run_until(r, 1);
+	assert_int_equal(g->n_got, 1);
+
+	peer_talk(g, 0, quiet, sizeof(quiet));
+	run_until(r, 2);
+	assert_int_equal(c->n_got, 1);
+	srtp_session_mki_set(c->from, (struct srtp_mki){7, 1});
+	assert_int_equal(srtp_session_unprotect(c->from, c->got[0].data, &c->got[0].len), SRTP_OK);
+	assert_int_equal(counted(r, MEDIA_C_SRTP + SRTP_WRONG_MKI), 1);
+}
+
 /* RFC 3711 §9.1: no number twice under one key, of RTP or of reports. The suite changes and changes
  * back, and so do our keys, of which there is one for each. */
 static void key_that_comes_back_finds_another_source(void **state)
@@ -934,6 +965,8 @@ int main(void)
 			latching_leg_sends_where_packets_come_from, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			keys_that_stay_keep_their_state, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			packets_have_the_mki_that_was_agreed, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			lifetime_is_no_part_of_the_key, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -609,6 +609,69 @@ static void key_ends_with_its_lifetime(void **state)
 	srtp_session_destroy(s);
 }
 
+/* RFC 3711 §3.1, RFC 7714 §8.2: the MKI is in front of the tag of HMAC, and behind that of GCM. */
+static void an_mki_is_written_looked_at_and_taken_away(void **state)
+{
+	for (unsigned i = 0; i < SRTP_SUITES; i++) {
+		struct pair p = pair_of(i), other = pair_of(i);
+		bool is_aead = i >= SRTP_AEAD_AES_128_GCM;
+		const struct srtp_mki mki = {0xa1b2, 2};
+		uint8_t data[CAP], plain[CAP];
+		size_t plain_len = packet(plain, SSRC, 7), bare_len = sent(p.tx, data, SSRC, 6);
+		srtp_session_mki_set(p.tx, mki);
+		size_t len = sent(p.tx, data, SSRC, 7);
+		assert_int_equal(len, bare_len + 2);
+		check_hex(data + (is_aead ? len - 2 : plain_len), 2, "a1b2");
+		assert_int_not_equal(srtp_session_unprotect(other.rx, data, &len), SRTP_OK);
+		assert_int_equal(len, bare_len + 2);
+
+		len = sent(p.tx, data, SSRC, 8);
+		srtp_session_mki_set(p.rx, (struct srtp_mki){0xa1b3, 2});
+		assert_int_equal(srtp_session_unprotect(p.rx, data, &len), SRTP_WRONG_MKI);
+		srtp_session_mki_set(p.rx, mki);
+		assert_int_equal(srtp_session_unprotect(p.rx, data, &len), SRTP_OK);
+		packet(plain, SSRC, 8);
+		assert_int_equal(len, plain_len);
+		assert_memory_equal(data, plain, len);
+		pair_end(&p);
+		pair_end(&other);
+	}
+}
+
+/* Too short for its parts, and too small a room for them. */
+static void an_mki_counts_in_every_length(void **state)
+{
+	for (unsigned i = 0; i < SRTP_SUITES; i++) {
+		struct pair p = pair_of(i);
+		const struct srtp_mki mki = {UINT64_MAX, SRTP_MKI_MAX};
+		uint8_t data[CAP] = {0};
+		size_t len = packet(data, SSRC, 1), was = len;
+		srtp_session_mki_set(p.tx, mki);
+		srtp_session_mki_set(p.rx, mki);
+		size_t more = srtp_suite_row(i)->rtp_tag_len + (size_t)SRTP_MKI_MAX;
+		assert_int_equal(
+			srtp_session_protect(p.tx, data, &len, was + more - 1), SRTP_NO_SPACE);
+		assert_int_equal(srtp_session_protect(p.tx, data, &len, was + more), SRTP_OK);
+		assert_true(more <= SRTP_OVERHEAD);
+		more = 4 + srtp_suite_row(i)->rtcp_tag_len + (size_t)SRTP_MKI_MAX;
+		len = was = report(data, SSRC);
+		assert_int_equal(
+			srtp_session_protect_rtcp(p.tx, data, &len, was + more - 1), SRTP_NO_SPACE);
+		assert_int_equal(srtp_session_protect_rtcp(p.tx, data, &len, was + more), SRTP_OK);
+		assert_true(more <= SRTCP_OVERHEAD);
+		for (size_t cut = 0; cut < 2 * SRTCP_OVERHEAD; cut++) {
+			memset(data, 0xff, sizeof(data));
+			data[0] = 0x80;
+			len = cut;
+			assert_int_not_equal(srtp_session_unprotect(p.rx, data, &len), SRTP_OK);
+			len = cut;
+			assert_int_not_equal(
+				srtp_session_unprotect_rtcp(p.rx, data, &len), SRTP_OK);
+		}
+		pair_end(&p);
+	}
+}
+
 static void lifetime_that_is_set_counts_from_the_first_packet(void **state)
 {
 	struct srtp_session *s = make(SRTP_AES_CM_128_HMAC_SHA1_80, SRTP_PROTECT, 0);
@@ -720,6 +783,8 @@ int main(void)
 		cmocka_unit_test(source_that_is_heard_keeps_its_place),
 		cmocka_unit_test(forged_source_takes_no_room),
 		cmocka_unit_test(key_ends_with_its_lifetime),
+		cmocka_unit_test(an_mki_is_written_looked_at_and_taken_away),
+		cmocka_unit_test(an_mki_counts_in_every_length),
 		cmocka_unit_test(lifetime_that_is_set_counts_from_the_first_packet),
 		cmocka_unit_test(indices_do_not_go_round),
 		cmocka_unit_test(reports_in_the_clear_are_refused),

@@ -149,19 +149,19 @@ static void keys_are_read_with_lifetime_and_mki(void **state)
 	assert_int_equal(c.tag, 1);
 	assert_int_equal(c.suite, SDP_AES_CM_128_HMAC_SHA1_80);
 	assert_int_equal(c.lifetime, 1 << 20);
-	assert_int_equal(c.mki_len, 4);
-	assert_int_equal(c.mki, 1);
+	assert_int_equal(c.mki.len, 4);
+	assert_int_equal(c.mki.value, 1);
 	assert_memory_equal(c.key, "YS___semctl () {\t220;}\n}\nunles", 30);
 	assert_int_equal(
 		sdp_crypto_decode(str("2 aes_cm_128_hmac_sha1_32 INLINE:" KEY30 "|1048576"), &c),
 		0);
 	assert_int_equal(c.suite, SDP_AES_CM_128_HMAC_SHA1_32);
 	assert_int_equal(c.lifetime, 1048576);
-	assert_int_equal(c.mki_len, 0);
+	assert_int_equal(c.mki.len, 0);
 	assert_int_equal(
 		sdp_crypto_decode(str("3 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|255:1"), &c), 0);
 	assert_int_equal(c.lifetime, 0);
-	assert_int_equal(c.mki, 255);
+	assert_int_equal(c.mki.value, 255);
 	assert_int_equal(
 		sdp_crypto_decode(
 			str("4 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 " KDR=0 WSH=64 -X=1"), &c),

@@ -244,27 +244,62 @@ static void an_offer_with_srtp_and_without_is_taken_as_we_may(void **state)
 	}
 }
 
-/* RFC 4568 §5.1.2: the first line that suits, under its tag, with a key of our own. */
-/* Packets under an MKI have bytes that ours have not. */
-static void a_line_with_an_mki_is_passed_over(void **state)
+#define MKI_LINE "a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31|1:4\r\n"
+#define OURS     "inline:ERERERERERERERERERERERERERERERERERERERER"
+
+/* RFC 4568 §6.1: their key has one, and so ours. */
+static void an_answer_to_a_line_with_an_mki_has_it(void **state)
 {
 	struct leg l;
 	leg_init(&l, SDP_SRTP_REQUIRED);
-	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/SAVP 8\r\n"
-					     "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30
-					     "|2^31|1:1\r\n"),
-		SDP_NO_KEY);
-	assert_int_equal(take_offer(&l, PEER
-				 "m=audio 5000 RTP/SAVP 8\r\n"
-				 "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31|1:1\r\n"
-				 "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31\r\n"),
-		SDP_OK);
+	assert_int_equal(
+		take_offer(&l, PEER "m=audio 5000 RTP/SAVP 8\r\n" MKI_LINE CRYPTO), SDP_OK);
 	write_answer(&l);
-	assert_has(&l, "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:");
-	assert_has_not(&l, "a=crypto:1");
-	assert_int_equal(l.s.agreed.remote_lifetime, (uint64_t)1 << 31);
+	assert_has(&l, "a=crypto:4 AES_CM_128_HMAC_SHA1_80 " OURS "|2^31|1:4\r\n");
+	assert_int_equal(l.s.agreed.remote_mki.value, 1);
+	assert_int_equal(l.s.agreed.remote_mki.len, 4);
+	assert_int_equal(l.s.agreed.local_mki.value, 1);
+	assert_int_equal(l.s.agreed.local_mki.len, 4);
+	/* What packets are like does not change because something else does. */
+	write_offer(&l);
+	assert_has(&l, "a=crypto:2 AES_CM_128_HMAC_SHA1_80 " OURS "|2^31|1:4\r\n");
 }
 
+/* Each key is of whoever sends under it: whether its packets have an MKI is his to say. */
+static void an_answer_may_have_an_mki_of_its_own(void **state)
+{
+	struct leg l;
+	leg_init(&l, SDP_SRTP_REQUIRED);
+	write_offer(&l);
+	assert_has_not(&l, "|");
+	assert_int_equal(
+		take_answer(&l,
+			PEER "m=audio 5000 RTP/SAVP 8\r\n"
+			     "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31|9:1\r\n",
+			true),
+		SDP_OK);
+	assert_int_equal(l.s.agreed.remote_mki.value, 9);
+	assert_int_equal(l.s.agreed.remote_mki.len, 1);
+	assert_int_equal(l.s.agreed.local_mki.len, 0);
+}
+
+static void an_offer_that_has_an_mki_may_be_answered_without(void **state)
+{
+	struct leg l;
+	leg_init(&l, SDP_SRTP_REQUIRED);
+	assert_int_equal(take_offer(&l, PEER "m=audio 5000 RTP/SAVP 8\r\n" MKI_LINE), SDP_OK);
+	write_answer(&l);
+	write_offer(&l);
+	assert_int_equal(take_answer(&l,
+				 PEER "m=audio 5000 RTP/SAVP 8\r\n"
+				      "a=crypto:2 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "\r\n",
+				 true),
+		SDP_OK);
+	assert_int_equal(l.s.agreed.remote_mki.len, 0);
+	assert_int_equal(l.s.agreed.local_mki.len, 4);
+}
+
+/* RFC 4568 §5.1.2: the first line that suits, under its tag, with a key of our own. */
 static void an_answer_has_the_one_crypto_line_taken(void **state)
 {
 	struct leg l;
@@ -274,7 +309,7 @@ static void an_answer_has_the_one_crypto_line_taken(void **state)
 			"m=audio 5000 RTP/SAVP 8\r\n"
 			"a=crypto:1 AES_256_CM_HMAC_SHA1_80 inline:" KEY30 "\r\n"
 			"a=crypto:2 AES_CM_128_HMAC_SHA1_32 inline:" KEY30 "\r\n"
-			"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20|1:4\r\n"
+			"a=crypto:3 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20|1:9\r\n"
 			"a=crypto:4 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 " UNENCRYPTED_SRTP\r\n"
 			"a=crypto:7 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^31\r\n"
 			"a=crypto:8 AEAD_AES_128_GCM inline:" KEY28 "\r\n"),
@@ -746,7 +781,9 @@ int main(void)
 		cmocka_unit_test(an_answer_has_the_numbers_and_the_order_of_the_offer),
 		cmocka_unit_test(codecs_agree_by_name_clock_and_channels),
 		cmocka_unit_test(an_offer_with_srtp_and_without_is_taken_as_we_may),
-		cmocka_unit_test(a_line_with_an_mki_is_passed_over),
+		cmocka_unit_test(an_answer_to_a_line_with_an_mki_has_it),
+		cmocka_unit_test(an_answer_may_have_an_mki_of_its_own),
+		cmocka_unit_test(an_offer_that_has_an_mki_may_be_answered_without),
 		cmocka_unit_test(an_answer_has_the_one_crypto_line_taken),
 		cmocka_unit_test(rtcp_goes_where_they_say),
 		cmocka_unit_test(ptime_is_what_they_want_within_what_they_allow),

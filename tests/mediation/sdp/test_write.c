@@ -110,21 +110,55 @@ static void a_key_that_is_written_is_read(void **state)
 {
 	for (unsigned suite = 0; suite < SDP_SUITES; suite++) {
 		char out[256];
-		uint8_t key[SDP_KEY_MAX];
 		size_t len, offset = 0;
 		struct sdp_writer w;
 		struct sdp_attr a;
-		struct sdp_crypto c;
-		for (size_t i = 0; i < sizeof(key); i++)
-			key[i] = (uint8_t)(i * 37 + suite);
+		struct sdp_crypto c, wrote = {5, (enum sdp_suite)suite, {0}, 0, {0, 0}, false};
+		for (size_t i = 0; i < sizeof(wrote.key); i++)
+			wrote.key[i] = (uint8_t)(i * 37 + suite);
 		sdp_write_begin(&w, out, sizeof(out));
-		sdp_write_crypto(&w, 5, (enum sdp_suite)suite, key);
+		sdp_write_crypto(&w, &wrote);
 		assert_int_equal(sdp_write_end(&w, &len), 0);
 		assert_true(sdp_attr_next(bytes_of(out, len), &offset, &a));
 		assert_int_equal(sdp_crypto_decode(a.value, &c), 0);
 		assert_int_equal(c.tag, 5);
 		assert_int_equal(c.suite, suite);
-		assert_memory_equal(c.key, key, sdp_suite_key_len((enum sdp_suite)suite));
+		assert_memory_equal(c.key, wrote.key, sdp_suite_key_len((enum sdp_suite)suite));
+	}
+}
+
+static void what_a_key_is_called_and_how_long_it_lives_is_read_as_written(void **state)
+{
+	static const struct {
+		uint64_t lifetime;
+		struct sdp_mki mki;
+		const char *want;
+	} cases[] = {
+		{0, {0, 0}, "ABCD\r\n"},
+		{1 << 20, {0, 0}, "|2^20\r\n"},
+		{1000, {0, 0}, "|1000\r\n"},
+		{0, {255, 1}, "|255:1\r\n"},
+		{UINT64_C(1) << 48, {1, 4}, "|2^48|1:4\r\n"},
+		{7, {UINT64_MAX, 8}, "|7|18446744073709551615:8\r\n"},
+	};
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char out[256];
+		size_t len, offset = 0;
+		struct sdp_writer w;
+		struct sdp_attr a;
+		struct sdp_crypto c,
+			wrote = {.tag = 1, .lifetime = cases[i].lifetime, .mki = cases[i].mki};
+		memcpy(wrote.key + 27, "\x00\x10\x83", 3); /* "ABCD" */
+		sdp_write_begin(&w, out, sizeof(out));
+		sdp_write_crypto(&w, &wrote);
+		assert_int_equal(sdp_write_end(&w, &len), 0);
+		size_t n = strlen(cases[i].want);
+		assert_memory_equal(out + len - n, cases[i].want, n);
+		assert_true(sdp_attr_next(bytes_of(out, len), &offset, &a));
+		assert_int_equal(sdp_crypto_decode(a.value, &c), 0);
+		assert_true(c.lifetime == cases[i].lifetime);
+		assert_true(c.mki.value == cases[i].mki.value);
+		assert_int_equal(c.mki.len, cases[i].mki.len);
 	}
 }
 
@@ -136,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_line_end_in_a_value_sticks),
 		cmocka_unit_test(addresses_of_both_families_are_named),
 		cmocka_unit_test(a_key_that_is_written_is_read),
+		cmocka_unit_test(what_a_key_is_called_and_how_long_it_lives_is_read_as_written),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }

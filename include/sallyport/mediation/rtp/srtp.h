@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * SRTP and SRTCP (RFC 3711), with AES-GCM (RFC 7714) and AES-256 counter mode (RFC 6188). Master
- * keys are derived from once (key derivation rate 0), packets carry no MKI, SRTCP is encrypted.
+ * keys are derived from once (key derivation rate 0), SRTCP is encrypted.
  */
 #ifndef SALLYPORT_MEDIATION_RTP_SRTP_H
 #define SALLYPORT_MEDIATION_RTP_SRTP_H
@@ -29,9 +29,20 @@ int srtp_suite_parse(struct bytes name, enum srtp_suite *out);
 #define SRTP_MASTER_MAX 46
 size_t srtp_master_len(enum srtp_suite s);
 
+/*
+ * What packets say their master key is called (RFC 3711 §3.1), where the peers have agreed to that.
+ * A session has one key, so that it must be this one: it is not authenticated, and nothing depends
+ * on it but that a packet under another is dropped.
+ */
+#define SRTP_MKI_MAX 8
+struct srtp_mki {
+	uint64_t value;
+	uint8_t len; /* bytes in a packet, SRTP_MKI_MAX at most; 0: packets have none */
+};
+
 /* How much longer a packet gets. */
-#define SRTP_OVERHEAD  16
-#define SRTCP_OVERHEAD 20
+#define SRTP_OVERHEAD  (16 + SRTP_MKI_MAX)
+#define SRTCP_OVERHEAD (20 + SRTP_MKI_MAX)
 
 enum srtp_direction {
 	SRTP_PROTECT,
@@ -58,6 +69,7 @@ enum srtp_result {
 	SRTP_STREAMS,   /* a source more than there may be */
 	SRTP_KEY_SPENT, /* its lifetime has passed */
 	SRTP_NO_CIPHER, /* OpenSSL refuses its work */
+	SRTP_WRONG_MKI,
 	SRTP_RESULTS,
 };
 const char *srtp_result_text(enum srtp_result r);
@@ -82,6 +94,8 @@ void srtp_session_destroy(struct srtp_session *s); /* wipes it; NULL is fine */
 /* Another lifetime than the configuration's; what the key has protected already counts. A session
  * that were made anew for it would use the key's numbers twice. */
 void srtp_session_lifetime_set(struct srtp_session *s, uint64_t lifetime);
+/* From now on packets have MKI; at first they have none. */
+void srtp_session_mki_set(struct srtp_session *s, struct srtp_mki mki);
 
 /*
  * In place. *LEN is the packet's length before and after, CAP what there is room for: to protect

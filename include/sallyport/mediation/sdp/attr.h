@@ -133,13 +133,19 @@ enum sdp_suite {
 const char *sdp_suite_name(enum sdp_suite s);
 size_t sdp_suite_key_len(enum sdp_suite s);
 
+/* What packets say the key is called. */
+#define SDP_MKI_MAX 8
+struct sdp_mki {
+	uint64_t value;
+	uint8_t len; /* bytes in a packet; 0: packets have none */
+};
+
 struct sdp_crypto {
 	uint32_t tag;
 	enum sdp_suite suite;
 	uint8_t key[SDP_KEY_MAX]; /* master key, then salt: sdp_suite_key_len bytes. A secret */
 	uint64_t lifetime;        /* packets; 0: not said */
-	uint8_t mki_len;          /* 0: packets carry none */
-	uint64_t mki;
+	struct sdp_mki mki;
 	bool is_plain; /* a session parameter asks for no encryption, no authentication, or FEC */
 };
 /*
@@ -148,8 +154,8 @@ struct sdp_crypto {
  * optional.
  */
 int sdp_crypto_decode(struct bytes value, struct sdp_crypto *out);
-void sdp_write_crypto(
-	struct sdp_writer *w, uint32_t tag, enum sdp_suite suite, const uint8_t key[SDP_KEY_MAX]);
+/* The line that is read as C; without is_plain. A lifetime of 0 is not said. */
+void sdp_write_crypto(struct sdp_writer *w, const struct sdp_crypto *c);
 
 /* ---- DTLS (RFC 8122, RFC 4145) ---- */
 

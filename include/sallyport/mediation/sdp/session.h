@@ -93,6 +93,8 @@ struct sdp_agreed {
 	enum sdp_suite suite;
 	uint8_t remote_key[SDP_KEY_MAX];
 	uint64_t remote_lifetime; /* packets; 0: what the suite allows */
+	/* Of what they send, and of what we send (RFC 4568 §6.1). */
+	struct sdp_mki remote_mki, local_mki;
 };
 
 /* An m= line as it must come back in every later description (RFC 3264 §8). */
