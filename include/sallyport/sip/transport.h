@@ -200,8 +200,9 @@ int sip_transport_send(struct sip_transport_layer *t, struct sip_flow flow, cons
 /*
  * Sends a request to TARGET: on a connection that is there, or on one that is dialled; M waits for
  * it. *FLOW is what it goes by. As above, and: ERR_TOO_LARGE: too long for UDP, use TCP (RFC 3261
- * §18.1.1); ERR_FULL: too many are dialled, or its client has too many; ERR_UNSUPPORTED: TLS without a client context, or
- * WebSocket; -EADDRNOTAVAIL: no UDP listener of that address or family; -errno of the dialling.
+ * §18.1.1); ERR_FULL: too many are dialled, or its client has too many; ERR_UNSUPPORTED: TLS
+ * without a client context, or WebSocket; -EADDRNOTAVAIL: no UDP listener of that address or
+ * family; -errno of the dialling.
  */
 int sip_transport_request(struct sip_transport_layer *t, const struct sip_target *target,
 	struct bytes m, uint64_t token, struct sip_flow *flow);
