@@ -10,10 +10,9 @@
 # With asan, tsan: the SIP door.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
-begin kamailio baresip dnsmasq nft
+. "$HERE/lib-door.sh"
+door_begin baresip nft
 /usr/bin/python3 -c 'import websockets' 2>/dev/null || skip_all "python3-websockets is not installed"
-[ -f "$(dirname "$(find /usr/lib -name tls.so -path '*kamailio*' | head -n 1)")/outbound.so" ] ||
-	skip_all "kamailio-outbound-modules is not installed"
 DOOR=(/usr/bin/python3 "$HERE/sipdoor.py")
 EDGE=10.200.1.1
 EDGE_IN=10.10.0.11
@@ -23,8 +22,7 @@ join ext 10.200.1.2/24,10.200.1.3/24 edge $EDGE/24
 join core $FE/24,10.10.0.20/24 edge $EDGE_IN/24
 route ext default via $EDGE
 certificate fe sips serverAuth,clientAuth "DNS:fe.example.net,DNS:fe.example.com"
-certificate sip sips serverAuth "DNS:example.net,DNS:sip.example.net"
-certificate inside sips serverAuth,clientAuth "DNS:edge.example.net,IP:$EDGE_IN"
+door_certificates
 certificate phone sips serverAuth,clientAuth DNS:phone.example.net
 
 # The outside reaches the edge alone, and the edge only the front end.
@@ -56,65 +54,16 @@ table inet leaks {
 }
 NFT
 
-# names NAME SPACE ADDRESS RECORDS...
-names() {
-	start "$1" "$2" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-		--user=root --pid-file= --bind-interfaces --listen-address="$3" --local=/example.net/ "${@:4}"
-}
-SRV="--host-record=sip.example.net,$EDGE --srv-host=_sips._tcp.example.net,sip.example.net,5061,1,1
-	--srv-host=_sip._tls.example.net,sip.example.net,5061,1,1"
-# shellcheck disable=SC2086  # words
-names public ext 10.200.1.3 $SRV
-names private core $FE --host-record=fe.example.net,$FE \
+door_names 10.200.1.3
+name_server private core $FE --host-record=fe.example.net,$FE \
 	--srv-host=_sips._tcp.fe.example.net,fe.example.net,5061,1,1
-
-# ---- the front end ----
-
-sed "s,@WORK@,$WORK,; s,@FE@,$FE,; s,@EDGE@,$EDGE_IN,; s,@TLS@,$WORK/fe-tls.cfg," \
-	"$SOURCE/contrib/kamailio-access.cfg" >"$WORK/fe.cfg"
-cat >"$WORK/fe-tls.cfg" <<CFG
-[server:default]
-method = TLSv1.2+
-certificate = $WORK/fe.pem
-private_key = $WORK/fe.key
-ca_list = $WORK/sips.pem
-verify_certificate = yes
-require_certificate = yes
-[client:default]
-method = TLSv1.2+
-certificate = $WORK/fe.pem
-private_key = $WORK/fe.key
-ca_list = $WORK/sips.pem
-verify_certificate = yes
-require_certificate = yes
-CFG
-start_front_end() {
-	start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
-}
-start_front_end
-check "Kamailio listens" within 20 listens core tcp $FE 5061
+door_front_end
 
 # ---- the door ----
 
 conf edge $EDGE $EDGE_IN
 sed -i "s/^  listen: \[\"$EDGE_IN\"\]/  listen: [\"$EDGE_IN:5063\"]/" "$WORK/edge.yaml"
-cat >>"$WORK/edge.yaml" <<YAML
-access:
-  host: sip.example.net
-  tls: [$EDGE]
-  wss: [$EDGE]
-  certificate: $WORK/sip.pem
-  private_key: $WORK/sip.key
-  domains: [example.net]
-  media_relay: sip:mras@example.net
-  inside:
-    listen: ["$EDGE_IN:5062"]
-    certificate: $WORK/inside.pem
-    private_key: $WORK/inside.key
-    ca: $WORK/sips.pem
-    next_hop: fe.example.net
-    dns_servers: [$FE@53]
-YAML
+door_conf "tls: [$EDGE]" "wss: [$EDGE]" "media_relay: sip:mras@example.net" >>"$WORK/edge.yaml"
 check "-t takes the section" "$SALLYPORTD" -t -c "$WORK/edge.yaml"
 # wrong NAME SED MESSAGE: with this change -t fails and says so.
 wrong() {
@@ -290,7 +239,7 @@ stop fe
 check "a front end that is gone is seen" within 20 front_end_up 0
 check "... and requests get 503" prints '^SIP/2.0 503' -- hello
 check "... which says when to come again" has "$WORK/prints.out" '^Retry-After: '
-start_front_end
+front_end_start
 check "one that is back is seen" within 30 front_end_up 1
 check "... and reached" prints '^SIP/2.0 404' -- hello
 
@@ -315,7 +264,7 @@ check "a node that drains takes nobody more" within 10 prints '^SIP/2.0 503' -- 
 
 REGISTERED=$(grep -c ' REGISTER ' "$WORK/fe.log")
 stop public
-names public ext 10.200.1.3 --host-record=sip.example.net,$EDGE
+name_server public ext 10.200.1.3 --host-record=sip.example.net,$EDGE
 FE=10.200.1.3 softphone erin ext 10.200.1.2 5080 1000 \
 	'<sip:erin@example.net;transport=tls>;auth_pass=x;regint=60'
 check "without SRV a softphone fails to register" within 40 \

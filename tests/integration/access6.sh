@@ -8,70 +8,36 @@
 #                                           fd00:99::1  -- fd00:99::5  pstn (gateway)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
-begin kamailio baresip dnsmasq
-[ -f "$(dirname "$(find /usr/lib -name tls.so -path '*kamailio*' | head -n 1)")/outbound.so" ] ||
-	skip_all "kamailio-outbound-modules is not installed"
-EDGE=fd00:200:1::1 EDGE_IN=fd00:10::11 EDGE_PSTN=fd00:99::1 FE6=fd00:10::10 GW6=fd00:99::5
+. "$HERE/lib-door.sh"
+door_begin baresip
+EDGE=fd00:200:1::1 EDGE_IN=fd00:10::11 EDGE_PSTN=fd00:99::1 FE=fd00:10::10 GW6=fd00:99::5
 
 space ext edge core pstn
 join ext fd00:200:1::2/64,fd00:200:1::3/64 edge $EDGE/64
-join core $FE6/64,fd00:10::20/64 edge $EDGE_IN/64
+join core $FE/64,fd00:10::20/64 edge $EDGE_IN/64
 join pstn $GW6/64 edge $EDGE_PSTN/64
 route ext default via $EDGE
 route core default via $EDGE_IN # for media from outside
 in_space edge sysctl -qw net.ipv6.conf.all.forwarding=1
 certificate fe sips serverAuth,clientAuth DNS:fe.example.net
-certificate sip sips serverAuth DNS:example.net,DNS:sip.example.net
-certificate inside sips serverAuth,clientAuth "IP:$EDGE_IN"
+door_certificates
 certificate ms1 sips serverAuth,clientAuth DNS:ms1.example.net
 certificate gw1 sips serverAuth,clientAuth DNS:gw1.example.net
 certificate phone sips serverAuth,clientAuth DNS:phone.example.net
 
-# aaaa NAME SPACE ADDRESS RECORDS...: a name server
-aaaa() {
-	start "$1" "$2" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root \
-		--pid-file= --bind-interfaces --listen-address="$3" --local=/example.net/ "${@:4}"
-}
-aaaa public ext fd00:200:1::3 --host-record=sip.example.net,$EDGE \
-	--srv-host=_sips._tcp.example.net,sip.example.net,5061,1,1
-aaaa private core $FE6 --host-record=fe.example.net,$FE6 --host-record=ms1.example.net,$EDGE_IN \
+door_names fd00:200:1::3
+name_server private core $FE --host-record=fe.example.net,$FE --host-record=ms1.example.net,$EDGE_IN \
 	--srv-host=_sips._tcp.fe.example.net,fe.example.net,5061,1,1
-aaaa gateways pstn $GW6 --host-record=gw1.example.net,$GW6 --host-record=ms1.example.net,$EDGE_PSTN
-
+name_server gateways pstn $GW6 --host-record=gw1.example.net,$GW6 --host-record=ms1.example.net,$EDGE_PSTN
 # Numbers go to the node, from whom calls come as well.
-sed "s,\$rm \$ru from,\$rm \$ru via=\$hdr(Via) path=\$hdr(Path) route=\$hdr(Record-Route) from,
-	s,@WORK@,$WORK,; s,@FE@,[$FE6],; s,@EDGE@:,[$EDGE_IN]:,; s,@EDGE@,$EDGE_IN,; s,@TLS@,$WORK/fe-tls.cfg,
-	s,^\tif (lookup(.*,\tif (\$rU =~ \"^[+]?[0-9]+\$\") { \$du = \"sip:[$EDGE_IN]:5070;transport=tls\"; t_relay(); exit; }\n&," \
-	"$SOURCE/contrib/kamailio-access.cfg" >"$WORK/fe.cfg"
-for side in server client; do
-	cat >>"$WORK/fe-tls.cfg" <<-CFG
-	[$side:default]
-	method = TLSv1.2+
-	certificate = $WORK/fe.pem
-	private_key = $WORK/fe.key
-	ca_list = $WORK/sips.pem
-	verify_certificate = yes
-	require_certificate = yes
-	CFG
-done
-start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
-check "Kamailio listens" within 20 listens core tcp "[$FE6]" 5061
+door_front_end "sip:[$EDGE_IN]:5070;transport=tls" \
+	's,$rm $ru from,$rm $ru via=$hdr(Via) path=$hdr(Path) route=$hdr(Record-Route) from,'
 
-cat >"$WORK/edge.yaml" <<YAML
-admin: {socket: $WORK/edge.sock}
-access:
-  host: sip.example.net
-  tls: ["$EDGE"]
-  certificate: $WORK/sip.pem
-  private_key: $WORK/sip.key
-  domains: [example.net]
-  inside:
-    listen: ["[$EDGE_IN]:5062"]
-    certificate: $WORK/inside.pem
-    private_key: $WORK/inside.key
-    ca: $WORK/sips.pem
-    next_hop: fe.example.net
-    dns_servers: ["$FE6@53"]
+{
+	echo "admin: {socket: $WORK/edge.sock}"
+	door_conf "tls: [\"$EDGE\"]"
+} >"$WORK/edge.yaml"
+cat >>"$WORK/edge.yaml" <<YAML
 mediation:
   gateways:
     - {name: gw1, host: gw1.example.net, address: "$GW6"}
@@ -83,7 +49,7 @@ mediation:
       pstn_address: "$EDGE_PSTN"
       trunk_listen: {tls: 5067}
       client_tls: {certificate: $WORK/ms1.pem, private_key: $WORK/ms1.key, ca: $WORK/sips.pem}
-      next_hop: {host: fe.example.net, address: "$FE6", domain: example.net}
+      next_hop: {host: fe.example.net, address: "$FE", domain: example.net}
   trunks:
     - {name: gw1, root: true, mediation: "med:5067/tls", gateway: "gw1:5067"}
   trunk_settings:
@@ -101,8 +67,8 @@ NUMBER=+14255550123
 FE="[fd00:200:1::3]" softphone alice ext '[fd00:200:1::2]' 5070 1000 '<sip:alice@example.net;transport=tls>;'\
 'auth_user=alice;auth_pass=x;regint=600;answermode=auto;audio_codecs=PCMU;mediaenc=srtp-mand;sipnat=outbound;'\
 'outbound="sip:example.net;transport=tls"'
-FE="[$FE6]" softphone bob core '[fd00:10::20]' 5070 600 "<sip:bob@example.net;transport=tls>;auth_user=x;auth_pass=x;"\
-"regint=600;answermode=auto;audio_codecs=PCMU;mediaenc=srtp-mand;outbound=\"sip:[$FE6]:5061;transport=tls\""
+FE="[$FE]" softphone bob core '[fd00:10::20]' 5070 600 "<sip:bob@example.net;transport=tls>;auth_user=x;auth_pass=x;"\
+"regint=600;answermode=auto;audio_codecs=PCMU;mediaenc=srtp-mand;outbound=\"sip:[$FE]:5061;transport=tls\""
 GW="[$GW6]" PHONE_AS=gw1 softphone gw pstn "[$GW6]" 5066 600 \
 	"$(gateway_number $NUMBER tls mediaenc=none audio_codecs=PCMU)"
 check "a softphone outside registers" within 30 registered alice

@@ -77,36 +77,59 @@ recorded() {
 	return 1
 }
 
+# name_server NAME SPACE ADDRESS RECORDS...
+name_server() {
+	# With --user=root: the one it would change to may not read a folder of ours.
+	start "$1" "$2" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
+		--user=root --pid-file= --bind-interfaces --listen-address="$3" --local=/example.net/ "${@:4}"
+}
+
 # names SPACE ADDRESS NODE: a name server there, for which the node has that address.
 names() {
-	# With --user=root: the one it would change to may not read a folder of ours.
-	start "names-$1" "$1" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
-		--user=root --pid-file= --bind-interfaces --listen-address="$2" --local=/example.net/ \
-		--host-record=fe.example.net,$FE --host-record=gw1.example.net,$GW \
-		--host-record=ms1.example.net,"$3"
+	name_server "names-$1" "$1" "$2" --host-record=fe.example.net,$FE \
+		--host-record=gw1.example.net,$GW --host-record=ms1.example.net,"$3"
+}
+
+# front_end_tls: $WORK/fe-tls.cfg, both sides authenticated. FE_AS is the certificate it shows where it calls.
+front_end_tls() {
+	local side as=fe
+	for side in server client; do
+		cat <<-CFG
+		[$side:default]
+		method = TLSv1.2+
+		certificate = $WORK/$as.pem
+		private_key = $WORK/$as.key
+		ca_list = $WORK/sips.pem
+		verify_certificate = yes
+		require_certificate = yes
+		CFG
+		as=${FE_AS:-fe}
+	done >"$WORK/fe-tls.cfg"
+}
+
+# bracketed ADDRESS: as it stands in a URI.
+bracketed() {
+	case $1 in
+	*:*) echo "[$1]" ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# front_end_start: Kamailio in "core" with $WORK/fe.cfg, until it listens.
+front_end_start() {
+	start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
+	within 20 listens core tcp "$(bracketed "$FE")" 5061 || {
+		echo "Bail out! Kamailio does not listen"
+		tail -n 30 "$WORK/fe.log" | sed 's/^/# /'
+		exit 1
+	}
 }
 
 # front_end POOL_URI: Kamailio at $FE:5061, mutual TLS on both sides. Who has registered is reached by his
 # user part; other numbers go to the pool. FE_LISTEN is a further line of its configuration, FE_AS the
 # certificate it shows.
 front_end() {
-	cat >"$WORK/fe-tls.cfg" <<-CFG
-	[server:default]
-	method = TLSv1.2+
-	certificate = $WORK/fe.pem
-	private_key = $WORK/fe.key
-	ca_list = $WORK/sips.pem
-	verify_certificate = yes
-	require_certificate = yes
-
-	[client:default]
-	method = TLSv1.2+
-	certificate = $WORK/${FE_AS:-fe}.pem
-	private_key = $WORK/${FE_AS:-fe}.key
-	ca_list = $WORK/sips.pem
-	verify_certificate = yes
-	require_certificate = yes
-	CFG
+	front_end_tls
 	cat >"$WORK/fe.cfg" <<-CFG
 	#!KAMAILIO
 	log_stderror=yes
@@ -188,12 +211,7 @@ front_end() {
 		if (\$si != "$MED" && \$proto == "tls") add_contact_alias();
 	}
 	CFG
-	start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
-	within 20 listens core tcp $FE 5061 || {
-		echo "Bail out! Kamailio does not listen"
-		tail -n 30 "$WORK/fe.log" | sed 's/^/# /'
-		exit 1
-	}
+	front_end_start
 }
 
 # inside USER KEY=VALUE...: the account of a telephone inside, with these parameters.

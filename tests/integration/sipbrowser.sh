@@ -6,10 +6,9 @@
 #   ext 10.200.1.2 -- 10.200.1.1 edge 10.10.0.11 -- 10.10.0.10 core (Kamailio)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
+. "$HERE/lib-door.sh"
 . "$(dirname "$0")/lib-browser.sh"
-begin kamailio dnsmasq certutil
-[ -f "$(dirname "$(find /usr/lib -name tls.so -path '*kamailio*' | head -n 1)")/outbound.so" ] ||
-	skip_all "kamailio-outbound-modules is not installed"
+door_begin certutil
 browser_begin
 cp "$HERE/sipbrowser.mjs" "$WORK" || exit 1
 EDGE=10.200.1.1 EDGE_IN=10.10.0.11
@@ -19,42 +18,14 @@ join ext 10.200.1.2/24 edge $EDGE/24
 join core $FE/24 edge $EDGE_IN/24
 route ext default via $EDGE
 certificate fe sips serverAuth,clientAuth DNS:fe.example.net
-certificate sip sips serverAuth "DNS:example.net,DNS:sip.example.net"
-certificate inside sips serverAuth,clientAuth "IP:$EDGE_IN"
+door_certificates
 names core $FE $EDGE_IN
 
-sed "s,@WORK@,$WORK,; s,@FE@,$FE,; s,@EDGE@,$EDGE_IN,; s,@TLS@,$WORK/fe-tls.cfg," \
-	"$SOURCE/contrib/kamailio-access.cfg" >"$WORK/fe.cfg"
-for side in server client; do
-	cat >>"$WORK/fe-tls.cfg" <<-CFG
-	[$side:default]
-	method = TLSv1.2+
-	certificate = $WORK/fe.pem
-	private_key = $WORK/fe.key
-	ca_list = $WORK/sips.pem
-	verify_certificate = yes
-	require_certificate = yes
-	CFG
-done
-start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
-check "Kamailio listens" within 20 listens core tcp $FE 5061
-cat >"$WORK/edge.yaml" <<YAML
-admin: {socket: $WORK/edge.sock}
-access:
-  host: sip.example.net
-  wss: [$EDGE]
-  origins: ["https://page.example.com"]
-  certificate: $WORK/sip.pem
-  private_key: $WORK/sip.key
-  domains: [example.net]
-  inside:
-    listen: ["$EDGE_IN:5062"]
-    certificate: $WORK/inside.pem
-    private_key: $WORK/inside.key
-    ca: $WORK/sips.pem
-    next_hop: "fe.example.net:5061"
-    dns_servers: [$FE@53]
-YAML
+door_front_end
+{
+	echo "admin: {socket: $WORK/edge.sock}"
+	NEXT_HOP=fe.example.net:5061 door_conf "wss: [$EDGE]" 'origins: ["https://page.example.com"]'
+} >"$WORK/edge.yaml"
 edge_start edge
 check "the front end answers" within 20 metric_is edge sallyport_access_front_end_up "" 1
 check "the browser trusts the authority" browser_trusts sips

@@ -9,18 +9,16 @@
 #   telephone                        10.99.0.1 -- 10.99.0.5 pstn (gateway)
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/lib-sip.sh"
-begin kamailio baresip dnsmasq
-[ -f "$(dirname "$(find /usr/lib -name tls.so -path '*kamailio*' | head -n 1)")/outbound.so" ] ||
-	skip_all "kamailio-outbound-modules is not installed"
-EDGE=10.200.1.1
+. "$HERE/lib-door.sh"
+door_begin baresip
+EDGE=10.200.1.1 EDGE_IN=$MED
 STRANGERS=10.200.1.11,10.200.1.12,10.200.1.13,10.200.1.14
 
 sip_site
 space ext
 join ext 10.200.1.2/24,10.200.1.3/24,10.200.1.11/24,10.200.1.12/24,10.200.1.13/24,10.200.1.14/24 med $EDGE/24
 route ext default via $EDGE
-certificate sip sips serverAuth "DNS:example.net,DNS:sip.example.net"
-certificate inside sips serverAuth,clientAuth "IP:$MED"
+door_certificates
 certificate other others clientAuth DNS:fe.example.net
 openssl x509 -req -in "$WORK/fe.csr" -CA "$WORK/sips.pem" -CAkey "$WORK/sips.key" -CAcreateserial -days 0 \
 	-out "$WORK/expired.pem" 2>"$WORK/openssl.log" -extfile <(echo "subjectAltName=DNS:fe.example.net") ||
@@ -29,49 +27,12 @@ cp "$WORK/fe.key" "$WORK/expired.key"
 
 SETTINGS=", srtp: none, codecs: [PCMU]" mediation_conf
 sed -i "s/^  listen: \[\"$MED\"\]/  listen: [\"$MED:5063\"]/" "$WORK/med.yaml"
-cat >>"$WORK/med.yaml" <<YAML
-access:
-  host: sip.example.net
-  tls: [$EDGE]
-  wss: [$EDGE]
-  certificate: $WORK/sip.pem
-  private_key: $WORK/sip.key
-  domains: [example.net]
-  limits: {handshakes: 40, strangers: 40, strangers_per_client: 30, stranger_time: 10s}
-  inside:
-    listen: ["$MED:5062"]
-    certificate: $WORK/inside.pem
-    private_key: $WORK/inside.key
-    ca: $WORK/sips.pem
-    next_hop: "fe.example.net:5061"
-    dns_servers: [$FE@53]
-YAML
+NEXT_HOP=fe.example.net:5061 door_conf "tls: [$EDGE]" "wss: [$EDGE]" \
+	"limits: {handshakes: 40, strangers: 40, strangers_per_client: 30, stranger_time: 10s}" >>"$WORK/med.yaml"
 
 # Numbers go to the node, from whom calls come as well.
-sed "s,@WORK@,$WORK,; s,@FE@,$FE,; s,@EDGE@,$MED,; s,@TLS@,$WORK/fe-tls.cfg,
-	s,^\tif (lookup(.*,\tif (\$rU =~ \"^[+]?[0-9]+\$\") { \$du = \"sip:$MED:5070;transport=tls\"; t_relay(); exit; }\n&," \
-	"$SOURCE/contrib/kamailio-access.cfg" >"$WORK/fe.cfg"
-cat >"$WORK/fe-tls.cfg" <<CFG
-[server:default]
-method = TLSv1.2+
-certificate = $WORK/fe.pem
-private_key = $WORK/fe.key
-ca_list = $WORK/sips.pem
-verify_certificate = yes
-require_certificate = yes
-[client:default]
-method = TLSv1.2+
-certificate = $WORK/fe.pem
-private_key = $WORK/fe.key
-ca_list = $WORK/sips.pem
-verify_certificate = yes
-require_certificate = yes
-CFG
-start fe core kamailio -DD -E -f "$WORK/fe.cfg" -w "$WORK" -P "$WORK/fe.pid" -Y "$WORK" -m 32 -M 4
-check "Kamailio listens" within 20 listens core tcp $FE 5061
-start public ext dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --user=root --pid-file= \
-	--bind-interfaces --listen-address=10.200.1.3 --local=/example.net/ --host-record=sip.example.net,$EDGE \
-	--srv-host=_sips._tcp.example.net,sip.example.net,5061,1,1
+door_front_end "sip:$MED:5070;transport=tls"
+door_names 10.200.1.3
 edge_start med
 check "the front end answers" within 20 metric_is med sallyport_access_front_end_up "" 1
 
