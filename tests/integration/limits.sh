@@ -3,7 +3,7 @@
 # The limits of the edge, with real packets: what a flood of one network draws, and who does not
 # feel it. Replies are counted by the kernel, outside the daemon, and where they arrive: not all of
 # them leave by a socket.
-# Runs alone: it floods.
+# Has precedence: it floods.
 # Without sanitizers: rates are not kept by a daemon that is ten times slower.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer nft
@@ -175,7 +175,16 @@ uclient_flood() {
 	start uflood ext timeout 120 turnutils_uclient -u "$CRED_USER" -w "$CRED_PASSWORD" \
 		-e 10.200.2.2 -c -n 100000 -m "$1" -l "$2" -z 2 $OUT
 	within 15 has "$WORK/uflood.log" 'tot_recv_msgs=[1-9]' >/dev/null
-	sleep 2 # the buckets' first quarter of a second is spent, all allocations send
+	all_at_work "$1"
+}
+# all_at_work ALLOCATIONS: they send, and their buckets' first quarter of a second is spent.
+all_at_work() {
+	within 30 at_work "$1" || note "not all allocations send"
+	sleep 2
+}
+at_work() {
+	admin edge /admin/v1/allocations | jq -e --argjson n "$1" \
+		'[.allocations[] | select(.toPeers.packets > 10)] | length == $n' >/dev/null
 }
 # measure ROW DIRECTION: how fast that counter grows, by the second, over five of them.
 measure() {
@@ -233,7 +242,7 @@ for n in 2 ''; do
 		-e 10.200.2.2 -c -n 100000 -m 4 -l 1000 -z 2 $OUT
 	within 15 has "$WORK/uflood$n.log" 'tot_recv_msgs=[1-9]' >/dev/null
 done
-sleep 2
+all_at_work 8
 is_cut "a tenant who may have 8000 kbit/s" "$(kbps to_peer)" 8000 over_tenant_rate tenant_rate
 reload ""
 check "the tenant's allocations end with it" within 5 no_allocations
