@@ -3,7 +3,7 @@
 #
 # Every test there is, from a fresh clone on Debian 12, as root or with sudo:
 #
-#   tests/run.sh            the usual run; about 40 minutes on two cores
+#   tests/run.sh            the usual run; about half an hour on two cores
 #   tests/run.sh --quick    one build and "make check"
 #   tests/run.sh --long     every script with every build, fresh fuzzing, floods and coverage
 #   tests/run.sh PHASE...   only these phases
@@ -11,7 +11,10 @@
 #
 #   --keep                  leaves the build folder, whose name it prints, also after success
 #   --dir FOLDER            builds there, and uses again what an earlier run left
+#   --only "NAME NAME..."   of the integration scripts only these
 #
+# The phases that look at files and those that build once more run beside the integration scripts, which
+# mostly wait, and get what these leave of the processors.
 # An integration script that fails runs a second time by itself; the end names those that passed only
 # then. A phase that fails does not stop the next one. The last line is "N passed, N failed, N skipped",
 # counting single tests; a test that runs in three builds counts three times. The exit code is 0 when
@@ -26,9 +29,12 @@ integration-kernel integration-asan integration-tsan distcheck quickstart fuzz c
 usual_phases='packages gcc clang asan tsan layers style static integration integration-steer
 integration-asan integration-tsan distcheck quickstart'
 quick_phases='packages gcc'
+# Run beside "integration": they keep every processor busy, and how long they take is judged by nobody.
+beside_phases='style static distcheck'
 
 phases=
 work=
+only=
 keep=false
 export SALLYPORT_LONG=${SALLYPORT_LONG:-}
 while [ $# -gt 0 ]; do
@@ -45,12 +51,17 @@ while [ $# -gt 0 ]; do
 		keep=true
 		shift
 		;;
+	--only)
+		[ $# -ge 2 ] || { echo "--only wants names of scripts" >&2; exit 2; }
+		only=$2
+		shift
+		;;
 	--list)
 		echo $all_phases
 		exit 0
 		;;
 	-h | --help)
-		sed -n '4,19s/^# \{0,1\}//p' "$0"
+		sed -n '4,23s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
 	*)
@@ -72,14 +83,15 @@ jobs=$(nproc 2>/dev/null || echo 2)
 chmod 755 "$work" # the daemon gives up root and must still reach what a test wrote for it
 src=$work/src
 logs=$work/logs
-mkdir -p "$logs"
+results=$work/results # a file for each phase that has ended, and these two:
+second=$results/second # scripts that passed at their second run only
+broken=$results/broken # a line for each check that failed, said once more at the end
+rm -rf "$results"
+mkdir -p "$logs" "$results" && : >"$second" && : >"$broken" || exit 2
 
-total_passed=0
-total_failed=0
-total_skipped=0
-summary=()
-second=() # scripts that passed at their second run only
-broken=() # a line for each check that failed, said once more at the end
+# What every integration script is begun with.
+wrapper=()
+priority=()
 
 # ---- what the phases use ----
 
@@ -105,7 +117,7 @@ check()
 	echo "not ok - $name; what looks like the reason, and the end of $log:"
 	grep -E '(^|[ :])(error|warning):|: \*\*\* |Aborted' "$log" | head -n 10 | sed 's/^/    /'
 	tail -n 30 "$log" | sed 's/^/    .. /'
-	broken+=("$phase: $name")
+	echo "$phase: $name" >>"$broken"
 	count 0 1 0
 	return 1
 }
@@ -129,7 +141,7 @@ count_log()
 # The tree as it is, without what builds left in it.
 copy_tree()
 {
-	[ -z "${copied:-}" ] || return 0
+	[ ! -e "$results/copied" ] || return 0
 	mkdir -p "$src" &&
 		if git -c safe.directory='*' -C "$top" rev-parse >/dev/null 2>&1; then
 			(cd "$top" && git -c safe.directory='*' ls-files -z -co --exclude-standard |
@@ -144,7 +156,7 @@ copy_tree()
 		tail -n 20 "$logs/autoreconf.log"
 		return 1
 	}
-	copied=yes
+	: >"$results/copied"
 }
 
 # BUILD CONFIGURE-ARGUMENTS...: configures and builds all, the test programs too.
@@ -171,14 +183,14 @@ make_check()
 		read -r -a n <<<"$(count_program "$trs")"
 		count "${n[@]}"
 		[ "${n[1]}" -gt 0 ] || continue
-		broken+=("$phase: ${trs#"$dir"/}")
+		echo "$phase: ${trs#"$dir"/}" >>"$broken"
 		echo "not ok - ${trs#"$dir"/}; the end of its log:"
 		tail -n 40 "${trs%.trs}.log" | sed 's/^/    /'
 	done < <(list_results "$dir" | sort)
 	if [ $programs -eq 0 ] || ! grep -q '^# TOTAL:' "$logs/$phase-check.log"; then
 		echo "not ok - make check did not get to its end:"
 		tail -n 40 "$logs/$phase-check.log" | sed 's/^/    /'
-		broken+=("$phase: make check")
+		echo "$phase: make check" >>"$broken"
 		count 0 1 0
 	fi
 }
@@ -208,18 +220,18 @@ integration_script()
 {
 	local script=$1 dir=$2 daemon=$3 limit_s=$4 reports=$5 log
 	local -a as_root=()
-	local begun=$SECONDS
+	local TIMEFORMAT='%0R %0U %0S' rc
 	# Namespaces want root; without it and without sudo the scripts skip themselves.
 	[ "$(id -u)" -eq 0 ] || ! sudo -n true 2>/dev/null || as_root=(sudo -n)
 	log=$logs/$phase-$(basename "$script" .sh)
-	"${as_root[@]}" env SALLYPORT_BUILD="$dir" SALLYPORTD="$daemon" \
+	{ time "${as_root[@]}" env SALLYPORT_BUILD="$dir" SALLYPORTD="$daemon" \
 		SALLYPORT_SANITIZED="$sanitizer" SALLYPORT_LONG="$SALLYPORT_LONG" \
 		SALLYPORT_DATAPATH="$datapath" \
 		ASAN_OPTIONS="log_path=$reports/asan:abort_on_error=0" \
 		UBSAN_OPTIONS="print_stacktrace=1:log_path=$reports/ubsan" \
 		TSAN_OPTIONS="log_path=$reports/tsan:second_deadlock_stack=1" \
-		"${wrapper[@]}" timeout -k 10 "$limit_s" "$script" >"$log.log" 2>&1
-	echo "$? $((SECONDS - begun))" >"$log.status"
+		"${wrapper[@]}" "${priority[@]}" timeout -k 10 "$limit_s" "$script" >"$log.log" 2>&1; rc=$?; } 2>"$log.time"
+	echo "$rc $(cat "$log.time")" >"$log.status"
 }
 
 # NAME: whether it failed, neither skipping itself nor passing.
@@ -247,7 +259,7 @@ second_runs()
 		log=$logs/$phase-$name
 		mv "$log.log" "$log.first.log"
 		integration_script "$src/tests/integration/$name.sh" "${with[@]}"
-		has_failed "$name" || second+=("$phase:$name")
+		has_failed "$name" || echo "$phase:$name" >>"$second"
 		echo "-- $name failed and was run again; its first run said:"
 		grep -A 12 '^not ok' "$log.first.log" | head -n 40 | sed 's/^/    /'
 	done
@@ -256,9 +268,9 @@ second_runs()
 # NAME: counts and shows what integration_script has left of it.
 integration_result()
 {
-	local log=$logs/$phase-$1.log rc seconds
+	local log=$logs/$phase-$1.log rc seconds user system
 	local -a n
-	read -r rc seconds <"${log%.log}.status"
+	read -r rc seconds user system <"${log%.log}.status"
 	read -r -a n <<<"$(count_log "$log")"
 	case $rc in
 	0) ;;
@@ -266,10 +278,10 @@ integration_result()
 	*) [ "${n[1]}" -gt 0 ] || n[1]=1 ;;
 	esac
 	count "${n[@]}"
-	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped, $seconds s"
+	echo "-- $1: ${n[0]} passed, ${n[1]} failed, ${n[2]} skipped, $seconds s, $((user + system)) s of processors"
 	grep -E '^skip - |# SKIP' "$log" | sed 's/^/  /'
 	if [ "${n[1]}" -gt 0 ]; then
-		broken+=("$phase: $1.sh: $(grep -m 1 '^not ok' "$log" || echo "exit code $rc")")
+		echo "$phase: $1.sh: $(grep -m 1 '^not ok' "$log" || echo "exit code $rc")" >>"$broken"
 		echo "  exit code $rc; from $log:"
 		grep '^not ok' "$log" | sed 's/^/    /'
 		tail -n 30 "$log" | sed 's/^/    /'
@@ -292,6 +304,7 @@ longest_first()
 # usual one those that are about datagrams; with --long all that can.
 is_wanted()
 {
+	[ -z "$only" ] || case " $only " in *" $(basename "$1" .sh) "*) ;; *) return 1 ;; esac
 	if [ -n "$sanitizer" ]; then
 		! grep -q '^# Without sanitizers' "$1" || return 1
 		[ -n "$SALLYPORT_LONG" ] || grep -q "^# With [a-z, ]*$sanitizer" "$1" || return 1
@@ -303,15 +316,16 @@ is_wanted()
 
 # BUILD LIMIT_S SANITIZER DATAPATH: the integration scripts with the daemon of that build, three at once
 # for each core, two with a sanitizer: each has namespaces of its own, and they wait for clients and
-# clocks nine tenths of their time. Those that measure run alone.
+# clocks nine tenths of their time. Those that flood have precedence: one of them runs at a time, and the
+# others give way to it. Those that keep processors busy themselves run alone.
 integration()
 {
 	local dir=$work/$1 limit_s=$2 sanitizer=$3 datapath=$4 daemon script name reports
-	local -a names=() together=() alone=()
+	local -a names=() together=() first=() alone=() priority=()
 	local at_once=$((3 * jobs))
 	[ -z "$sanitizer" ] || at_once=$((2 * jobs))
-	daemon=$(find "$dir" -name sallyportd -type f -perm -u+x | head -n 1)
-	if [ -z "$daemon" ]; then
+	daemon=$dir/sallyportd
+	if [ ! -x "$daemon" ]; then
 		echo "not ok - there is no sallyportd in $dir"
 		count 0 1 0
 		return
@@ -326,10 +340,17 @@ integration()
 		names+=("$name")
 		if grep -q '^# Runs alone' "$script"; then
 			alone+=("$name")
+		elif grep -q '^# Has precedence' "$script"; then
+			first+=("$name")
 		else
 			together+=("$name")
 		fi
 	done
+	for name in "${first[@]}"; do
+		integration_script "$src/tests/integration/$name.sh" "$dir" "$daemon" "$limit_s" \
+			"$reports"
+	done &
+	[ ${#first[@]} -eq 0 ] || priority=(nice -n 10)
 	for name in $(longest_first "${together[@]}"); do
 		while [ "$(jobs -rp | wc -l)" -ge $at_once ]; do
 			wait -n
@@ -338,6 +359,7 @@ integration()
 			"$reports" &
 	done
 	wait
+	priority=()
 	for name in "${alone[@]}"; do
 		integration_script "$src/tests/integration/$name.sh" "$dir" "$daemon" "$limit_s" \
 			"$reports"
@@ -353,7 +375,7 @@ integration()
 	if [ -n "$(ls -A "$reports")" ]; then
 		echo "not ok - a sanitizer spoke:"
 		head -n 60 "$reports"/* | sed 's/^/    /'
-		broken+=("$phase: a sanitizer's report")
+		echo "$phase: a sanitizer's report" >>"$broken"
 		count 0 1 0
 	fi
 }
@@ -387,7 +409,6 @@ phase_asan()
 }
 
 # ThreadSanitizer's shadow memory has a fixed place that today's address randomization may take.
-wrapper=()
 without_aslr()
 {
 	wrapper=()
@@ -445,7 +466,7 @@ tidy()
 
 have_build()
 {
-	[ -n "$(find "$work/$1" -name sallyportd -type f 2>/dev/null)" ] || "phase_$1"
+	[ -x "$work/$1/sallyportd" ] || "phase_$1"
 }
 
 phase_integration()
@@ -532,36 +553,106 @@ phase_coverage()
 				close("sort"); if (N) printf "%-10s %5.1f %% of %5d lines\n", "all", 100 * E / N, N }'
 }
 
-# ---- one after the other ----
+# ---- one after the other, and some beside others ----
 
-started=$(date +%s)
-for phase in $phases; do
+# PHASE: runs it in a shell of its own; counts and seconds are left in a file.
+run_phase()
+(
+	phase=$1 passed=0 failed=0 skipped=0
+	begun=$(date +%s)
 	echo
 	echo "==== $phase ===="
-	passed=0
-	failed=0
-	skipped=0
-	begun=$(date +%s)
 	"phase_$phase"
-	line=$(printf '%-18s %5d passed %4d failed %4d skipped %5d s' "$phase" "$passed" "$failed" \
-		"$skipped" $(($(date +%s) - begun)))
-	echo "$line"
-	summary+=("$line")
-	total_passed=$((total_passed + passed))
-	total_failed=$((total_failed + failed))
-	total_skipped=$((total_skipped + skipped))
+	seconds=$(($(date +%s) - begun))
+	echo "$passed $failed $skipped $seconds" >"$results/$phase"
+	summary_line "$phase"
+)
+
+# PHASE: what it has left. One that broke off has failed.
+summary_line()
+{
+	local -a n=(0 1 0 0)
+	[ ! -e "$results/$1" ] || read -r -a n <"$results/$1"
+	printf '%-18s %5d passed %4d failed %4d skipped %5d s\n' "$1" "${n[@]}"
+}
+
+# PHASE...: one after the other, in a process group of its own whose processes get what all others leave
+# of the processors.
+beside=
+start_beside()
+{
+	local phase
+	beside_log=$logs/beside.log
+	set -m
+	{
+		set +m
+		chrt --idle --pid 0 "$BASHPID" || renice -n 19 -p "$BASHPID"
+		for phase in "$@"; do
+			run_phase "$phase"
+		done
+	} >"$beside_log" 2>&1 &
+	beside=$!
+	set +m
+	trap 'kill -TERM -- -$beside 2>/dev/null' EXIT
+	trap 'exit 130' INT TERM HUP
+}
+
+# Nothing else runs now, so they are as good as any; on a host that others use too that matters.
+finish_beside()
+{
+	local pid
+	for pid in $(ps -eo pid=,pgid= | awk -v group="$beside" '$2 == group { print $1 }'); do
+		chrt --other --pid 0 "$pid" || renice -n 0 -p "$pid"
+	done >/dev/null 2>&1
+	wait "$beside"
+	trap - EXIT
+	cat "$beside_log"
+}
+
+# WORD LIST...: whether it is one of them.
+is_among()
+{
+	local word=$1
+	shift
+	case " $* " in *" $word "*) ;; *) false ;; esac
+}
+
+started=$(date +%s)
+later=()
+if is_among gcc $phases && is_among integration $phases; then
+	for phase in $beside_phases; do
+		! is_among "$phase" $phases || later+=("$phase")
+	done
+fi
+for phase in $phases; do
+	is_among "$phase" "${later[@]}" && continue
+	if [ "$phase" != integration ] || [ ${#later[@]} -eq 0 ]; then
+		run_phase "$phase"
+	elif [ -x "$work/gcc/sallyportd" ]; then
+		start_beside "${later[@]}"
+		run_phase "$phase"
+	else # each would build it
+		for each in "${later[@]}" integration; do
+			run_phase "$each"
+		done
+	fi
 done
+[ -z "$beside" ] || finish_beside
 
 echo
 echo "==== all phases ===="
-printf '%s\n' "${summary[@]}"
+for phase in $phases; do
+	summary_line "$phase"
+done | tee "$results/summary"
+read -r total_passed total_failed total_skipped < <(
+	awk '{ p += $2; f += $4; s += $6 } END { print p + 0, f + 0, s + 0 }' "$results/summary")
 echo "$(($(date +%s) - started)) seconds in all"
-if $keep || [ $total_failed -gt 0 ]; then
+[ ! -s "$second" ] || echo "passed at the second run only: $(paste -sd' ' "$second")"
+[ ! -s "$broken" ] || sed 's/^/failed: /' "$broken"
+if $keep || [ "$total_failed" -gt 0 ]; then
 	echo "builds and logs are in $work"
 else
 	rm -rf "$work"
 fi
-[ ${#second[@]} -eq 0 ] || echo "passed at the second run only: ${second[*]}"
-[ ${#broken[@]} -eq 0 ] || printf 'failed: %s\n' "${broken[@]}"
 echo "$total_passed passed, $total_failed failed, $total_skipped skipped"
-[ $total_failed -eq 0 ]
+[ "$total_failed" -eq 0 ]

@@ -3,7 +3,7 @@
 # A spoofed flood of unauthenticated requests leaves nothing behind: the daemon's memory is the same
 # before and after, a good client beside it loses nothing, and answers are small. 1,000,000 requests
 # with SALLYPORT_LONG, else 100,000.
-# Runs alone: it floods.
+# Has precedence: it floods.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

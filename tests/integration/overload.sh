@@ -3,7 +3,7 @@
 # Some send many times what a relay can carry, from the peers' side and from the clients'. What is not
 # relayed is counted somewhere, memory stays as it is, the API answers, others are served, and afterwards
 # all is as before. For the back end that SALLYPORT_DATAPATH names.
-# Runs alone: it floods.
+# Has precedence: it floods.
 # Without sanitizers: it measures.
 # Takes 10 s.
 # Over each data path: it overloads it.

@@ -6,7 +6,7 @@
 # afterwards all is as it was. For the back end that SALLYPORT_DATAPATH names.
 # Without sanitizers: a daemon that is ten times slower loses packets under load.
 # Takes 45 s.
-# Runs alone: how long nothing is relayed is part of it.
+# Has precedence: how long nothing is relayed is part of it.
 # Over each data path: it changes what leads there.
 . "$(dirname "$0")/lib.sh"
 . "$HERE/lib-relaycheck.sh"

@@ -5,7 +5,7 @@
 # them loses nothing, and new ones get in when the silent ones' time is up. Crowds of 10,000 and floods
 # of 400,000 with SALLYPORT_LONG.
 # Takes 90 s.
-# Runs alone: a good client beside the crowd must lose nothing.
+# Has precedence: a good client beside the crowd must lose nothing.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 

@@ -4,7 +4,7 @@
 # readers that do not read, for which the daemon's memory is bounded. Larger numbers with
 # SALLYPORT_LONG.
 # Takes 60 s.
-# Runs alone: a good client beside the crowd must lose nothing.
+# Has precedence: a good client beside the crowd must lose nothing.
 . "$(dirname "$0")/lib.sh"
 begin turnutils_uclient turnutils_peer
 
