@@ -203,6 +203,8 @@ void options_check_registration(struct conf_doc *doc, const struct options_trunk
 void options_check_mediation(struct conf_doc *doc, void *section);
 /* That of which calls may go from trunk to trunk: a part of it. */
 void options_check_inter_trunk(struct conf_doc *doc, const struct options_mediation *m);
+/* Warns of what narrower sets of "trunk_settings" take back. */
+void options_check_scopes(struct conf_doc *doc, const struct options_mediation *m);
 bool options_has_usage(const struct options_mediation *m, const char *name);
 
 /*

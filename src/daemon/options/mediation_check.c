@@ -449,4 +449,5 @@ void options_check_mediation(struct conf_doc *doc, void *section)
 		check_route(doc, m, &r[i]);
 	check_rules(doc, &m->dial_rules);
 	options_check_inter_trunk(doc, m);
+	options_check_scopes(doc, m);
 }

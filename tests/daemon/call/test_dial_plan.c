@@ -255,6 +255,36 @@ static void trunks_with_all_usages_are_warned_of_where_there_is_no_inside(void *
 	free(text);
 }
 
+/* gw1 is of the site hq, sbc has a set of its own, gw2 has the global one. */
+static void options_that_a_narrower_set_takes_back_are_warned_of(void **state)
+{
+	static const struct {
+		const char *to;
+		const char *named, *not_named;
+	} cases[] = {
+		{"global, options: {send: false}", "do not hold for trunk \"sbc-root\"", "gw2"},
+		{"global, options: {send: false}", "do not hold for trunk \"gw1-root\"", "gw2"},
+		{"global, options: {interval: 10s}", "OPTIONS are sent to its gateway", "gw2"},
+		{"global, options: {send: true}", NULL, "do not hold"},
+		{"global, options: {}", NULL, "do not hold"},
+	};
+	char out[4096];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char *text = changed("global, remove_plus: true", cases[i].to);
+		warnings(text, out, sizeof(out));
+		if ((cases[i].named && !strstr(out, cases[i].named)) ||
+			strstr(out, cases[i].not_named))
+			fail_msg("%s: %s", cases[i].to, out);
+		char *said = replaced(text, "'trunk:sbc-root', srtp: none",
+			"'trunk:sbc-root', srtp: none, options: {send: true}");
+		warnings(said, out, sizeof(out));
+		assert_null(strstr(out, "do not hold for trunk \"sbc-root\""));
+		free(said);
+		free(text);
+	}
+}
+
 static void clear_trunks_are_warned_of_unless_their_network_is_protected(void **state)
 {
 	static const struct {
@@ -578,6 +608,7 @@ int main(void)
 		cmocka_unit_test(what_trunks_must_not_be_is_refused_where_it_stands),
 		cmocka_unit_test(pools_settings_and_routes_are_refused_where_they_stand),
 		cmocka_unit_test(trunks_with_all_usages_are_warned_of_where_there_is_no_inside),
+		cmocka_unit_test(options_that_a_narrower_set_takes_back_are_warned_of),
 		cmocka_unit_test(clear_trunks_are_warned_of_unless_their_network_is_protected),
 		cmocka_unit_test(a_way_from_the_telephone_network_back_to_it_is_warned_of),
 		cmocka_unit_test(calls_between_the_telephone_network_and_a_pbx_are_fine),
