@@ -48,8 +48,12 @@ routing_is_as_shown()
 	sed -n '/^```yaml/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >>"$dir/sallyport.yaml"
 	sed -i "s#/etc/sallyport/#$dir/#" "$dir/sallyport.yaml"
 	cp "$dir/mras.pem" "$dir/trunk.pem" && cp "$dir/mras.key" "$dir/trunk.key" &&
-		cp "$dir/mras.pem" "$dir/gateways-ca.pem" || return 1
-	"$daemon" -t -c "$dir/sallyport.yaml" || return 1
+		cp "$dir/mras.pem" "$dir/gateways-ca.pem" && cp "$dir/mras.pem" "$dir/inside-ca.pem" || return 1
+	# Nor is it warned of: who copies it should not begin with what is unwise.
+	"$daemon" -t -c "$dir/sallyport.yaml" 2>"$dir/log" && [ ! -s "$dir/log" ] || {
+		cat "$dir/log"
+		return 1
+	}
 	sed -n '/^```console/,/^```/p' "$top/docs/routing.md" | grep -v '^```' >"$dir/shown"
 	sed -n 's/^\$ sallyportd -r //p' "$dir/shown" | while read -r number; do
 		echo "\$ sallyportd -r $number"
@@ -60,6 +64,23 @@ routing_is_as_shown()
 if [ -s "$dir/sallyport.yaml" ]; then
 	routing_is_as_shown
 	result $? calls_are_routed_as_the_page_shows
+fi
+
+# is_right PAGE HEADING: the first file below that heading, which stands alone.
+is_right()
+{
+	awk -v heading="$2" '$0 == heading { is_below = 1 } is_below && /^```yaml/ { is_file = 1; next }
+		is_file && /^```/ { exit } is_file' "$top/$1" |
+		sed "s#/etc/sallyport/[a-z0-9-]*\.key#$dir/mras.key#; s#/etc/sallyport/[a-z0-9-]*\.pem#$dir/mras.pem#g" >"$dir/example.yaml"
+	[ -s "$dir/example.yaml" ] && "$daemon" -t -c "$dir/example.yaml" >"$dir/log" 2>&1 || {
+		echo "$1, $2:"
+		cat "$dir/log"
+		return 1
+	}
+}
+if [ -s "$dir/mras.pem" ]; then
+	is_right docs/mediation.md "## A first call" && is_right docs/access.md "## What you need"
+	result $? files_of_the_pages_that_stand_alone_are_right
 fi
 
 links_lead_somewhere()
