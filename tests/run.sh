@@ -30,7 +30,7 @@ usual_phases='packages gcc clang asan tsan layers style static integration integ
 integration-asan integration-tsan distcheck quickstart'
 quick_phases='packages gcc'
 # Run beside "integration": they keep every processor busy, and how long they take is judged by nobody.
-beside_phases='style static distcheck'
+beside_phases='style distcheck static'
 
 phases=
 work=
