@@ -156,11 +156,27 @@ static void fail(struct anchor *a)
 		go_on(a, ERR_FULL);
 }
 
-static void on_refused(struct anchor *a)
+/* Shares leave room; so ports are held by somebody else, or the host lacks something. */
+static void say_refused(struct anchors *l, int rc)
+{
+	bool is_descriptors = rc == -EMFILE || rc == -ENFILE;
+	uint32_t held;
+
+	if (log_limit_ok(&l->log_refused, l->config.clock->mono_ms, 1, &held))
+		log_warning(LOG_CALL, "no media for a call",
+			"error=\"%s\" held_back=%u hint=\"%s\"", err_text(rc), held,
+			rc == ERR_FULL   ? "see who else has ports of audio_ports, or widen it"
+			: is_descriptors ? "raise the limit of open files, in the service's unit "
+					   "LimitNOFILE"
+					 : "the host is out of memory, or has the address no more");
+}
+
+static void on_refused(struct anchor *a, int rc)
 {
 	struct anchors *l = a->all;
 
 	if (a->is_closing || a->n_tried >= l->config.n_workers) {
+		say_refused(l, rc);
 		fail(a);
 		return;
 	}
@@ -213,7 +229,7 @@ static void on_ready(void *ctx, void *payload)
 	if (!a || a->state != ANCHOR_OPENING)
 		give_back(l, r);
 	else if (r->rc != 0)
-		on_refused(a);
+		on_refused(a, r->rc);
 	else
 		on_opened(a, r);
 }

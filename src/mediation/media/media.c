@@ -23,6 +23,8 @@ static const struct metrics_row rows[MEDIA_C_COUNT] = {
 		METRICS_COUNTER, "Media sessions that were refused."},
 	[MEDIA_C_REFUSED_PORTS] = {"sallyport_media_refused_total", "reason=\"ports\"",
 		METRICS_COUNTER, NULL},
+	[MEDIA_C_REFUSED_DESCRIPTORS] = {"sallyport_media_refused_total", "reason=\"descriptors\"",
+		METRICS_COUNTER, NULL},
 	[MEDIA_C_REFUSED_MEMORY] = {"sallyport_media_refused_total", "reason=\"memory\"",
 		METRICS_COUNTER, NULL},
 	[MEDIA_C_RX_RTP] = {"sallyport_media_packets_total", "direction=\"rx\",kind=\"rtp\"",
@@ -150,8 +152,10 @@ static void count_refusal(struct media *m, int rc)
 {
 	bool is_limit = m->first_free == m->config.max_sessions;
 
-	if (rc == -ENOMEM)
+	if (rc == -ENOMEM || rc == -ENOBUFS)
 		media_count(m, MEDIA_C_REFUSED_MEMORY, 1);
+	else if (rc == -EMFILE || rc == -ENFILE)
+		media_count(m, MEDIA_C_REFUSED_DESCRIPTORS, 1);
 	else
 		media_count(m, is_limit ? MEDIA_C_REFUSED_LIMIT : MEDIA_C_REFUSED_PORTS, 1);
 }

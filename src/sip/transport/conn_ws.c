@@ -173,14 +173,22 @@ static void begin_frames(struct sip_conn *c, const struct ws_reply *reply, struc
 		return;
 	}
 	/* Its first message is awaited as that of any client. */
-	if (sip_conn_open(c) && sip_conn_send_raw(c, bytes_of(reply->text, reply->len)) == 0)
+	if (!sip_conn_open(c))
+		return;
+	if (sip_conn_send_raw(c, bytes_of(reply->text, reply->len)) == 0)
 		sip_conn_read_frames(c, left);
+	else
+		sip_conn_break(c, SIP_TRANSPORT_C_END_BUFFERS, ERR_FULL);
 }
 
 static void refuse(struct sip_conn *c, const struct ws_reply *reply)
 {
-	if (sip_conn_open(c) && sip_conn_send_raw(c, bytes_of(reply->text, reply->len)) == 0)
+	if (!sip_conn_open(c))
+		return;
+	if (sip_conn_send_raw(c, bytes_of(reply->text, reply->len)) == 0)
 		sip_conn_end_sent(c, SIP_TRANSPORT_C_END_UPGRADE, ERR_DENIED);
+	else /* it must not be read on, for it would be as TCP */
+		sip_conn_break(c, SIP_TRANSPORT_C_END_UPGRADE, ERR_DENIED);
 }
 
 void sip_conn_upgrade(struct sip_conn *c, struct bytes in)

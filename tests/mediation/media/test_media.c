@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <sallyport/mediation/rtp/g711.h>
@@ -31,6 +32,17 @@ static void agree_usual(struct rig *r)
 
 	agree(r, MEDIA_CLIENT, &c);
 	agree(r, MEDIA_GATEWAY, &g);
+}
+
+static rlim_t limit_descriptors(rlim_t n)
+{
+	struct rlimit r;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &r), 0);
+	rlim_t was = r.rlim_cur;
+	r.rlim_cur = n;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &r), 0);
+	return was;
 }
 
 static size_t n_descriptors(void)
@@ -109,6 +121,40 @@ static void sessions_are_bounded(void **state)
 	assert_int_equal(r->ready.rc, ERR_FULL);
 	assert_int_equal(counted(r, MEDIA_C_REFUSED_LIMIT), 1);
 	assert_int_equal(counted(r, MEDIA_C_SESSIONS), 8);
+}
+
+/* What runs goes on, and nothing is left of what does not begin. */
+static void session_without_descriptors_is_refused_whole(void **state)
+{
+	struct rig *r = *state;
+	struct peer *c = &r->peers[MEDIA_CLIENT];
+
+	open_session(r, true);
+	struct media_agreement client = usual(r, MEDIA_CLIENT), gateway = usual(r, MEDIA_GATEWAY);
+	agree(r, MEDIA_CLIENT, &client);
+	agree(r, MEDIA_GATEWAY, &gateway);
+	size_t before = n_descriptors();
+
+	for (rlim_t n_free = 0; n_free < 4; n_free++) {
+		int first = dup(0);
+		assert_true(first >= 0);
+		close(first);
+		rlim_t was = limit_descriptors((rlim_t)first + n_free);
+		struct media_open ask = {4712, {true, true}, {0, 1}};
+		struct media_ready answer;
+		media_open(r->media, &ask, &answer);
+		limit_descriptors(was);
+		assert_int_equal(answer.rc, -EMFILE);
+		assert_int_equal(n_descriptors(), before);
+	}
+	peer_talk(c, 8, quiet, sizeof(quiet));
+	run_until(r, 1);
+
+	assert_int_equal(r->peers[MEDIA_GATEWAY].n_got, 1);
+	assert_int_equal(counted(r, MEDIA_C_REFUSED_DESCRIPTORS), 4);
+	assert_int_equal(counted(r, MEDIA_C_SESSIONS), 1);
+	open_session(r, true);
+	assert_int_equal(r->ready.rc, 0);
 }
 
 /* On an address of 127/8 that is this process's own, so nobody else has its ports. */
@@ -920,6 +966,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			closed_session_leaves_nothing, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(sessions_are_bounded, rig_setup, rig_teardown),
+		cmocka_unit_test_setup_teardown(
+			session_without_descriptors_is_refused_whole, rig_setup, rig_teardown),
 		cmocka_unit_test_setup_teardown(
 			session_without_ports_is_refused_until_some_come_back, rig_setup,
 			rig_teardown),
