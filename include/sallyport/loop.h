@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sallyport/common.h>
+#include <sallyport/metrics.h>
 
 struct event_base;
 struct ssl_ctx_st;
@@ -80,6 +81,25 @@ void loop_turn(struct loop *l);
  * wake-up serves several of them.
  */
 void loop_packets(struct loop *l, size_t n);
+
+/*
+ * Busy polling: after packets the loop looks for more for BOUND_US without sleeping, if of its last
+ * eight waits for packets at least two were no longer than that. Nothing else starts or prolongs
+ * it; timers and messages are served meanwhile. While it is set no pauses are made. 0: off. Own
+ * thread, or before it runs; by message from others.
+ */
+void loop_busy_poll(struct loop *l, uint32_t bound_us);
+extern const struct msg_type loop_busy_poll_msg; /* the payload is BOUND_US, the context the loop */
+
+enum loop_counter {
+	LOOP_C_POLLS_HIT,
+	LOOP_C_POLLS_VAIN,
+	LOOP_C_POLL_US,
+	LOOP_C_COUNT
+};
+extern const struct metrics_group loop_counters;
+/* Where it counts, not owned; before it runs. */
+void loop_count_in(struct loop *l, metrics_cell *cells);
 
 /*
  * Runs FN once at the end of the current turn, after all callbacks of it: for flushing what the

@@ -4,6 +4,14 @@
 
 #include <sallyport/common.h>
 
+uint64_t clock_mono_ns(void)
+{
+	struct timespec mono;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &mono);
+	return (uint64_t)mono.tv_sec * 1000000000 + (uint64_t)mono.tv_nsec;
+}
+
 void clock_sample(struct clock *c)
 {
 	struct timespec mono, wall;

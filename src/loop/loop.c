@@ -23,6 +23,8 @@ void loop_turn(struct loop *l)
 		return;
 	l->is_sampled = true;
 	clock_sample(&l->clock);
+	if (l->busy_poll.bound_ns > 0)
+		l->begun_ns = clock_mono_ns();
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -67,6 +69,7 @@ struct loop *loop_create(const char *name, size_t mailbox_len)
 	if (!l)
 		return NULL;
 	l->mailbox.wake_fd = -1;
+	l->busy_poll.cells = l->cells;
 	l->name = strdup(name);
 	list_init(&l->deferred);
 	clock_sample(&l->clock);
@@ -131,19 +134,44 @@ static void end_turn(struct loop *l)
 		(void)event_del(l->tick);
 }
 
-/* For what was put off until the next turn nobody waits. */
-static void let_gather(struct loop *l)
+/* False: the next turn must not sleep. For what was put off until then nobody waits; and with busy
+ * polling no pause is made, which would look like a time without packets. */
+static bool rest(struct loop *l)
 {
 	struct timespec pause = {.tv_nsec = gather_pause(&l->gather, l->clock.mono_ms)};
+	bool may_poll = l->busy_poll.bound_ns > 0;
+	bool is_polling = may_poll && busy_poll_turn(&l->busy_poll, l->begun_ns, clock_mono_ns());
 
-	if (pause.tv_nsec > 0 && list_is_empty(&l->deferred))
+	if (is_polling || !list_is_empty(&l->deferred))
+		return false;
+	if (pause.tv_nsec > 0 && !may_poll)
 		(void)nanosleep(&pause, NULL); /* a signal ends it early, which is as good */
+	return true;
 }
 
 void loop_packets(struct loop *l, size_t n)
 {
 	gather_add(&l->gather, n);
+	l->busy_poll.has_packets = true;
 }
+
+void loop_busy_poll(struct loop *l, uint32_t bound_us)
+{
+	l->busy_poll = (struct busy_poll){
+		.bound_ns = (uint64_t)bound_us * 1000, .cells = l->busy_poll.cells};
+}
+
+void loop_count_in(struct loop *l, metrics_cell *cells)
+{
+	l->busy_poll.cells = cells;
+}
+
+static void on_busy_poll(void *ctx, void *payload)
+{
+	loop_busy_poll(ctx, *(const uint32_t *)payload);
+}
+
+const struct msg_type loop_busy_poll_msg = {"loop_busy_poll", sizeof(uint32_t), on_busy_poll, NULL};
 
 int loop_run(struct loop *l)
 {
@@ -153,9 +181,9 @@ int loop_run(struct loop *l)
 		end_turn(l);
 		if (l->is_stopping)
 			return 0;
-		let_gather(l);
+		/* Without ONCE it would go on, within one turn, as long as there is something. */
+		int flags = rest(l) ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK;
 		l->is_sampled = false;
-		int flags = list_is_empty(&l->deferred) ? EVLOOP_ONCE : EVLOOP_NONBLOCK;
 		if (event_base_loop(l->base, flags) < 0)
 			return -EIO;
 	}

@@ -33,6 +33,28 @@ struct gather {
 	uint32_t pause_ns;       /* by the rate of the last window */
 };
 
+/* Of the last eight waits so many must have been worth it for the next one to be polled through. */
+#define BUSY_POLL_WORTH 2
+/* What waking a thread takes on a virtual machine. */
+#define BUSY_POLL_WAKE_NS 60000
+/* A look takes a microsecond; one that took this had to wait for the core. */
+#define BUSY_POLL_TAKEN_NS 100000
+/* So long whoever else wants the core has it while the loop waits. */
+#define BUSY_POLL_REST_NS 50000000
+
+struct busy_poll {
+	uint64_t bound_ns;   /* 0: off */
+	metrics_cell *cells; /* of loop_counters; not owned */
+	uint64_t served_ns;  /* when all packets of the last turn that had some were served */
+	uint64_t looked_ns;  /* when the last turn ended */
+	uint64_t rests_ns;   /* does not poll before that */
+	uint64_t spent_ns;   /* in this wait, and less than 1 us from before */
+	uint8_t waits;       /* the newest in the lowest bit; 1: short enough */
+	bool has_packets;    /* this turn */
+	bool has_polled;     /* in this wait */
+	bool is_on;          /* looks without sleeping */
+};
+
 struct loop {
 	const char *name; /* copied */
 	struct event_base *base;
@@ -46,11 +68,17 @@ struct loop {
 	struct event *mail_event;
 	struct loop_signal *signals; /* owned */
 	struct gather gather;
+	struct busy_poll busy_poll;
+	uint64_t begun_ns;                /* this turn; only with busy polling */
+	metrics_cell cells[LOOP_C_COUNT]; /* of nobody who has given others */
 };
 
 void gather_add(struct gather *g, size_t n);
 /* At the end of each turn: how long the loop is to wait before it polls. */
 uint32_t gather_pause(struct gather *g, uint64_t now_ms);
+
+/* After a turn that began at BEGUN_NS, at NOW_NS: is the next one not to sleep? */
+bool busy_poll_turn(struct busy_poll *p, uint64_t begun_ns, uint64_t now_ns);
 
 int mailbox_init(struct mailbox *m, size_t max);
 void mailbox_fini(struct mailbox *m);

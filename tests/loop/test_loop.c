@@ -26,6 +26,7 @@ struct fixture {
 	uint64_t fired_ms;
 	int signo;
 	struct sched_attr attr;
+	metrics_cell cells[LOOP_C_COUNT];
 };
 
 static int setup(void **state)
@@ -269,6 +270,34 @@ static void wheel_ticks_while_it_holds_a_timer_and_no_longer(void **state)
 	assert_int_equal(event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED), n_idle);
 }
 
+/* As if a packet had come. The next one comes at once, until some have been polled for. */
+static void on_packet(void *ctx, void *payload)
+{
+	static const struct msg_type packet_msg = {"packet", 0, on_packet, NULL};
+	struct fixture *f = ctx;
+
+	loop_packets(f->loop, 1);
+	if (metrics_get(f->cells, LOOP_C_POLLS_HIT) < 3)
+		post(f, &packet_msg);
+	else
+		wheel_set(loop_wheel(f->loop), &f->timer, loop_clock(f->loop)->mono_ms + 1);
+}
+
+static void messages_and_timers_are_served_while_it_polls(void **state)
+{
+	static const struct msg_type packet_msg = {"packet", 0, on_packet, NULL};
+	static const uint32_t bound_us = 3600000000;
+	struct fixture *f = *state;
+
+	wheel_timer_init(&f->timer, on_timer);
+	loop_count_in(f->loop, f->cells);
+	assert_int_equal(loop_post(f->loop, &loop_busy_poll_msg, f->loop, &bound_us), 0);
+	post(f, &packet_msg);
+	assert_int_equal(loop_run(f->loop), 0);
+	assert_ptr_equal(f->timer_arg, f->loop);
+	assert_in_range(metrics_get(f->cells, LOOP_C_POLLS_HIT), 3, 4);
+}
+
 static void on_signal(int signo, void *arg)
 {
 	struct fixture *f = arg;
@@ -339,6 +368,7 @@ int main(void)
 		loop_test(clock_is_sampled_when_the_turn_begins_and_stands_in_it),
 		loop_test(every_turn_has_its_own_clock),
 		loop_test(wheel_ticks_while_it_holds_a_timer_and_no_longer),
+		loop_test(messages_and_timers_are_served_while_it_polls),
 		loop_test(signal_calls_its_handler_on_the_loop),
 		loop_test(threads_ask_for_short_time_slices),
 		cmocka_unit_test(destroying_nothing_is_harmless),

@@ -14,5 +14,7 @@ struct clock {
 };
 
 void clock_sample(struct clock *c);
+/* CLOCK_MONOTONIC of now, for what is measured within a turn. */
+uint64_t clock_mono_ns(void);
 
 #endif
