@@ -98,6 +98,7 @@ struct options_edge {
 	bool software;
 	uint64_t receive_buffer;
 	int datapath;                /* enum datapath_kind */
+	uint64_t busy_poll;          /* us */
 	struct conf_list alternates; /* struct options_alternate */
 	const char *redirect_above;
 };

@@ -171,6 +171,8 @@ static int make_worker(
 	w->loop = loop_create(name, MAILBOX_LEN);
 	if (!w->loop)
 		return -ENOMEM;
+	loop_count_in(w->loop, metrics_set_cells(m, &loop_counters, i));
+	loop_busy_poll(w->loop, ws->busy_poll_us);
 	w->clerk = lease_clerk_create(ws->leases, w->loop);
 	if (!w->clerk)
 		return -ENOMEM;
@@ -250,8 +252,10 @@ int workers_create(struct loop *main, const struct settings *s, const struct dat
 		rc = bind_all(s, inherited, n, fds, why);
 	if (rc == 0 && inherited)
 		memcpy(ws->ticket_key, inherited->ticket_key, sizeof(ws->ticket_key));
-	if (rc == 0 && s->turn)
+	if (rc == 0 && s->turn) {
 		ledger_snapshot(leases_ledger(ws->leases), s->turn);
+		ws->busy_poll_us = (uint32_t)s->options->edge.busy_poll;
+	}
 	if (rc == 0)
 		rc = make_all(ws, s, metrics, fds, why);
 	for (size_t i = 0; fds && i < n_fds; i++) {
@@ -311,7 +315,8 @@ static bool tell_tls(struct workers *ws, struct worker *w)
 /* What it has had already does no harm. */
 static bool tell(struct workers *ws, struct worker *w)
 {
-	if (!tell_tls(ws, w))
+	if (!tell_tls(ws, w) ||
+		loop_post(w->loop, &loop_busy_poll_msg, w->loop, &ws->busy_poll_us) != 0)
 		return false;
 	if (!ws->newest)
 		return true;
@@ -359,6 +364,12 @@ void workers_tls(struct workers *ws, const struct relay_tls *tls)
 {
 	tls_put(&ws->newest_tls);
 	ws->newest_tls = tls_get(tls);
+	tell_all(ws);
+}
+
+void workers_busy_poll(struct workers *ws, uint32_t bound_us)
+{
+	ws->busy_poll_us = bound_us;
 	tell_all(ws);
 }
 

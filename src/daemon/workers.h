@@ -42,6 +42,8 @@ int workers_start(struct workers *w);
 void workers_snapshot(struct workers *w, struct turn_snapshot *s);
 /* The same with contexts for the faces' TLS; counts are taken. */
 void workers_tls(struct workers *w, const struct relay_tls *tls);
+/* The same with how long they poll, as loop_busy_poll. */
+void workers_busy_poll(struct workers *w, uint32_t bound_us);
 unsigned workers_count(const struct workers *w);
 /* Do they relay? Without "edge" they carry the media of calls alone, and there are no snapshots or
  * contexts for them, and no messages. */

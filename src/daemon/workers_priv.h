@@ -30,6 +30,7 @@ struct workers {
 	uint8_t ticket_key[CRYPTO_SEAL_KEY_LEN];
 	struct turn_snapshot *newest; /* counted */
 	struct relay_tls newest_tls;  /* counted; all NULL until a reload */
+	uint32_t busy_poll_us;        /* as in loop_busy_poll; 0 without "edge" */
 	struct wheel_timer retry;
 };
 

@@ -32,10 +32,11 @@
 
 #define MAILBOX_LEN 16384
 
-static const struct metrics_group *const groups[] = {&net_counters, &net_path_counters,
-	&flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters, &tenant_counters,
-	&api_counters, &daemon_counters, &sip_transport_counters, &transaction_counters,
-	&access_counters, &call_counters, &trunk_counters, &anchor_counters, &media_counters};
+static const struct metrics_group *const groups[] = {&loop_counters, &net_counters,
+	&net_path_counters, &flow_counters, &flow_kernel_counters, &relay_counters, &turn_counters,
+	&tenant_counters, &api_counters, &daemon_counters, &sip_transport_counters,
+	&transaction_counters, &access_counters, &call_counters, &trunk_counters, &anchor_counters,
+	&media_counters};
 
 static void on_signal(int signo, void *arg)
 {

@@ -206,8 +206,10 @@ static void put_in_force(struct control *c, struct settings *s)
 {
 	c->settings = s;
 	hand_out(c);
-	if (s->turn)
+	if (s->turn) {
 		workers_tls(c->workers, &s->faces_tls);
+		workers_busy_poll(c->workers, (uint32_t)s->options->edge.busy_poll);
+	}
 	if (c->access && access_thread_update(c->access, s) != 0)
 		log_error(LOG_DAEMON, "SIP door not told",
 			"error=\"out of memory\" hint=\"send SIGHUP when there is more\"");

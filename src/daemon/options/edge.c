@@ -355,6 +355,19 @@ const struct conf_option options_edge_table[] = {
 			"\"kernel\", where most packets never leave it (XDP, TC). The faster ones "
 			"need capabilities and pass by netfilter, see docs/operating.md. \"auto\" "
 			"takes the best that can be had and says in the log why not a better one."},
+	{.name = "busy_poll",
+		.type = CONF_UINT,
+		AT(options_edge, busy_poll),
+		.max = 20000,
+		.unit = "microseconds",
+		.fallback = "0",
+		.example = "250",
+		.flags = CONF_RELOAD,
+		.text = "So long a worker that has had packets looks for more before it sleeps, as "
+			"long as more have lately come in that time. It spares them the wait until "
+			"a sleeping core is awake, and keeps the worker's core busy while calls "
+			"run: for cores that have nothing else to do, see docs/operating.md. 0: it "
+			"sleeps at once."},
 	{.name = "alternates",
 		.type = CONF_LIST,
 		.item = CONF_SECTION,
