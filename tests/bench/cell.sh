@@ -4,6 +4,7 @@
 # whose output this prints. tests/bench/run calls it for each cell of its table.
 #   tests/bench/cell.sh [-6] [-s] [-t udp|tcp|tls] RELAY LAYOUT [TURNLOAD ARGUMENTS...]
 #     RELAY   socket, steer, kernel or auto: Sallyport with that edge.datapath; coturn;
+#             socket-poll, steer-poll: with edge.busy_poll: 250, too
 #             forward: the kernel forwards between the clients and the peers, without TURN;
 #             direct: clients and peers are joined without anything between them
 #     LAYOUT  A: the relay alone on one core, the generator on another, which it never leaves
@@ -19,11 +20,11 @@ while getopts 6st: option; do
 	6) SIX=1 ;;
 	s) SOCKETS=1 ;;
 	t) TRANSPORT=$OPTARG ;;
-	*) sed -n '5,14s/^# *//p' "$0" >&2; exit 2 ;;
+	*) sed -n '5,15s/^# *//p' "$0" >&2; exit 2 ;;
 	esac
 done
 shift $((OPTIND - 1))
-[ $# -ge 2 ] || { sed -n '5,14s/^# *//p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '5,15s/^# *//p' "$0" >&2; exit 2; }
 RELAY=$1 LAYOUT=$2
 shift 2
 read -r GENERATOR_CORE RELAY_CORE <<<"${BENCH_CORES:-0 1}"
@@ -110,7 +111,10 @@ not_here() {
 	exit 77
 }
 sallyport() {
-	CONF_WORKERS=1 CONF_EDGE="  datapath: $RELAY
+	local poll=0
+	[[ $RELAY != *-poll ]] || poll=250
+	CONF_WORKERS=1 CONF_EDGE="  datapath: ${RELAY%-poll}
+  busy_poll: $poll
   limits: {challenge_rate: 0}" conf edge $OUT 10.200.2.1 $OUT6 fd00:200:2::1
 	sed -i "s/ports: 50000-59999/ports: $PORTS/
 		s/peers: {allow: \\[/&198.18.0.0\\/15, /" "$WORK/edge.yaml"
@@ -153,7 +157,7 @@ coturn_answers() { # its UDP listener may be asked from an address that is no cl
 
 SERVER_PID=0 CRED_USER='' CRED_PASSWORD=''
 case $RELAY in
-socket | steer | kernel | auto) sallyport ;;
+socket | steer | kernel | auto | socket-poll | steer-poll) sallyport ;;
 coturn) coturn ;;
 forward) in_space edge sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1 ;;
 direct) ;;

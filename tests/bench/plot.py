@@ -7,7 +7,7 @@ from html import escape
 WIDTH, PANEL_HEIGHT, COLUMNS = 1080, 300, 2
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 46, 34
 HEAD = 40
-COLOURS = ["#555555", "#0072b2", "#e69f00", "#009e73", "#cc79a7"]  # told apart by all eyes
+COLOURS = ["#555555", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7"]  # told apart by all eyes
 
 
 class Series:

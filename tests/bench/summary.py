@@ -4,8 +4,9 @@ import statistics
 
 import plot
 
-NAMES = {"coturn": "coturn", "socket": "Sallyport, socket", "steer": "Sallyport, steer",
-         "kernel": "Sallyport, kernel", "forward": "kernel forwarding"}
+NAMES = {"coturn": "coturn", "socket": "Sallyport, socket",
+         "socket-poll": "Sallyport, socket, busy_poll 250", "steer": "Sallyport, steer",
+         "steer-poll": "Sallyport, steer, busy_poll 250", "kernel": "Sallyport, kernel", "forward": "kernel forwarding"}
 MARKS = ("<!-- figures: begin -->", "<!-- figures: end -->")
 
 
