@@ -69,7 +69,7 @@ check "a search ends with a rate that holds" a_rate_is_found
 
 matrix() {
 	timeout 300 "$SOURCE/tests/bench/run" --results "$WORK/results.jsonl" --clients 20 --sizes 172 \
-		--relays "coturn,socket,forward${LONG:+,steer,kernel}" --repeats 1 --most 0 --seconds 0.5 \
+		--relays "coturn,socket,socket-poll,forward${LONG:+,steer,kernel}" --repeats 1 --most 0 --seconds 0.5 \
 		--trial 0.1 --search-from 50000 --rate 2000 --stream-rate 2000 --setup-clients 100 \
 		--calm 0 "$@" >"$WORK/matrix.out" 2>&1
 	local status=$?
@@ -130,6 +130,7 @@ LAST=$(lines)
 check "called once more, it has nothing to do" matrix
 check "and measures nothing" same "$(lines)" "$LAST"
 check "all figures of sockets are there" has_all_of socket 6 "Sallyport, socket"
+check "and of sockets with busy polling" has_all_of socket-poll 1 "Sallyport, socket, busy_poll 250"
 [[ $relays != *coturn* ]] || check "and of coturn" has_all_of coturn 6 coturn
 check "and of plain forwarding" has_all_of forward 3 "kernel forwarding"
 check "at these rates nothing was lost, doubled, reordered or changed" lost_nothing
