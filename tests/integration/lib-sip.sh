@@ -208,6 +208,8 @@ front_end() {
 		sl_send_reply("404", "Not Found");
 	}
 	onreply_route {
+		if (status =~ "18[0-9]")
+			xlog("L_NOTICE", "Ringing \$rs from \$si:\$sp call=\$ci own=\$ft other=\$tt\n");
 		if (\$si != "$MED" && \$proto == "tls") add_contact_alias();
 	}
 	CFG
