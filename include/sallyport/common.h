@@ -14,6 +14,7 @@
 #include <sallyport/common/list.h>
 #include <sallyport/common/log.h>
 #include <sallyport/common/prefix.h>
+#include <sallyport/common/rate.h>
 #include <sallyport/common/share.h>
 #include <sallyport/common/utf8.h>
 

@@ -13,7 +13,6 @@
 #ifndef ACCESS_PRIV_H
 #define ACCESS_PRIV_H
 
-#include "rate.h"
 #include "token.h"
 
 /* ---- connections of clients ---- */

@@ -106,7 +106,8 @@ struct transactions_config {
 	 */
 	size_t max_server, max_client, max_bytes;
 	unsigned retry_after_s;
-	unsigned strangers_per_s; /* answers to their datagrams; 0: to all */
+	/* Answers to datagrams of strangers of one network (IPv4 /24, IPv6 /48); 0: to all. */
+	unsigned strangers_per_s;
 };
 
 /* NULL when out of memory. */
@@ -119,8 +120,8 @@ void transactions_receive(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);
 /*
  * The same from somebody whom nobody here knows: a request gets 403, once, and nothing is kept of
- * it, so that whoever forges a sender's address gains nothing; of more datagrams than
- * STRANGERS_PER_S the rest is dropped. Responses are taken as ever.
+ * it, so that whoever forges a sender's address gains nothing; of more datagrams in a network's
+ * name than STRANGERS_PER_S the rest is dropped. Responses are taken as ever.
  */
 void transactions_receive_stranger(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);

@@ -16,7 +16,7 @@
 #define MAX_CALLS     5000 /* at once; more get 503 */
 #define RETRY_AFTER_S 10
 #define EARLY_MAX     20
-#define STRANGERS_S   100  /* get 403, each second */
+#define STRANGERS_S   100  /* of one network get 403, each second */
 #define LINGER_MS     1000 /* for a BYE to be said again */
 /* Each call has a transaction on each side, another for what goes on within it, and those that only
  * absorb repetitions for half a minute. */

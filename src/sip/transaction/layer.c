@@ -23,6 +23,11 @@ struct transactions *transactions_create(const struct transactions_config *c)
 	hash_table_init(&l->flows);
 	share_table_init(&l->askers, c->keys[0]);
 	share_table_init(&l->asked, c->keys[1]);
+	l->strangers = rate_table_create(&c->keys[0]);
+	if (!l->strangers) {
+		transactions_destroy(l);
+		return NULL;
+	}
 	return l;
 }
 
@@ -57,6 +62,7 @@ void transactions_destroy(struct transactions *l)
 	hash_table_fini(&l->flows);
 	share_table_fini(&l->askers);
 	share_table_fini(&l->asked);
+	rate_table_destroy(l->strangers);
 	crypto_wipe_free(l, sizeof(*l));
 }
 
@@ -273,21 +279,12 @@ void transactions_receive(
 	}
 }
 
-/* The sender's address may be forged, and nobody is owed an answer here. */
+/* The sender's address may be forged, and nobody is owed an answer here. By network, so that
+ * whoever floods us in the name of one silences us for no other. */
 static bool may_answer_stranger(struct transactions *l, const struct transaction_hop *from)
 {
-	uint64_t second = now_ms(l) / 1000;
-
-	if (from->is_reliable || l->config.strangers_per_s == 0)
-		return true;
-	if (second != l->stranger_s) {
-		l->stranger_s = second;
-		l->n_strangers = 0;
-	}
-	if (l->n_strangers == l->config.strangers_per_s)
-		return false;
-	l->n_strangers++;
-	return true;
+	return from->is_reliable || rate_take(rate_table_bucket(l->strangers, &from->remote),
+					    l->config.strangers_per_s, now_ms(l));
 }
 
 void transactions_receive_stranger(

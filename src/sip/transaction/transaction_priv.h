@@ -30,10 +30,9 @@ struct transactions {
 	struct hash_table servers, clients, flows;
 	/* Server transactions by whom they are asked of, client transactions by whom they ask. */
 	struct share_table askers, asked;
-	size_t bytes;        /* kept for all of them */
-	uint64_t n_branches; /* made so far */
-	uint64_t stranger_s; /* the second in which N_STRANGERS have asked by datagram */
-	unsigned n_strangers;
+	size_t bytes;                 /* kept for all of them */
+	uint64_t n_branches;          /* made so far */
+	struct rate_table *strangers; /* owned; their datagrams */
 	struct log_limit log_refused;
 	/* A message being written, or the words of a key. */
 	char scratch[SIP_MSG_MAX + WORDS_MORE];

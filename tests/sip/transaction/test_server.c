@@ -662,6 +662,23 @@ static void strangers_datagrams_get_so_many_answers_in_a_second(void **state)
 	box_destroy(b);
 }
 
+/* Whoever floods us in the name of one network. */
+static void strangers_of_one_network_silence_us_for_no_other(void **state)
+{
+	struct box *b = box_create(false);
+
+	for (unsigned i = 0; i < 100 * BOX_STRANGERS; i++)
+		put_of_stranger(b);
+	assert_int_equal(b->n_sent, BOX_STRANGERS);
+	b->peer.remote.ip[14] ^= 1; /* the next /24 */
+	put_of_stranger(b);
+	assert_int_equal(b->n_sent, BOX_STRANGERS + 1);
+	b->peer.remote.ip[14] ^= 1;
+	put_of_stranger(b);
+	assert_int_equal(b->n_sent, BOX_STRANGERS + 1);
+	box_destroy(b);
+}
+
 /* Nobody can forge the address that a connection comes from. */
 static void strangers_on_connections_are_all_answered(void **state)
 {
@@ -710,6 +727,7 @@ int main(void)
 		cmocka_unit_test(request_as_long_as_any_is_answered),
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
 		cmocka_unit_test(strangers_datagrams_get_so_many_answers_in_a_second),
+		cmocka_unit_test(strangers_of_one_network_silence_us_for_no_other),
 		cmocka_unit_test(strangers_on_connections_are_all_answered),
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdlib.h>
 
-#include "rate.h"
+#include <sallyport/common/rate.h>
 
 #define TABLE_LEN   4096 /* a power of two: hash bits choose */
 #define SECOND_NS   UINT64_C(1000000000)

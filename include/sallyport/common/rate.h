@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * How often somebody may ask: token buckets, each of one word, and a table of fixed size with one
- * for each network that nobody is known in. Addresses here are those of connections, which nobody
- * can forge, so one row is enough: networks that meet in a bucket share it.
+ * for each network that nobody is known in. Networks that meet in a bucket share it; who they are
+ * is not to be found out without the key.
  */
-#ifndef ACCESS_RATE_H
-#define ACCESS_RATE_H
+#ifndef SALLYPORT_COMMON_RATE_H
+#define SALLYPORT_COMMON_RATE_H
 
-#include <sallyport/common.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sallyport/common/addr.h>
+#include <sallyport/common/hash.h>
 
 /* The moment when it is full again; how far that lies ahead is what has been taken. */
 struct rate_bucket {

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/access/rate.h"
+#include <sallyport/common/rate.h>
 
 static unsigned taken(struct rate_bucket *b, uint32_t per_s, uint64_t now_ms, unsigned n)
 {
