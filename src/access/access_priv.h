@@ -18,7 +18,7 @@
 /* ---- connections of clients ---- */
 
 #define FLOW_CONTACTS 4
-#define FLOW_OWNERS   4
+#define FLOW_OWNERS   16 /* accounts of a telephone: 128 bytes of each connection */
 
 struct flow {
 	struct hash_node node;
@@ -170,13 +170,21 @@ int access_routes_seal(struct access *a, const struct routes *r, size_t n, bool 
 int access_routes_open(
 	struct access *a, struct sip_str token, struct route_seal *seal, struct sip_str *text);
 
-/* Into a->token: all Via of the request IN, for F; and whether its answer must have our route. */
-int access_vias_seal(struct access *a, const struct incoming *in, const struct flow *f,
-	bool needs_route, struct sip_str *token);
+/* Must an answer to a request have our route? */
+enum route_need {
+	ROUTE_NOT_NEEDED,
+	ROUTE_NEEDED,
+	/* It has asked for no subscription, and an answer that grants this begins no dialog
+	 * (RFC 4488 §4). */
+	ROUTE_UNLESS_GRANTED
+};
+/* Into a->token: all Via of the request IN, for F, and what its answer must have. */
+int access_vias_seal(
+	struct access *a, const struct incoming *in, const struct flow *f, struct sip_str *token);
 /* Of the response IN, as routes_open; that of another request is denied as well. */
 struct vias {
 	struct access_way way;
-	bool needs_route;
+	enum route_need route_need;
 	struct sip_str text;
 };
 int access_vias_open(
@@ -196,7 +204,9 @@ bool access_is_loop(struct access *a, const struct sip_msg *m);
 /* Does a request with that method make a route (RFC 3261 §16.6)? */
 bool access_makes_route(const struct sip_msg *m);
 /* ... and does it begin a dialog, whose routes are those of its answer (RFC 3261 §12.1)? */
-bool access_begins_dialog(const struct sip_msg *m);
+enum route_need access_route_need_of(const struct sip_msg *m);
+/* "Refer-Sub: false", as a REFER asks for and its answer grants. */
+bool access_has_no_subscription(const struct sip_msg *m);
 void access_write_via(
 	struct sip_writer *w, const struct access_face *f, const char *branch, struct sip_str more);
 void access_write_max_forwards(struct sip_writer *w, const struct sip_msg *m);

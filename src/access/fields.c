@@ -101,10 +101,23 @@ bool access_makes_route(const struct sip_msg *m)
 	}
 }
 
-bool access_begins_dialog(const struct sip_msg *m)
+bool access_has_no_subscription(const struct sip_msg *m)
 {
-	return !m->to_tag.at &&
-	       (m->method == SIP_INVITE || m->method == SIP_SUBSCRIBE || m->method == SIP_REFER);
+	struct sip_word word;
+
+	return sip_word_decode(sip_header_value(m, SIP_HEADER_REFER_SUB), &word) == 0 &&
+	       sip_str_is(word.word, "false");
+}
+
+enum route_need access_route_need_of(const struct sip_msg *m)
+{
+	if (m->to_tag.at)
+		return ROUTE_NOT_NEEDED;
+	if (m->method == SIP_REFER && access_has_no_subscription(m))
+		return ROUTE_UNLESS_GRANTED;
+	return m->method == SIP_INVITE || m->method == SIP_SUBSCRIBE || m->method == SIP_REFER
+		       ? ROUTE_NEEDED
+		       : ROUTE_NOT_NEEDED;
 }
 
 void access_write_via(

@@ -252,8 +252,8 @@ int access_routes_open(
 }
 
 #define VIAS_FRONT 41
-int access_vias_seal(struct access *a, const struct incoming *in, const struct flow *f,
-	bool needs_route, struct sip_str *token)
+int access_vias_seal(
+	struct access *a, const struct incoming *in, const struct flow *f, struct sip_str *token)
 {
 	struct sip_list l = sip_list_of(in->m, SIP_HEADER_VIA);
 	struct sip_str via;
@@ -263,7 +263,7 @@ int access_vias_seal(struct access *a, const struct incoming *in, const struct f
 	be64_put(a->content + 8, in->from->flow);
 	peer_put(a->content + 16, &in->from->remote);
 	be64_put(a->content + 32, access_transaction_of(a, in->m));
-	a->content[40] = needs_route;
+	a->content[40] = (uint8_t)access_route_need_of(in->m);
 	begin_content(a, &w, VIAS_FRONT);
 	while (sip_list_next(&l, &via) == 1)
 		add_element(&w, VIAS_FRONT, via);
@@ -281,7 +281,7 @@ int access_vias_open(
 		return ERR_DENIED;
 	out->way.flow = be64_get(a->content + 8);
 	peer_get(a->content + 16, &out->way.peer);
-	out->needs_route = a->content[40] != 0;
+	out->route_need = (enum route_need)a->content[40];
 	out->text = sip_str_of(a->content + VIAS_FRONT, len - VIAS_FRONT);
 	return 0;
 }

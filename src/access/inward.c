@@ -223,7 +223,11 @@ static bool find_record_route(struct access *a, const struct incoming *in,
 /* A 100 and what refuses make no dialog. */
 static bool is_without_way_back(const struct sip_msg *m, const struct vias *vias)
 {
-	return vias->needs_route && m->to_tag.at && m->status > 100 && m->status < 300;
+	if (vias->route_need == ROUTE_NOT_NEEDED || !m->to_tag.at)
+		return false;
+	if (vias->route_need == ROUTE_UNLESS_GRANTED && access_has_no_subscription(m))
+		return false;
+	return m->status > 100 && m->status < 300;
 }
 
 /*

@@ -52,7 +52,7 @@ static int write_outward_via(struct access *a, struct sip_writer *w, const struc
 	int len, rc = access_branch_for(a, in->m, f->id, branch);
 
 	if (rc == 0)
-		rc = access_vias_seal(a, in, f, access_begins_dialog(in->m), &token);
+		rc = access_vias_seal(a, in, f, &token);
 	if (rc != 0)
 		return rc;
 	len = snprintf(more, sizeof(more), ";" VIAS_PARAM "=%.*s", (int)token.len, token.at);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* A token opens what it was made for, for whom, and nothing else. */
+#include <stdio.h>
 #include <string.h>
 
 #include "rig.h"
@@ -313,6 +314,14 @@ static void targets_of_a_redirection_are_for_new_requests(void **state)
 	"Call-ID: c8\n"                                                                            \
 	"CSeq: " cseq " " method "\n" CONTACT "Content-Length: 0\n\n"
 
+#define REFER_OF(more)                                                                             \
+	"REFER sip:alice@192.168.1.2:40000;transport=tls SIP/2.0\n"                                \
+	"Via: SIP/2.0/TLS 10.10.0.5:5061;branch=z9hG4bKfe\n"                                       \
+	"Route: $1\nRecord-Route: <sip:10.10.0.5:5061;transport=tls;lr>\n"                         \
+	"From: <sip:bob@example.net>;tag=b\nTo: <sip:alice@example.net>\n"                         \
+	"Call-ID: c8\nCSeq: 1 REFER\nRefer-To: <sip:carol@example.net>\n" more                     \
+	"Contact: <sip:bob@10.10.0.70:5060>\nContent-Length: 0\n\n"
+
 /* The front end asks the client; VIA and RR are what it is shown. */
 static void ask(struct rig *r, const char *request, char via[4096], char rr[4096])
 {
@@ -363,6 +372,34 @@ static void an_answer_that_begins_a_dialog_has_our_route(void **state)
 	}
 }
 
+/* RFC 4488 §4: then there is no dialog; whether there is one both have to say. */
+static void a_referral_without_a_subscription_needs_no_route(void **state)
+{
+#define NO_SUB "Refer-Sub: false\n"
+	static const struct {
+		const char *request, *answer;
+		bool passes;
+	} cases[] = {
+		{REFER_OF(NO_SUB), ANSWERED("200 OK", "REFER", "1", ";tag=a", NO_SUB), true},
+		{REFER_OF(NO_SUB), ANSWERED("200 OK", "REFER", "1", ";tag=a", ""), false},
+		{REFER_OF(NO_SUB),
+			ANSWERED("202 Accepted", "REFER", "1", ";tag=a", "Refer-Sub: true\n"),
+			false},
+		{REFER_OF(""), ANSWERED("200 OK", "REFER", "1", ";tag=a", NO_SUB), false},
+		{REFER_OF("Refer-Sub: true\n"), ANSWERED("200 OK", "REFER", "1", ";tag=a", NO_SUB),
+			false},
+	};
+	struct rig *r = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		char via[4096];
+		ask(r, cases[i].request, via, NULL);
+		answers(r, cases[i].answer, via, "");
+		assert_int_equal(r->inside[0] != '\0', cases[i].passes);
+	}
+	assert_int_equal(counted(r, ACCESS_C_DROPPED_ROUTE), 4);
+}
+
 static void within_a_dialog_an_answer_needs_no_route(void **state)
 {
 	struct rig *r = *state;
@@ -392,6 +429,48 @@ static void an_answer_is_to_the_request_it_was_asked_by(void **state)
 	assert_has(r->inside, "SIP/2.0 200 OK\r\n");
 }
 
+/* ---- telephones with many accounts ---- */
+
+#define ACCOUNT(method, call, more)                                                                \
+	method " sip:example.net SIP/2.0\n"                                                        \
+	       "Via: SIP/2.0/TLS 192.168.1.2:40000;branch=z9hG4bK" call "$1\n"                     \
+	       "From: <sip:user$1@example.net>;tag=a\nTo: <sip:user$1@example.net>\n"              \
+	       "Call-ID: " call "\nCSeq: 1 " method "\n" CONTACT more "Content-Length: 0\n\n"
+#define ACCOUNT_ANSWER                                                                             \
+	"SIP/2.0 200 OK\nVia: $2\n"                                                                \
+	"Via: SIP/2.0/TLS 192.168.1.2:40000;branch=z9hG4bKr$1\n"                                   \
+	"From: <sip:user$1@example.net>;tag=a\nTo: <sip:user$1@example.net>;tag=b\n"               \
+	"Call-ID: r\nCSeq: 1 REGISTER\n" CONTACT "Content-Length: 0\n\n"
+
+static void enrol_account(struct rig *r, uint64_t flow, unsigned i)
+{
+	char text[SIP_MSG_MAX], via[4096], number[16];
+
+	(void)snprintf(number, sizeof(number), "%u", i);
+	from_client(r, flow, filled(text, ACCOUNT("REGISTER", "r", ""), number, ""));
+	header_of(r->inside, "Via", via);
+	from_inside(r, filled(text, ACCOUNT_ANSWER, number, via));
+	assert_int_equal(r->outside_flow, flow);
+}
+
+/* None of them has another forgotten, however often it registers. */
+static void sixteen_accounts_may_come_back_together(void **state)
+{
+	struct rig *r = *state;
+	struct learned l;
+
+	for (unsigned i = 0; i < 16; i++)
+		enrol_account(r, CLIENT, i);
+	set_up(r, CLIENT, &l);
+	access_flow_closed(r->access, CLIENT);
+	for (unsigned i = 15; i > 0; i--)
+		enrol_account(r, NEIGHBOUR, i);
+	refused(r, NEIGHBOUR, BYE, &l, "SIP/2.0 500 ");
+	enrol_account(r, NEIGHBOUR, 0);
+	enrol_account(r, NEIGHBOUR, 1);
+	passes(r, NEIGHBOUR, BYE, &l);
+}
+
 #define UNIT(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void)
@@ -409,7 +488,9 @@ int main(void)
 		UNIT(another_user_does_not),
 		UNIT(targets_of_a_redirection_are_for_new_requests),
 		UNIT(an_answer_that_begins_a_dialog_has_our_route),
+		UNIT(a_referral_without_a_subscription_needs_no_route),
 		UNIT(within_a_dialog_an_answer_needs_no_route),
+		UNIT(sixteen_accounts_may_come_back_together),
 		UNIT(an_answer_is_to_the_request_it_was_asked_by),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
