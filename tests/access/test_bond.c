@@ -229,6 +229,23 @@ static void who_comes_back_elsewhere_is_told_to_register_first(void **state)
 	assert_string_equal(r->inside, "");
 }
 
+/* Else he would wait for himself; and what another process has sealed is of no use to anybody. */
+static void who_registers_is_not_held_up_by_a_route_that_he_has_kept(void **state)
+{
+	struct rig *r = *state;
+	struct learned service;
+
+	enrol(r, CLIENT, REGISTER, &service);
+
+	passes(r, NEIGHBOUR, REQUEST("REGISTER", "sip:example.net", "r2", "", ROUTE CONTACT),
+		&service);
+	assert_has_not(r->inside, "\r\nRoute: ");
+	service.route[10] ^= 1;
+	passes(r, NEIGHBOUR, REQUEST("REGISTER", "sip:example.net", "r3", "", ROUTE CONTACT),
+		&service);
+	assert_has_not(r->inside, "\r\nRoute: ");
+}
+
 /* A guest registers nowhere, so he has nothing to wait for. */
 static void a_guest_comes_back_to_where_he_was_alone(void **state)
 {
@@ -483,6 +500,7 @@ int main(void)
 		UNIT(who_comes_back_and_registers_goes_on),
 		UNIT(who_comes_back_to_where_he_was_need_not_wait),
 		UNIT(who_comes_back_elsewhere_is_told_to_register_first),
+		UNIT(who_registers_is_not_held_up_by_a_route_that_he_has_kept),
 		UNIT(a_guest_comes_back_to_where_he_was_alone),
 		UNIT(a_referral_shows_nobody_the_target_of_another),
 		UNIT(another_user_does_not),

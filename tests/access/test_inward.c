@@ -70,6 +70,9 @@ static void what_only_a_network_says_is_taken_away(void **state)
 			"P-Asserted-Identity: <sip:boss@example.net>\n"
 			"P-Served-User: <sip:boss@example.net>\n"
 			"Remote-Party-ID: <sip:boss@example.net>\n"
+			"P-Associated-URI \t: <sip:boss@example.net>\n"
+			"p-asserted-identity\t: <sip:boss@example.net>\n"
+			"P-Profile-Key:\n <sip:boss@example.net>\n"
 			"X-Mine: yes\n"));
 
 	assert_has_not(r->inside, "boss");
