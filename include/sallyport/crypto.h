@@ -77,6 +77,16 @@ void crypto_random(void *out, size_t len);
 /* Uniform in [0, bound), bound > 0. */
 uint32_t crypto_random_below(uint32_t bound);
 
+/* Numbers that lie ready, so that most cost no system call: for what must not be guessed but is no
+ * secret once it is used. Begins as zeros; its owner's thread. */
+#define CRYPTO_RANDOM_STOCK 64
+struct crypto_random_stock {
+	uint32_t numbers[CRYPTO_RANDOM_STOCK];
+	uint32_t n_left;
+};
+/* As crypto_random_below. */
+uint32_t crypto_random_draw(struct crypto_random_stock *s, uint32_t bound);
+
 /*
  * Encrypts LEN > 0 bytes and proves their origin: AES-SIV (RFC 5297) without associated data. OUT
  * gets the tag, then as many bytes as IN has; the same text gives the same result, so a caller who

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sallyport/common.h>
+#include <sallyport/crypto.h>
 #include <sallyport/loop.h>
 #include <sallyport/metrics.h>
 
@@ -425,6 +426,7 @@ struct net_ports {
 	uint32_t count;
 	uint32_t n_used;
 	uint64_t *used; /* bitmap */
+	struct crypto_random_stock random;
 };
 
 /* Ports FIRST..LAST cut into N_SHARES runs of even start and length; this one gets run SHARE.

@@ -28,18 +28,44 @@ void crypto_random(void *out, size_t len)
 	}
 }
 
-uint32_t crypto_random_below(uint32_t bound)
+static uint32_t take(struct crypto_random_stock *s)
+{
+	if (s->n_left == 0) {
+		crypto_random(s->numbers, sizeof(s->numbers));
+		s->n_left = CRYPTO_RANDOM_STOCK;
+	}
+	uint32_t *number = &s->numbers[--s->n_left];
+	uint32_t v = *number;
+	*number = 0;
+	return v;
+}
+
+/* S: where to take from, or NULL. Values below 2^32 mod BOUND would make the low remainders
+ * likelier. */
+static uint32_t below(struct crypto_random_stock *s, uint32_t bound)
 {
 	assert(bound > 0);
 	if (bound == 1)
 		return 0;
-	/* Values below 2^32 mod BOUND would make the low remainders likelier. */
 	const uint32_t reject = -bound % bound;
 	uint32_t v;
-	do
-		crypto_random(&v, sizeof(v));
-	while (v < reject);
+	do {
+		if (s)
+			v = take(s);
+		else
+			crypto_random(&v, sizeof(v));
+	} while (v < reject);
 	return v % bound;
+}
+
+uint32_t crypto_random_below(uint32_t bound)
+{
+	return below(NULL, bound);
+}
+
+uint32_t crypto_random_draw(struct crypto_random_stock *s, uint32_t bound)
+{
+	return below(s, bound);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t len)

@@ -37,6 +37,7 @@ int net_ports_init(
 	p->first = (uint16_t)(start + 2 * from);
 	p->count = 2 * (to - from);
 	p->n_used = 0;
+	p->random.n_left = 0;
 	p->used = calloc((p->count + 63) / 64, sizeof(*p->used));
 	return p->used ? 0 : -ENOMEM;
 }
@@ -62,7 +63,7 @@ int net_ports_take(struct net_ports *p, enum net_ports_want want, uint16_t *port
 {
 	if (p->n_used == p->count)
 		return ERR_FULL;
-	uint32_t start = crypto_random_below(p->count);
+	uint32_t start = crypto_random_draw(&p->random, p->count);
 	for (uint32_t n = 0; n < p->count; n++) {
 		uint32_t i = start + n < p->count ? start + n : start + n - p->count;
 		if (!fits(p, i, want))

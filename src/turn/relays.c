@@ -89,7 +89,7 @@ int turn_relay_open(struct turn_server *s, enum addr_family family,
 	const struct turn_relay_want *want, struct turn_relay *out, uint8_t token[TURN_TOKEN_LEN])
 {
 	size_t n = s->snapshot->config.n_relays;
-	size_t start = n ? crypto_random_below((uint32_t)n) : 0;
+	size_t start = n ? crypto_random_draw(&s->random, (uint32_t)n) : 0;
 	int rc = ERR_UNSUPPORTED;
 
 	for (size_t i = 0; i < n && !turn_shortage_is_everywhere(rc); i++) {

@@ -221,6 +221,7 @@ struct turn_server {
 	size_t n_reservations;
 	struct hash_table connections; /* with peers, by id */
 	uint64_t next_id;
+	struct crypto_random_stock random; /* which relay address */
 	uint8_t indication_tid[STUN_TID_LEN];
 	struct turn_server *const *servers; /* all workers', see turn_server_join */
 	struct loop *const *loops;

@@ -253,6 +253,33 @@ static void random_below_prefers_no_number(void **state)
 	assert_in_range(low, 750, 1250);
 }
 
+static void drawn_numbers_stay_below_and_reach_all(void **state)
+{
+	struct crypto_random_stock s = {.n_left = 0};
+	assert_int_equal(crypto_random_draw(&s, 1), 0);
+	unsigned seen = 0;
+	for (int i = 0; i < 2000; i++) {
+		uint32_t v = crypto_random_draw(&s, 7);
+		assert_true(v < 7);
+		seen |= 1u << v;
+	}
+	assert_int_equal(seen, 0x7f);
+}
+
+/* Of 1000 numbers of 32 bits two are equal by chance once in 8600 runs, nine once in 10^38. */
+static void no_number_is_drawn_twice(void **state)
+{
+	struct crypto_random_stock s = {.n_left = 0};
+	uint32_t drawn[1000];
+	unsigned equal = 0;
+	for (int i = 0; i < 1000; i++) {
+		drawn[i] = crypto_random_draw(&s, UINT32_MAX);
+		for (int j = 0; j < i; j++)
+			equal += drawn[j] == drawn[i];
+	}
+	assert_true(equal < 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -267,6 +294,8 @@ int main(void)
 		cmocka_unit_test(random_fills_the_whole_buffer),
 		cmocka_unit_test(random_below_stays_below_and_reaches_all),
 		cmocka_unit_test(random_below_prefers_no_number),
+		cmocka_unit_test(drawn_numbers_stay_below_and_reach_all),
+		cmocka_unit_test(no_number_is_drawn_twice),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL) != 0;
 }
