@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Is it UTF-8? */
+#include <string.h>
+
 #include <sallyport/common/utf8.h>
 
 size_t utf8_sequence(const uint8_t *p, size_t left)
@@ -33,9 +35,24 @@ size_t utf8_sequence(const uint8_t *p, size_t left)
 	return n;
 }
 
+size_t utf8_ascii(const uint8_t *p, size_t left)
+{
+	size_t i = 0;
+	uint64_t eight;
+
+	for (; left - i >= sizeof(eight); i += sizeof(eight)) {
+		memcpy(&eight, p + i, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
+	while (i < left && p[i] < 0x80)
+		i++;
+	return i;
+}
+
 bool utf8_is_text(struct bytes s)
 {
-	for (size_t i = 0, n; i < s.len; i += n) {
+	for (size_t i = utf8_ascii(s.data, s.len), n; i < s.len; i += n) {
 		n = utf8_sequence(s.data + i, s.len - i);
 		if (n == 0)
 			return false;

@@ -12,10 +12,10 @@
 
 static bool is_text(struct bytes s, size_t max_bytes, size_t max_chars)
 {
-	size_t chars = 0;
 	if (s.len > max_bytes)
 		return false;
-	for (size_t i = 0; i < s.len; chars++) {
+	size_t chars = utf8_ascii(s.data, s.len);
+	for (size_t i = chars; i < s.len; chars++) {
 		size_t n = utf8_sequence(s.data + i, s.len - i);
 		if (n == 0)
 			return false;
