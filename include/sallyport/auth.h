@@ -179,10 +179,11 @@ struct auth_grant {
 	/* REST form: all zero, relays all ones, subject = first 16 bytes of the SHA-256 of the
 	 * name behind the colon; token form: the same of the username, a NUL and the token. */
 	struct auth_claims claims;
-	uint64_t expires_s;         /* of the credential */
-	uint64_t refresh_until_s;   /* expires + session_grace */
-	struct stun_key key;        /* what later requests on this 5-tuple are checked with */
-	char kid[AUTH_KID_LEN + 1]; /* "" for a further shared secret and for a token */
+	uint64_t expires_s;          /* of the credential */
+	uint64_t refresh_until_s;    /* expires + session_grace */
+	struct stun_key key;         /* what later requests on this 5-tuple are checked with */
+	struct crypto_hmac_key hmac; /* KEY, prepared for the query's integrity */
+	char kid[AUTH_KID_LEN + 1];  /* "" for a further shared secret and for a token */
 };
 
 /* Why a check failed; for counters and the log, never told to the client beyond the code. */
@@ -228,11 +229,12 @@ struct auth_query {
  */
 enum auth_reason auth_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out);
+void auth_grant_wipe(struct auth_grant *g); /* its keys */
 /* The key id in a username of the m1 form, whether or not any key has it; false for other names. */
 bool auth_username_kid(struct bytes username, char kid[AUTH_KID_LEN + 1]);
 /*
  * What a username says, and whether a password for it would be accepted at NOW_S: the steps of
- * auth_check that need no message and no listener. *OUT is written, without a key, unless the
+ * auth_check that need no message and no listener. *OUT is written, without keys, unless the
  * reason is AUTH_BAD_FORM.
  */
 enum auth_reason auth_explain(const struct auth_snapshot *s, struct bytes username, uint64_t now_s,

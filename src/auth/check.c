@@ -60,20 +60,18 @@ static bool is_too_late(
 	return q->now_s > auth_time_add(expires_s, s->rules.session_grace_s);
 }
 
-bool auth_password_fits(const struct auth_snapshot *s, const struct auth_query *q,
-	struct bytes password, struct stun_key *out)
+bool auth_key_fits(const struct auth_query *q, struct auth_grant *g)
 {
-	struct stun_key key;
-	struct crypto_hmac_key hmac;
+	crypto_hmac_key_init(&g->hmac, q->integrity, g->key.bytes, g->key.len);
+	return stun_msg_check_integrity(q->msg, q->integrity, &g->hmac);
+}
+
+bool auth_password_fits(const struct auth_snapshot *s, const struct auth_query *q,
+	struct bytes password, struct auth_grant *g)
+{
 	const char *realm = q->realm ? q->realm : s->rules.realm;
-	stun_key_long_term(q->algorithm, q->username, bytes_str(realm), password, &key);
-	crypto_hmac_key_init(&hmac, q->integrity, key.bytes, key.len);
-	bool ok = stun_msg_check_integrity(q->msg, q->integrity, &hmac);
-	crypto_wipe(&hmac, sizeof(hmac));
-	if (ok)
-		*out = key;
-	crypto_wipe(&key, sizeof(key));
-	return ok;
+	stun_key_long_term(q->algorithm, q->username, bytes_str(realm), password, &g->key);
+	return auth_key_fits(q, g);
 }
 
 static enum auth_reason check_m1(const struct auth_snapshot *s, const struct auth_query *q,
@@ -89,7 +87,7 @@ static enum auth_reason check_m1(const struct auth_snapshot *s, const struct aut
 		return AUTH_UNKNOWN_KEY;
 	char password[AUTH_M1_PASSWORD_LEN + 1];
 	auth_m1_password(k, q->username, password);
-	bool ok = auth_password_fits(s, q, bytes_of(password, AUTH_M1_PASSWORD_LEN), &g->key);
+	bool ok = auth_password_fits(s, q, bytes_of(password, AUTH_M1_PASSWORD_LEN), g);
 	crypto_wipe(password, sizeof(password));
 	if (!ok)
 		return AUTH_BAD_INTEGRITY;
@@ -105,7 +103,7 @@ static enum auth_reason check_rest(const struct auth_snapshot *s, const struct a
 		return AUTH_BAD_FORM;
 	if (is_too_late(s, q, u->expires_s))
 		return AUTH_EXPIRED;
-	if (!auth_rest_find_secret(s, q, &g->key, g->kid))
+	if (!auth_rest_find_secret(s, q, g))
 		return AUTH_BAD_INTEGRITY;
 	g->form = AUTH_FORM_REST;
 	auth_rest_claims(u->name, &g->claims);
@@ -137,6 +135,12 @@ static enum auth_reason check_password(
 	return (auth_m1_is(u.name) ? check_m1 : check_rest)(s, q, &u, g);
 }
 
+void auth_grant_wipe(struct auth_grant *g)
+{
+	crypto_wipe(&g->key, sizeof(g->key));
+	crypto_wipe(&g->hmac, sizeof(g->hmac));
+}
+
 enum auth_reason auth_check(
 	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *out)
 {
@@ -149,7 +153,7 @@ enum auth_reason auth_check(
 		r = check_claims(s, q, &g.claims);
 		*out = g;
 	}
-	crypto_wipe(&g.key, sizeof(g.key));
+	auth_grant_wipe(&g);
 	return r;
 }
 

@@ -25,28 +25,28 @@ static void make_password(
 }
 
 static bool secret_fits(const struct auth_snapshot *s, const struct auth_query *q,
-	const struct crypto_hmac_key *secret, struct stun_key *key)
+	const struct crypto_hmac_key *secret, struct auth_grant *g)
 {
 	char password[PASSWORD_LEN + 1];
 	make_password(secret, q->username, password);
-	bool ok = auth_password_fits(s, q, bytes_of(password, PASSWORD_LEN), key);
+	bool ok = auth_password_fits(s, q, bytes_of(password, PASSWORD_LEN), g);
 	crypto_wipe(password, sizeof(password));
 	return ok;
 }
 
-bool auth_rest_find_secret(const struct auth_snapshot *s, const struct auth_query *q,
-	struct stun_key *key, char kid[AUTH_KID_LEN + 1])
+bool auth_rest_find_secret(
+	const struct auth_snapshot *s, const struct auth_query *q, struct auth_grant *g)
 {
 	for (size_t i = 0; i < s->rules.ring.n_keys; i++) {
 		const struct auth_key *k = &s->rules.ring.keys[i];
-		if (!auth_key_verifies(k, q->now_s) || !secret_fits(s, q, &k->rest, key))
+		if (!auth_key_verifies(k, q->now_s) || !secret_fits(s, q, &k->rest, g))
 			continue;
-		memcpy(kid, k->kid, sizeof(k->kid));
+		memcpy(g->kid, k->kid, sizeof(k->kid));
 		return true;
 	}
-	kid[0] = '\0';
+	g->kid[0] = '\0';
 	for (size_t i = 0; i < s->rules.n_rest_secrets; i++)
-		if (secret_fits(s, q, &s->rules.rest_secrets[i], key))
+		if (secret_fits(s, q, &s->rules.rest_secrets[i], g))
 			return true;
 	return false;
 }

@@ -7,6 +7,7 @@
  *                                            time (64, in 1/65536 s)   lifetime (32, in s)   tag
  */
 #include <string.h>
+#include "check.h"
 #include "token.h"
 
 #define HEAD_LEN   (2 + CRYPTO_AEAD_NONCE_LEN)
@@ -76,27 +77,18 @@ static void fill_subject(const struct auth_query *q, struct auth_claims *c)
 	memcpy(c->subject, digest, AUTH_SUBJECT_LEN);
 }
 
-static bool is_signed_with(const struct auth_query *q, const struct stun_key *key)
-{
-	struct crypto_hmac_key hmac;
-	crypto_hmac_key_init(&hmac, q->integrity, key->bytes, key->len);
-	bool ok = stun_msg_check_integrity(q->msg, q->integrity, &hmac);
-	crypto_wipe(&hmac, sizeof(hmac));
-	return ok;
-}
-
 /*
  * With all of the token's key, as RFC 7635 has it; or with as much of it as the key of a password
- * has, which is what coturn and its clients do. *KEY becomes the one that fits.
+ * has, which is what coturn and its clients do. G's key becomes the one that fits.
  */
-static bool find_key_length(const struct auth_query *q, struct stun_key *key)
+static bool find_key_length(const struct auth_query *q, struct auth_grant *g)
 {
-	if (is_signed_with(q, key))
+	if (auth_key_fits(q, g))
 		return true;
 	if (q->integrity != CRYPTO_SHA1)
 		return false;
-	key->len = CRYPTO_MD5_LEN;
-	return is_signed_with(q, key);
+	g->key.len = CRYPTO_MD5_LEN;
+	return auth_key_fits(q, g);
 }
 
 enum auth_reason auth_token_check(
@@ -110,14 +102,14 @@ enum auth_reason auth_token_check(
 		    q->token, &t) != 0)
 		return AUTH_BAD_TOKEN;
 	enum auth_reason r = AUTH_OK;
-	if (!is_in_time(s, &t, q->now_s))
-		r = AUTH_EXPIRED;
-	else if (!find_key_length(q, &t.key))
-		r = AUTH_BAD_INTEGRITY;
 	*g = (struct auth_grant){.form = AUTH_FORM_TOKEN, .expires_s = t.made_s + t.lifetime_s};
 	/* No grace: the holder gets the next token before this one ends (RFC 7635 §9). */
 	g->refresh_until_s = g->expires_s;
 	g->key = t.key;
+	if (!is_in_time(s, &t, q->now_s))
+		r = AUTH_EXPIRED;
+	else if (!find_key_length(q, g))
+		r = AUTH_BAD_INTEGRITY;
 	fill_subject(q, &g->claims);
 	crypto_wipe(&t, sizeof(t));
 	return r;

@@ -182,7 +182,7 @@ void turn_alloc_settle(struct turn_alloc *a)
 		return;
 	hash_table_remove(&a->server->pending, &p->by_ticket);
 	wheel_cancel(a->server->config.wheel, &p->timer);
-	crypto_wipe(&p->origin.key, sizeof(p->origin.key));
+	turn_origin_wipe(&p->origin);
 	free(p);
 	a->pending = NULL;
 }

@@ -7,6 +7,12 @@
 
 #include "turn_priv.h"
 
+void turn_origin_wipe(struct turn_origin *o)
+{
+	crypto_wipe(&o->key, sizeof(o->key));
+	crypto_wipe(&o->hmac, sizeof(o->hmac));
+}
+
 /* ---- answers ---- */
 
 bool turn_answer_begin(struct turn_server *s, const struct turn_origin *o, enum stun_class class,
@@ -23,15 +29,6 @@ bool turn_answer_begin(struct turn_server *s, const struct turn_origin *o, enum 
 	return true;
 }
 
-static void sign(struct turn_answer *a)
-{
-	struct crypto_hmac_key k;
-
-	crypto_hmac_key_init(&k, a->origin->integrity, a->origin->key.bytes, a->origin->key.len);
-	stun_write_integrity(&a->w, a->origin->integrity, &k);
-	crypto_wipe(&k, sizeof(k));
-}
-
 void turn_answer_send(struct turn_answer *a)
 {
 	const char *software = a->server->snapshot->config.software;
@@ -41,7 +38,7 @@ void turn_answer_send(struct turn_answer *a)
 	if (software && a->origin->is_signed)
 		stun_write_bytes(&a->w, STUN_SOFTWARE, software, strlen(software));
 	if (a->origin->is_signed)
-		sign(a);
+		stun_write_integrity(&a->w, a->origin->integrity, &a->origin->hmac);
 	if (a->origin->has_fingerprint)
 		stun_write_fingerprint(&a->w);
 	if (stun_write_end(&a->w, &len) != 0) {
@@ -272,15 +269,13 @@ static bool has_stored_key(const struct turn_request *req, enum stun_password_al
 static struct stun_refusal check_stored_key(struct turn_request *req)
 {
 	struct turn_alloc *a = req->alloc;
-	struct crypto_hmac_key k;
+	struct turn_origin *o = &req->origin;
 
-	crypto_hmac_key_init(&k, req->origin.integrity, a->key.bytes, a->key.len);
-	bool is_right = stun_msg_check_integrity(&req->msg, req->origin.integrity, &k);
-	crypto_wipe(&k, sizeof(k));
-	if (!is_right)
+	crypto_hmac_key_init(&o->hmac, o->integrity, a->key.bytes, a->key.len);
+	if (!stun_msg_check_integrity(&req->msg, o->integrity, &o->hmac))
 		return turn_refuse(STUN_UNAUTHORIZED);
-	req->origin.key = a->key;
-	req->origin.is_signed = true;
+	o->key = a->key;
+	o->is_signed = true;
 	return TURN_GRANTED;
 }
 
@@ -327,6 +322,7 @@ static struct stun_refusal check_credential(
 		return turn_refuse(code);
 	/* The password was right. A refusal is signed as well: clients throw others away. */
 	req->origin.key = req->grant.key;
+	req->origin.hmac = req->grant.hmac;
 	req->origin.is_signed = true;
 	return turn_refuse(code);
 }

@@ -233,8 +233,8 @@ static void start_request(
 	req.origin.door = req.alloc ? req.alloc->door : door;
 	req.origin.tenant = req.alloc ? req.alloc->tenant->id : door->id;
 	handle_request(&req);
-	crypto_wipe(&req.grant.key, sizeof(req.grant.key));
-	crypto_wipe(&req.origin.key, sizeof(req.origin.key));
+	auth_grant_wipe(&req.grant);
+	turn_origin_wipe(&req.origin);
 }
 
 /* May it be from a client whose allocation is still elsewhere? A Refresh with a ticket may be the

@@ -54,7 +54,7 @@ static void forget_origin(struct turn_connection *c)
 {
 	if (!c->origin)
 		return;
-	crypto_wipe(&c->origin->key, sizeof(c->origin->key));
+	turn_origin_wipe(c->origin);
 	free(c->origin);
 	c->origin = NULL;
 }

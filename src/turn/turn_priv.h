@@ -76,6 +76,7 @@ struct turn_origin {
 	bool is_signed; /* the answer carries integrity under KEY */
 	enum crypto_hash integrity;
 	struct stun_key key;
+	struct crypto_hmac_key hmac; /* KEY, prepared for INTEGRITY, where is_signed */
 };
 
 /* One request under way through its handler. */
@@ -284,6 +285,7 @@ static inline struct stun_refusal turn_refuse(unsigned code)
 
 /* Sends the refusal of REQ, with what its code asks for; counts it. */
 void turn_request_refuse(struct turn_request *req, struct stun_refusal r);
+void turn_origin_wipe(struct turn_origin *o); /* its keys */
 void turn_origin_refuse(struct turn_server *s, const struct turn_origin *o, struct stun_refusal r);
 /*
  * Checks integrity, nonce and credential (RFC 8489 §9.2.4). Sets req->origin's key, and the grant

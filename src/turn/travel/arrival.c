@@ -47,7 +47,7 @@ void turn_arrival_destroy(struct turn_arrival *a)
 	turn_arrival_close(a);
 	hash_table_remove(&s->arrivals_by_name, &a->by_name);
 	wheel_cancel(s->config.wheel, &a->timer);
-	crypto_wipe(&a->origin.key, sizeof(a->origin.key));
+	turn_origin_wipe(&a->origin);
 	free(a);
 }
 
