@@ -8,6 +8,10 @@
 
 #include "turn_priv.h"
 
+/* Less than the 128 KiB from which on a request gets memory of its own, outside the heap. */
+#define HEAP_STEP_ALLOCS 64
+#define HEAP_STEP_BYTES  98304
+
 /* What a client's packet is known by, without padding (RFC 8656 §3: the 5-tuple). */
 struct tuple_key {
 	uint8_t ip[16];
@@ -67,9 +71,22 @@ static void expire(struct wheel_timer *t, void *arg)
 	turn_alloc_destroy(a, "expired");
 }
 
+/*
+ * The C library lets the heap of a thread grow by no more than a request needs: a system call for
+ * every page. So now and then it is asked for more at once, and keeps that as its own.
+ */
+static void grow_heap(const struct turn_server *s)
+{
+	if (s->by_tuple.count % HEAP_STEP_ALLOCS != 0)
+		return;
+	void *volatile room = malloc(HEAP_STEP_BYTES); /* or it would be left out */
+	free(room);
+}
+
 struct turn_alloc *turn_alloc_make(
 	struct turn_server *s, const struct turn_client *c, struct bytes username)
 {
+	grow_heap(s);
 	struct turn_alloc *a = calloc(1, sizeof(*a) + username.len);
 
 	if (!a)
