@@ -34,7 +34,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	loop_turn(l);
-	wheel_advance(&l->wheel, l->clock.mono_ms);
+	l->is_behind |= l->clock.mono_ms - l->ticked_ms > LATE_MS;
+	l->ticked_ms = l->clock.mono_ms;
+	if (!l->is_behind)
+		wheel_advance(&l->wheel, l->clock.mono_ms);
 }
 
 static void on_mail(evutil_socket_t fd, short what, void *arg)
@@ -127,11 +130,30 @@ static void end_turn(struct loop *l)
 
 	run_deferred(l);
 	bool is_ticking = event_pending(l->tick, EV_TIMEOUT, NULL);
-	if (l->wheel.count > 0 && !is_ticking)
-		(void)event_add(l->tick,
-			&tick); /* a timer on a running base does not fail but for memory */
-	else if (l->wheel.count == 0 && is_ticking)
+	if (l->wheel.count > 0 && !is_ticking) {
+		l->ticked_ms = l->clock.mono_ms;
+		/* a timer on a running base does not fail but for memory */
+		(void)event_add(l->tick, &tick);
+	} else if (l->wheel.count == 0 && is_ticking) {
 		(void)event_del(l->tick);
+	}
+}
+
+/* What has come while the thread was not let run is read before timers are judged: an answer that
+ * waits in a socket is no time-out. */
+static int catch_up(struct loop *l)
+{
+	uint64_t until_ms = l->clock.mono_ms + CATCH_UP_MS;
+
+	do {
+		run_deferred(l);
+		l->is_sampled = false;
+		if (event_base_loop(l->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) < 0)
+			return -EIO;
+	} while (l->is_sampled && l->clock.mono_ms < until_ms && !l->is_stopping);
+	l->is_behind = false;
+	wheel_advance(&l->wheel, l->clock.mono_ms);
+	return 0;
 }
 
 /* False: the next turn must not sleep. For what was put off until then nobody waits; and with busy
@@ -184,7 +206,7 @@ int loop_run(struct loop *l)
 		/* Without ONCE it would go on, within one turn, as long as there is something. */
 		int flags = rest(l) ? EVLOOP_ONCE : EVLOOP_ONCE | EVLOOP_NONBLOCK;
 		l->is_sampled = false;
-		if (event_base_loop(l->base, flags) < 0)
+		if (event_base_loop(l->base, flags) < 0 || (l->is_behind && catch_up(l) != 0))
 			return -EIO;
 	}
 }

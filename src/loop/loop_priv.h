@@ -55,6 +55,11 @@ struct busy_poll {
 	bool is_on;          /* looks without sleeping */
 };
 
+/* A tick that comes so late finds a thread that was not let run, and more to read than one turn
+ * does. So long at most it reads before it looks at the time. */
+#define LATE_MS     500
+#define CATCH_UP_MS 250
+
 struct loop {
 	const char *name; /* copied */
 	struct event_base *base;
@@ -63,6 +68,8 @@ struct loop {
 	bool is_stopping;
 	struct wheel wheel;
 	struct event *tick; /* pending while the wheel holds timers */
+	uint64_t ticked_ms; /* the last one, or when it was set */
+	bool is_behind;     /* the tick came late, and timers wait until all is read */
 	struct list deferred;
 	struct mailbox mailbox;
 	struct event *mail_event;

@@ -4,9 +4,10 @@
 # proxy with transactions and Record-Route, in turn, the very same calls. The server is alone on one core,
 # sipp on another. Prints every round and a table of the medians.
 #   tests/bench/calls.sh [-t tcp|udp] [-r RATE] [-d SECONDS] [-l MS] [-a PACKETS] [-n ROUNDS] [-k]
-#                        [-m] [-s SERVERS] [-f RESULTS]
+#                        [-c PERCENT] [-m] [-s SERVERS] [-f RESULTS]
 #     RATE     calls a second (200), for SECONDS (60), each of MS (1000)
 #     PACKETS  of audio, 20 ms each, that each side sends (0); Sallyport has ports for media anyway
+#     PERCENT  of its core that the server gets, so that it can be asked for more than it can do
 #     -k       the server is not started anew for each round, to see whether its memory grows
 #     -m       memory of calls is looked at every second, at some cost of processor time
 #     SERVERS  those that take turns ("sallyport kamailio")
@@ -16,8 +17,8 @@
 . "$(dirname "$0")/../integration/lib.sh"
 
 TRANSPORT=tcp RATE=200 SECONDS_EACH=60 LENGTH=1000 AUDIO=0 ROUNDS=3 KEEPS='' MEMORY='' RESULTS=
-SERVERS="sallyport kamailio"
-while getopts t:r:d:l:a:n:kms:f: option; do
+SERVERS="sallyport kamailio" PERCENT=''
+while getopts t:r:d:l:a:n:c:kms:f: option; do
 	case $option in
 	t) TRANSPORT=$OPTARG ;;
 	r) RATE=$OPTARG ;;
@@ -25,11 +26,12 @@ while getopts t:r:d:l:a:n:kms:f: option; do
 	l) LENGTH=$OPTARG ;;
 	a) AUDIO=$OPTARG ;;
 	n) ROUNDS=$OPTARG ;;
+	c) PERCENT=$OPTARG ;;
 	k) KEEPS=1 ;;
 	m) MEMORY=1 ;;
 	s) SERVERS=$OPTARG ;;
 	f) RESULTS=$OPTARG ;;
-	*) sed -n '6,14s/^# *//p' "$0" >&2; exit 2 ;;
+	*) sed -n '6,15s/^# *//p' "$0" >&2; exit 2 ;;
 	esac
 done
 read -r SIPP_CORE SERVER_CORE <<<"${BENCH_CORES:-0 1}"
@@ -240,10 +242,30 @@ bytes_each() {
 		END { printf "%d", (open > 100 ? (kb - idle) * 1024 / open : 0) }'
 }
 
+# The server's processes get PERCENT of a core, in slices of 20 ms.
+confine() {
+	local group pid
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		group=/sys/fs/cgroup/calls.$$
+		mkdir -p "$group" && echo "$((PERCENT * 200)) 20000" >"$group/cpu.max" || return 1
+	else
+		group=/sys/fs/cgroup/cpu/calls.$$
+		mkdir -p "$group" && echo 20000 >"$group/cpu.cfs_period_us" &&
+			echo $((PERCENT * 200)) >"$group/cpu.cfs_quota_us" || return 1
+	fi
+	for pid in $(tree); do
+		echo "$pid" >"$group/cgroup.procs" || return 1
+	done
+}
+free_groups() {
+	rmdir /sys/fs/cgroup/calls.$$ /sys/fs/cgroup/cpu/calls.$$ 2>/dev/null
+}
+
 # round SERVER
 round() {
 	local name=$1 before after idle status=0
 	running edge || "server_$name" || { tail "$WORK/edge.log"; exit 1; }
+	[ -z "$PERCENT" ] || confine || { echo "no control group of its own" >&2; exit 1; }
 	# shellcheck disable=SC2086  # the flag is two words or none
 	start callee hq taskset -c "$SIPP_CORE" sipp -nostdin -sf "$WORK/callee.xml" $FLAG \
 		-i 10.200.2.2 -p 5070 -mp 10000
@@ -261,8 +283,8 @@ round() {
 		10.200.1.1:5060 >"$WORK/calls.out" 2>&1 || status=$?
 	after=$(cpu_ns)
 	stop watch
-	printf '%s %s rate=%s seconds=%s length_ms=%s audio=%s calls=%s failed=%s repeated=%s cpu_us_each=%s rss_kb=%s-%s bytes_each=%s\n' \
-		"$name" "$TRANSPORT" "$RATE" "$SECONDS_EACH" "$LENGTH" "$AUDIO" "$(last_of 'SuccessfulCall(C)')" \
+	printf '%s %s rate=%s seconds=%s length_ms=%s audio=%s core=%s calls=%s failed=%s repeated=%s cpu_us_each=%s rss_kb=%s-%s bytes_each=%s\n' \
+		"$name" "$TRANSPORT" "$RATE" "$SECONDS_EACH" "$LENGTH" "$AUDIO" "${PERCENT:-100}" "$(last_of 'SuccessfulCall(C)')" \
 		"$(last_of 'FailedCall(C)')" "$(last_of 'Retransmissions(C)')" \
 		"$(awk -v n=$((after - before)) -v calls=$((RATE * SECONDS_EACH)) \
 			'BEGIN { printf "%.1f", n / calls / 1000 }')" "$idle" "$(kilobytes)" "$(bytes_each "$idle")" |
@@ -271,6 +293,7 @@ round() {
 	[ -z "${BENCH_AFTER:-}" ] || sleep "$BENCH_AFTER"
 	stop callee
 	[ -n "$KEEPS" ] || stop edge
+	free_groups
 }
 for _ in $(seq "$ROUNDS"); do
 	for server in $SERVERS; do

@@ -43,7 +43,9 @@ void exchange_await(struct exchange *x)
 static void on_repeat(struct wheel_timer *t, void *arg)
 {
 	struct exchange *x = CONTAINER_OF(t, struct exchange, repeat);
+	const struct calls *l = x->call->calls;
 	unsigned t2_ms = transaction_timers_default.t2_ms;
+	uint64_t now = l->config.clock->mono_ms, at;
 
 	(void)arg;
 	if (x->server && !x->is_replied) { /* a provisional response, and nothing more */
@@ -56,7 +58,8 @@ static void on_repeat(struct wheel_timer *t, void *arg)
 		return;
 	server_transaction_repeat(x->server);
 	x->interval_ms = x->interval_ms * 2 < t2_ms ? x->interval_ms * 2 : t2_ms;
-	wheel_set(x->call->calls->config.wheel, t, t->at_ms + x->interval_ms);
+	at = t->at_ms + x->interval_ms;
+	wheel_set(l->config.wheel, t, at > now ? at : now + x->interval_ms);
 }
 
 void exchange_accepted(struct exchange *x)

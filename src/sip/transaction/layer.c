@@ -137,8 +137,10 @@ void transaction_repeat_start(struct transaction *t, unsigned interval_ms)
 
 void transaction_repeat_again(struct transaction *t, unsigned interval_ms)
 {
+	uint64_t now = now_ms(t->layer), at = t->repeat.at_ms + interval_ms;
+
 	t->interval_ms = interval_ms;
-	wheel_set(t->layer->config.wheel, &t->repeat, t->repeat.at_ms + interval_ms);
+	wheel_set(t->layer->config.wheel, &t->repeat, at > now ? at : now + interval_ms);
 }
 
 void transaction_timeout_in(struct transaction *t, unsigned ms)

@@ -124,7 +124,8 @@ struct transaction *transaction_find(
 	const struct hash_table *table, const struct transaction_key *key);
 /* Starts repeating after INTERVAL_MS; nothing on a reliable hop. */
 void transaction_repeat_start(struct transaction *t, unsigned interval_ms);
-/* From the timer's callback: the next one, counted from when this one was due. */
+/* From the timer's callback: the next one, counted from when this one was due, unless so much time
+ * was lost that the next is due as well: who was not let run does not say everything at once. */
 void transaction_repeat_again(struct transaction *t, unsigned interval_ms);
 void transaction_timeout_in(struct transaction *t, unsigned ms);
 /* A new state in which repetitions are absorbed for MS, or none on a reliable hop. */
