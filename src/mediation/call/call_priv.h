@@ -361,8 +361,6 @@ void join_unlink(struct end *e); /* E goes */
 unsigned join_ask_callee(struct call *c, const struct sip_msg *invite);
 /* It has refused, for F. C may be gone on return. */
 void join_refused(struct call *c, const struct call_failure *f);
-/* It has accepted, and there is no other to be asked. */
-void join_finish(struct call *c);
 /* The caller's side, when the callee's has accepted. C may be gone on return. */
 void join_ask_caller(struct call *c);
 /* The final answer to X, which asks the caller's side, or (NULL) none. */
@@ -373,6 +371,15 @@ void join_heard(struct exchange *x, unsigned status);
 void join_forget(struct call *c);
 /* C is over: calls that wanted a side of it come to nothing. */
 void join_lose(struct call *c);
+
+void join_part(struct join *j); /* its side is asked for no more, or joined */
+/* Nothing comes of C, for STATUS. C may be gone on return. */
+void join_fail(struct call *c, unsigned status);
+
+/* ---- joined.c ---- */
+
+/* All sides have accepted. C may be gone on return. */
+void join_finish(struct call *c);
 
 /* ---- exchange.c ---- */
 

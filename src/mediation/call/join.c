@@ -85,7 +85,7 @@ void join_count(const struct end *e)
 		j->old->dialog.local_cseq = j->copy->dialog.local_cseq = e->dialog.local_cseq;
 }
 
-static void part(struct join *j)
+void join_part(struct join *j)
 {
 	j->state = JOIN_NONE;
 	j->old->join = NULL;
@@ -97,12 +97,12 @@ static void part(struct join *j)
 void join_unlink(struct end *e)
 {
 	if (e->join)
-		part(e->join);
+		join_part(e->join);
 }
 
 /* ---- asking ---- */
 
-static void fail(struct call *c, unsigned status)
+void join_fail(struct call *c, unsigned status)
 {
 	c->outcome = status;
 	call_over(c, CALL_END_FAILED, -1);
@@ -284,11 +284,11 @@ void join_ask_caller(struct call *c)
 	struct join *j = &c->joins[CALL_CALLER];
 
 	if (j->n_tries++ >= TRIES_MAX)
-		fail(c, 491);
+		join_fail(c, 491);
 	else if (relay_open_invite(j->old->pair->call))
 		wait_for_end(j);
 	else if (copy(j, &c->pair->ends[CALL_CALLER]) != 0 || ask_caller(j) != 0)
-		fail(c, 503);
+		join_fail(c, 503);
 }
 
 static void on_again(struct wheel_timer *t, void *arg)
@@ -315,94 +315,11 @@ void join_fini(struct call *c)
 	for (int side = 0; side < 2; side++) {
 		wheel_cancel(c->calls->config.wheel, &c->joins[side].again);
 		if (join_is_wanted(c, side))
-			part(&c->joins[side]);
+			join_part(&c->joins[side]);
 	}
 }
 
-/* ---- joined ---- */
-
-/* The new call's dialog is found from now on. */
-static void take_over(struct call *c, enum call_side side)
-{
-	struct calls *l = c->calls;
-	struct join *j = &c->joins[side];
-	struct end *old = j->old, *e = j->copy;
-	const struct call_user *u = &l->config.user;
-
-	sip_dialogs_remove(&l->dialogs, &old->dialog);
-	e->dialog.remote_cseq = old->dialog.remote_cseq;
-	e->dialog.has_remote_cseq = old->dialog.has_remote_cseq;
-	e->is_gone = false;
-	old->is_gone = true;
-	part(j);
-	if (u->joined)
-		u->joined(u->arg, c, side, old->pair->call, old->side);
-}
-
-static int file(struct call *c)
-{
-	int err = 0;
-
-	for (int side = 0; side < 2 && err == 0; side++) {
-		if (join_is_wanted(c, side))
-			err = sip_dialogs_add(&c->calls->dialogs, &c->joins[side].copy->dialog);
-	}
-	return err;
-}
-
-static void tell_user(struct call *c)
-{
-	const struct call_user *u = &c->calls->config.user;
-
-	if (u->told)
-		u->told(u->arg, c, 200, 0);
-}
-
-/* The caller is in place of who was at the other side of OLD. */
-static void replaced(struct call *c, const struct end *old)
-{
-	const struct call_user *u = &c->calls->config.user;
-
-	count(c->calls, CALL_C_REPLACED);
-	if (u->joined)
-		u->joined(u->arg, c, CALL_CALLER, old->pair->call,
-			old->side == CALL_CALLER ? CALL_CALLEE : CALL_CALLER);
-}
-
-void join_finish(struct call *c)
-{
-	struct end *old[2] = {NULL, NULL};
-	struct call *referred_by = c->referred_by;
-
-	if (file(c) != 0) {
-		fail(c, 503);
-		return;
-	}
-	for (int side = 0; side < 2; side++) {
-		if (!join_is_wanted(c, side))
-			continue;
-		old[side] = c->joins[side].old;
-		take_over(c, (enum call_side)side);
-	}
-	c->referred_by = NULL;
-	if (c->incoming && c->incoming->is_virtual) {
-		c->incoming->is_virtual = false;
-		c->incoming->is_replied = true;
-		tell_user(c);
-	} else if (old[CALL_CALLEE]) {
-		replaced(c, old[CALL_CALLEE]);
-	}
-	if (referred_by) {
-		count(c->calls, CALL_C_TRANSFERRED);
-		referred_by->refer.call = NULL;
-		refer_notify(referred_by, 200);
-	}
-	for (int side = 0; side < 2; side++) {
-		if (old[side])
-			call_over(
-				old[side]->pair->call, CALL_END_TRANSFERRED, (int)old[side]->side);
-	}
-}
+/* ---- what the caller's side answers ---- */
 
 /* His answer is to our own offer. */
 static void accepted(struct exchange *x, const struct sip_msg *m)
@@ -413,7 +330,7 @@ static void accepted(struct exchange *x, const struct sip_msg *m)
 
 	exchange_send_ack(x);
 	if (err)
-		fail(c, 488);
+		join_fail(c, 488);
 	else if (!c->is_over)
 		join_finish(c);
 }
@@ -441,7 +358,7 @@ void join_response(struct exchange *x, const struct sip_msg *m)
 	} else if (!m || m->status == 481 || m->status == 408) {
 		lose(c);
 	} else {
-		fail(c, 488);
+		join_fail(c, 488);
 	}
 }
 
@@ -454,7 +371,7 @@ static void leave(struct join *j, bool may_have_accepted)
 	struct end *old = j->old;
 	const struct end *other = end_across(old->pair, old->side);
 
-	part(j);
+	join_part(j);
 	if (other->is_gone && !old->pair->call->is_over)
 		call_over(old->pair->call,
 			other->side == CALL_CALLER ? CALL_END_CALLER : CALL_END_CALLEE,
