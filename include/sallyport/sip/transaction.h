@@ -89,6 +89,7 @@ struct transaction_user {
 	void *arg;
 };
 
+#define TRANSACTION_STRANGER_NETWORKS 10
 struct transactions_config {
 	struct wheel *wheel;       /* not owned */
 	const struct clock *clock; /* not owned */
@@ -106,7 +107,8 @@ struct transactions_config {
 	 */
 	size_t max_server, max_client, max_bytes;
 	unsigned retry_after_s;
-	/* Answers to datagrams of strangers of one network (IPv4 /24, IPv6 /48); 0: to all. */
+	/* Answers to datagrams of strangers of one network (IPv4 /24, IPv6 /48), and of all as many
+	 * as TRANSACTION_STRANGER_NETWORKS get; 0: to all. */
 	unsigned strangers_per_s;
 };
 
@@ -120,8 +122,8 @@ void transactions_receive(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);
 /*
  * The same from somebody whom nobody here knows: a request gets 403, once, and nothing is kept of
- * it, so that whoever forges a sender's address gains nothing; of more datagrams in a network's
- * name than STRANGERS_PER_S the rest is dropped. Responses are taken as ever.
+ * it, so that whoever forges a sender's address gains nothing; datagrams beyond STRANGERS_PER_S are
+ * dropped. Responses are taken as ever.
  */
 void transactions_receive_stranger(
 	struct transactions *l, const struct sip_msg *m, const struct transaction_hop *from);

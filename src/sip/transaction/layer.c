@@ -282,11 +282,16 @@ void transactions_receive(
 }
 
 /* The sender's address may be forged, and nobody is owed an answer here. By network, so that
- * whoever floods us in the name of one silences us for no other. */
+ * whoever floods us in the name of one silences us for no other; and of all, so that whoever names
+ * many has us send them no flood. */
 static bool may_answer_stranger(struct transactions *l, const struct transaction_hop *from)
 {
-	return from->is_reliable || rate_take(rate_table_bucket(l->strangers, &from->remote),
-					    l->config.strangers_per_s, now_ms(l));
+	unsigned per_s = l->config.strangers_per_s;
+
+	if (from->is_reliable)
+		return true;
+	return rate_take(rate_table_bucket(l->strangers, &from->remote), per_s, now_ms(l)) &&
+	       rate_take(&l->all_strangers, per_s * TRANSACTION_STRANGER_NETWORKS, now_ms(l));
 }
 
 void transactions_receive_stranger(

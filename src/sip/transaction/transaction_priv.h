@@ -33,6 +33,7 @@ struct transactions {
 	size_t bytes;                 /* kept for all of them */
 	uint64_t n_branches;          /* made so far */
 	struct rate_table *strangers; /* owned; their datagrams */
+	struct rate_bucket all_strangers;
 	struct log_limit log_refused;
 	/* A message being written, or the words of a key. */
 	char scratch[SIP_MSG_MAX + WORDS_MORE];

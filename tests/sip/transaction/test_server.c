@@ -679,6 +679,22 @@ static void strangers_of_one_network_silence_us_for_no_other(void **state)
 	box_destroy(b);
 }
 
+/* Else whoever forges addresses of many could have us flood them. */
+static void strangers_of_all_networks_get_ten_times_as_many(void **state)
+{
+	struct box *b = box_create(false);
+
+	for (unsigned i = 0; i < 100 * BOX_STRANGERS; i++) {
+		b->peer.remote.ip[14] = (uint8_t)(i % 100);
+		put_of_stranger(b);
+	}
+	assert_int_equal(b->n_sent, TRANSACTION_STRANGER_NETWORKS * BOX_STRANGERS);
+	box_pass(b, 1000);
+	put_of_stranger(b);
+	assert_int_equal(b->n_sent, TRANSACTION_STRANGER_NETWORKS * BOX_STRANGERS + 1);
+	box_destroy(b);
+}
+
 /* Nobody can forge the address that a connection comes from. */
 static void strangers_on_connections_are_all_answered(void **state)
 {
@@ -728,6 +744,7 @@ int main(void)
 		cmocka_unit_test(strangers_request_gets_403_once_and_nothing_is_kept),
 		cmocka_unit_test(strangers_datagrams_get_so_many_answers_in_a_second),
 		cmocka_unit_test(strangers_of_one_network_silence_us_for_no_other),
+		cmocka_unit_test(strangers_of_all_networks_get_ten_times_as_many),
 		cmocka_unit_test(strangers_on_connections_are_all_answered),
 	};
 
