@@ -39,6 +39,11 @@ struct sip_str body_content(const struct kept_body *b)
 
 /* ---- asking ---- */
 
+bool body_describes(const struct exchange *x)
+{
+	return x->method == SIP_INVITE || x->method == SIP_UPDATE || x->method == SIP_PRACK;
+}
+
 /* The half that went out names both: it is there once for each offer. */
 uint64_t body_number(const struct exchange *x)
 {

@@ -536,6 +536,8 @@ uint64_t body_number(const struct exchange *x);
 /* B may say already that it is our own offer, and what goes on. */
 int body_ask(struct exchange *x, enum call_side from, const struct pair *p,
 	const struct call_route *route, struct call_body *b);
+/* Are bodies of X descriptions of a session? What INFO and NOTIFY have is something else. */
+bool body_describes(const struct exchange *x);
 /* M is the answer to a session that we have said again. */
 void body_again(struct exchange *x, const struct sip_msg *m);
 /* B's message waits, behind those of X that do, with what RC says of it. HOW's GO_ON, and what that

@@ -244,7 +244,7 @@ static void say(struct exchange *x, const struct transaction_reply *r, const str
 		tell_user(x->call, r->status, m || r->status < 300 ? 0 : x->why);
 	if (err == 0 && r->status < 300 && x->pair && x->peer)
 		request_holds(x->peer);
-	if (err == 0 && r->status < 300 && r->content.len && x->pair)
+	if (err == 0 && r->status < 300 && r->content.len && x->pair && body_describes(x))
 		(void)body_keep(x->call, &x->pair->ends[x->from].said, r->content_type, r->content);
 	if (err == 0 && x->method == SIP_INVITE && r->status < 300)
 		exchange_accepted(x);

@@ -238,7 +238,7 @@ void request_holds(struct exchange *x)
 {
 	const struct kept_request *k = x->kept;
 
-	if (k && k->content_len) {
+	if (k && k->content_len && body_describes(x)) {
 		const char *at = k->bytes + k->uri_len + k->fields_len;
 		struct sip_str type = next(&at, k->type_len);
 		(void)body_keep(x->call, &end_across(x->pair, x->from)->said, type,

@@ -155,6 +155,29 @@ static void without_update_the_session_is_said_again(void **state)
 	end(w, a);
 }
 
+/* A digit is none: to say that again would end the call. */
+static void what_is_said_again_is_a_description(void **state)
+{
+	struct world *w = world_create();
+	struct plan plan = long_call;
+	struct leg *a, *b;
+
+	plan.answer_fields = OURS "Allow: INVITE, ACK, BYE, INFO\r\n";
+	plan.within_fields = OURS;
+	a = party_dial(w, &plan);
+	world_pass(w, 3000);
+	b = party_callee(w, a);
+	leg_request(a, SIP_INFO, "Signal=5");
+	world_pass(w, 1000);
+	assert_int_equal(a->within_status, 200);
+	assert_string_equal(b->within_body, "Signal=5");
+	world_pass(w, 44000);
+
+	assert_int_equal(b->n_requests, 2);
+	assert_string_equal(b->within_body, "offer 0");
+	end(w, a);
+}
+
 #define LONG "Session-Expires: 1800;refresher=uac\r\nRequire: timer\r\n"
 
 /* Of an interval of half an hour; what has refused once is not asked every other second. */
@@ -348,6 +371,7 @@ int main(void)
 		cmocka_unit_test(interval_that_is_never_long_enough_is_given_up),
 		cmocka_unit_test(refresher_refreshes_by_update_for_ever),
 		cmocka_unit_test(without_update_the_session_is_said_again),
+		cmocka_unit_test(what_is_said_again_is_a_description),
 		cmocka_unit_test(refused_refresh_is_tried_again_a_few_times),
 		cmocka_unit_test(refresh_without_update_after_all_is_by_invite),
 		cmocka_unit_test(refresh_that_only_rings_is_given_up),
