@@ -90,6 +90,13 @@ static bool is_given_up(const struct end *e)
 	return c->is_over || e->pair->is_dropped || (c->pair && c->pair != e->pair);
 }
 
+/* Nothing else may ever happen in the call that lets go of what was to be sent. */
+static void wait_unsent(struct end *e)
+{
+	wait_ms(e, AGAIN_MS);
+	call_settle(e->pair->call);
+}
+
 static void on_refresh(struct wheel_timer *t, void *arg)
 {
 	struct end *e = CONTAINER_OF(t, struct end, refresh);
@@ -107,8 +114,10 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	}
 	if (act == SIP_SESSION_WAIT && !e->is_astray)
 		arm(e);
-	else if (join_holds(e) || relay_open_invite(c) || send_refresh(e, is_update) != 0)
+	else if (join_holds(e) || relay_open_invite(c))
 		wait_ms(e, AGAIN_MS);
+	else if (send_refresh(e, is_update) != 0)
+		wait_unsent(e);
 	else if (due_ms != UINT64_MAX)
 		wheel_set(c->calls->config.wheel, &e->refresh, due_ms);
 }

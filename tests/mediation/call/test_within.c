@@ -290,6 +290,30 @@ static void cancel_that_crosses_the_answer_is_undone(void **state)
 	end(&t);
 }
 
+/* It is tried every other second, for as long as the call lasts. */
+static void what_cannot_be_undone_fills_no_call(void **state)
+{
+	struct talk t = begin();
+
+	t.w->refuses_again = true;
+	t.b->is_thinking = t.b->answers_late = true;
+	leg_request(t.a, SIP_INVITE, "hold");
+	world_pass(t.w, 300);
+	t.b->is_thinking = false;
+	leg_cancel_within(t.a);
+	world_pass(t.w, 1200000);
+	assert_in_range(t.w->n_said_again, 550, 600);
+	assert_int_equal(t.b->n_requests, 1);
+
+	leg_request(t.a, SIP_INFO, "x");
+	world_pass(t.w, 1000);
+	assert_int_equal(t.a->within_status, 200);
+	t.w->refuses_again = false;
+	world_pass(t.w, 3000);
+	assert_string_equal(t.b->within_body, "offer 0");
+	end(&t);
+}
+
 static void reinvite_that_only_rings_is_given_up(void **state)
 {
 	struct talk t = begin();
@@ -338,6 +362,7 @@ int main(void)
 	const struct CMUnitTest t[] = {
 		cmocka_unit_test(reinvite_of_the_caller_passes),
 		cmocka_unit_test(cancel_that_crosses_the_answer_is_undone),
+		cmocka_unit_test(what_cannot_be_undone_fills_no_call),
 		cmocka_unit_test(reinvite_that_only_rings_is_given_up),
 		cmocka_unit_test(reinvite_of_the_callee_passes),
 		cmocka_unit_test(update_and_info_pass_both_ways),

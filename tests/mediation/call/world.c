@@ -201,7 +201,7 @@ static int on_body(void *arg, struct call_body *b)
 	assert_true(b->exchange != 0 || b->msg->status >= 300);
 	if (b->is_again && b->msg->is_request) {
 		w->n_said_again++;
-		return 0;
+		return w->refuses_again ? ERR_DENIED : 0;
 	}
 	w->n_bodies++;
 	w->n_again += b->is_again && b->from == CALL_CALLEE;

@@ -149,6 +149,7 @@ struct world {
 	bool is_late; /* it says "later" */
 	struct asked asked[16];
 	unsigned n_asked;
+	bool refuses_again;        /* it does, whatever is to be said again */
 	unsigned n_said_again;     /* that it was asked what that is */
 	unsigned n_again;          /* answers of callees to what was said again */
 	void (*asking)(void *arg); /* before it says so, or refuses offers; or NULL */
