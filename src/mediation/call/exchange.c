@@ -158,6 +158,8 @@ static void on_server_ended(void *arg, struct server_transaction *s, enum transa
 		give_up_ack(x);
 	else if (is_cut_short && is_of_the_call(x))
 		call_over(c, CALL_END_LOST, is_asking ? CALL_CALLER : -1);
+	else if (is_asking)
+		body_is_off(x); /* nobody hears an answer, and it would be in the way of the next */
 	x->server = NULL;
 	call_settle(c);
 }

@@ -314,6 +314,29 @@ static void what_cannot_be_undone_fills_no_call(void **state)
 	end(&t);
 }
 
+/* His connection is lost, and the other side accepts. */
+static void offer_whose_answer_nobody_hears_is_off(void **state)
+{
+	struct talk t = begin();
+
+	t.a->is_thinking = true;
+	t.w->off = 0;
+	leg_request(t.b, SIP_INVITE, "hold");
+	t.w->is_callee_gone = true;
+	world_pass(t.w, 100);
+	t.w->is_callee_gone = false;
+	assert_int_equal(t.a->n_requests, 1);
+	assert_true(t.w->off != 0);
+	leg_answer(t.a);
+	world_pass(t.w, 1000);
+
+	assert_int_equal(t.w->n_said_again, 1);
+	assert_int_equal(t.a->n_requests, 2);
+	assert_string_equal(t.a->within_body, "answer");
+	assert_true(t.a->is_acked);
+	end(&t);
+}
+
 static void reinvite_that_only_rings_is_given_up(void **state)
 {
 	struct talk t = begin();
@@ -363,6 +386,7 @@ int main(void)
 		cmocka_unit_test(reinvite_of_the_caller_passes),
 		cmocka_unit_test(cancel_that_crosses_the_answer_is_undone),
 		cmocka_unit_test(what_cannot_be_undone_fills_no_call),
+		cmocka_unit_test(offer_whose_answer_nobody_hears_is_off),
 		cmocka_unit_test(reinvite_that_only_rings_is_given_up),
 		cmocka_unit_test(reinvite_of_the_callee_passes),
 		cmocka_unit_test(update_and_info_pass_both_ways),
