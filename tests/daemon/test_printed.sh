@@ -10,10 +10,10 @@ same() {
 		echo "ok - $1 is what the tables print"
 	else
 		echo "not ok - $1 differs from the tables; run: make update-printed"
-		failed=1
+		return 1
 	fi
 }
 
-"$src/scripts/print-options" ./sallyportd sample | same etc/sallyport.yaml
-"$src/scripts/print-options" ./sallyportd man "$src/man/sallyport.yaml.5.in" | same man/sallyport.yaml.5
+"$src/scripts/print-options" ./sallyportd sample | same etc/sallyport.yaml || failed=1
+"$src/scripts/print-options" ./sallyportd man "$src/man/sallyport.yaml.5.in" | same man/sallyport.yaml.5 || failed=1
 exit $failed
