@@ -140,7 +140,8 @@ def torture(o):
 
 
 def flood(o):
-    """INVITEs at a rate, to a number that a gateway here answers; no ACK ever."""
+    """INVITEs at a rate, to a number that a gateway here answers; no ACK ever. At most until COUNT are
+    sent and the file is there."""
     caller = udp((o.local[0], 0))
     me = caller.getsockname()
     callee = udp(o.gateway) if o.gateway else None
@@ -150,6 +151,8 @@ def flood(o):
     began = time.monotonic()
     sent = 0
     while time.monotonic() < began + o.seconds:
+        if o.until and sent >= o.count and os.path.exists(o.until):
+            break
         due = min(int((time.monotonic() - began) * o.rate), sent + 200)
         while sent < due:
             caller.sendto(request("INVITE", o.server, me, number=o.number, **described), o.server)
@@ -422,6 +425,7 @@ def main():
     p.add_argument("--number", default="5000")
     p.add_argument("--gateway", type=address)
     p.add_argument("--sdp", action="store_true")
+    p.add_argument("--until")
     p.add_argument("--tcp", type=address)
     p.add_argument("--stranger")
     p.add_argument("--rate", type=int, default=3000)

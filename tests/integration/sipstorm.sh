@@ -181,11 +181,11 @@ no_route() {
 check "thousands of calls to no route write few lines" no_route
 # At 10.200.4.1 there are ports for 100 calls: whoever calls may have 75 of them.
 audio() {
-	start audio ext timeout 60 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \
-		--number 7100 --sdp --rate 100 --seconds "$([ -n "$SANITIZED" ] && echo 20 || echo 4)"
+	start audio ext timeout 90 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \
+		--number 7100 --sdp --rate 100 --seconds 60 --count 200 --until "$WORK/audio.over"
 	within 20 metric_at_least edge sallyport_anchor_refused_total 'reason="share"' 20 &&
 		caller other hq 7100 $IN:5060 2 50 -i 10.200.2.2 -p 5066 && well other &&
-		running audio && await audio 40 && at_least "$(field busy <"$WORK/audio.log")" 20
+		running audio && touch "$WORK/audio.over" && await audio 40 && at_least "$(field busy <"$WORK/audio.log")" 20
 }
 check "calls with audio, answered and never acknowledged: there are ports for others" audio
 check "and the log says what to do" has "$WORK/edge.log" \
@@ -193,10 +193,10 @@ check "and the log says what to do" has "$WORK/edge.log" \
 
 # Until calls are refused, and then on: another trunk's go through all the same.
 flooded() {
-	start flood ext timeout 60 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \
-		--number 6000 --gateway $STORM:5066 --rate 4000 --seconds "$([ -n "$SANITIZED" ] && echo 30 || echo 8)"
+	start flood ext timeout 90 python3 -B "$HERE/sipstorm.py" flood $OUT:5060 --local $STORM \
+		--number 6000 --gateway $STORM:5066 --rate 4000 --seconds 60 --count 4000 --until "$WORK/flood.over"
 	within 20 metric_at_least edge sallyport_call_requests_refused_total 'reason="full"' 100 &&
-		fresh && running flood && await flood 40 && cat "$WORK/flood.log" &&
+		fresh && running flood && touch "$WORK/flood.over" && await flood 40 && cat "$WORK/flood.log" &&
 		at_least "$(field sent <"$WORK/flood.log")" 4000
 }
 check "thousands of INVITEs a second, answered and never acknowledged: others still call" flooded
