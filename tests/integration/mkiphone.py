@@ -3,7 +3,8 @@
 #
 # A telephone that knows SRTP only with an MKI (RFC 4568 §6.1): its one crypto line has it, and so must
 # the answer's, and the packets of both sides. SRTP is libsrtp2's; the MKI, which no tag covers, is put
-# in front of the tag here. Calls, talks for three seconds, then sends 20 packets under another MKI.
+# in front of the tag here. Calls, talks for three seconds, longer until it has heard a second of sound,
+# half a minute at most, and then sends 20 packets under another MKI.
 # Prints "sent=N good=N loud=N strange=N" of the packets that it has sent and got: good under the key, of
 # these those that are not silent, and those without the MKI or under no key of the call.
 #
@@ -23,7 +24,7 @@ from pylibsrtp import Error, Policy, Session
 
 MKI = b"\0\0\0\1"
 TAG = 10  # bytes, of AES_CM_128_HMAC_SHA1_80
-HZ, PACKETS, BAD = 1000, 150, 20
+HZ, PACKETS, MOST, ENOUGH, BAD = 1000, 150, 1500, 50, 20
 
 
 def token():
@@ -132,14 +133,20 @@ def main():
     inward = session(base64.b64decode(found.group(1)), Policy.SSRC_ANY_INBOUND)
     u.setblocking(False)
     seen, began = {"good": 0, "loud": 0, "strange": 0}, time.monotonic()
-    for i in range(PACKETS + BAD):
+    sent = bad = 0
+    while bad < BAD:
+        i, mki = sent + bad, MKI
+        if sent < PACKETS or (seen["loud"] < ENOUGH and sent < MOST):
+            sent += 1
+        else:
+            bad, mki = bad + 1, b"\0\0\0\2"
         p = struct.pack(">BBHII", 0x80, 0, i, 160 * i, 0x2009) + tone(i)
-        u.sendto(named(outward.protect(p), MKI if i < PACKETS else b"\0\0\0\2"), to)
+        u.sendto(named(outward.protect(p), mki), to)
         take(u, inward, seen)
         time.sleep(max(0, began + 0.02 * (i + 1) - time.monotonic()))
     call.ask("BYE", 2)
     head, _ = call.answer()
-    print("sent=%d good=%d loud=%d strange=%d %s" % (PACKETS, seen["good"], seen["loud"], seen["strange"],
+    print("sent=%d good=%d loud=%d strange=%d %s" % (sent, seen["good"], seen["loud"], seen["strange"],
                                                     head.split("\r\n")[0]), flush=True)
 
 

@@ -79,7 +79,7 @@ cat >"$WORK/gw4.xml" <<XML
 </action></recv>
 $(no_body | reply 180 Ringing)
 <nop test="stays" next="1"/>
-<recv request="CANCEL" timeout="2500" ontimeout="1"/>
+<recv request="CANCEL" timeout="12000" ontimeout="1"/>
 $(no_body | reply 200 OK)
 $(no_body | reply 487 "Request Terminated" | sed 's/.last_CSeq:./CSeq: 1 INVITE/')
 <recv request="ACK" next="3"/>
