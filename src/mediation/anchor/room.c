@@ -197,17 +197,16 @@ static void on_opened(struct anchor *a, const struct media_ready *r)
 		anchor_room_close(a);
 		return;
 	}
-	if (!has_faces(a)) {
-		if (move(a) != 0)
-			go_on(a, ERR_FULL);
-		return;
-	}
 	for (unsigned i = 0; i < ANCHOR_SIDES; i++) {
 		a->rtp[i] = r->rtp[i];
 		a->rtcp_port[i] = r->rtcp[i].port;
-		anchor_leg_move(a, (enum anchor_side)i);
+		if (a->faces[i] == a->legs[i].terms.face)
+			anchor_leg_move(a, (enum anchor_side)i);
 	}
-	go_on(a, 0);
+	if (has_faces(a))
+		go_on(a, 0);
+	else if (move(a) != 0)
+		go_on(a, ERR_FULL);
 }
 
 /* Nobody waits for it any more. */

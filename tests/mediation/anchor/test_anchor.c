@@ -790,6 +790,26 @@ static void attempt_while_the_session_is_opened_gets_its_own(void **state)
 	assert_int_equal(sessions(r), 1);
 }
 
+/* It could not be moved, and is where the attempt after that wants it. */
+static void session_that_stays_is_said_where_it_is(void **state)
+{
+	struct rig *r = *state;
+
+	assert_int_equal(ask(r, offer), ANCHOR_LATER);
+	r->terms[ANCHOR_CALLEE].face = 0;
+	assert_int_equal(ask(r, offer), ANCHOR_LATER);
+	r->is_full = true;
+	pass(r);
+	assert_int_equal(r->n_ready, 1);
+	assert_int_equal(r->rc, ERR_FULL);
+	r->is_full = false;
+	r->terms[ANCHOR_CALLEE].face = 1;
+	assert_int_equal(ask(r, offer), 0);
+	assert_port_in_out(r, ANCHOR_CALLEE, "RTP/AVP");
+	assert_int_equal(reply(r, 5, true, answer), 0);
+	assert_port_in_out(r, ANCHOR_CALLER, "RTP/AVP");
+}
+
 /* ---- refusals ---- */
 
 static void what_cannot_be_agreed_on_is_refused(void **state)
@@ -1321,6 +1341,7 @@ int main(void)
 		CASE(another_attempt_begins_anew),
 		CASE(another_address_wants_another_session),
 		CASE(attempt_while_the_session_is_opened_gets_its_own),
+		CASE(session_that_stays_is_said_where_it_is),
 		CASE(what_cannot_be_agreed_on_is_refused),
 		CASE(long_description_is_refused),
 		CASE(media_go_to_nobodys_address),
