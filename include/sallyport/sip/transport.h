@@ -129,8 +129,8 @@ struct sip_listener_config {
 /* Every limit is given; sip_transport_limits_default has what suits most. */
 struct sip_transport_limits {
 	uint32_t accepted; /* connections at once */
-	/* Of one client, and those dialled to it among them; a client is an IPv4 address or an IPv6
-	 * network of 64 bits. */
+	/* Of one client, and as many dialled to it; a client is an IPv4 address or an IPv6 network
+	 * of 64 bits. */
 	uint32_t per_client;
 	/* Of those: still in the handshake of TLS or WebSocket. One more ends the oldest of them:
 	 * who has waited longest is the least likely to be anybody. */
@@ -142,10 +142,10 @@ struct sip_transport_limits {
 	uint32_t message_bytes;  /* longest message, headers and body */
 	uint32_t datagram_bytes; /* longest request by UDP (RFC 3261 §18.1.1) */
 	uint32_t queue_bytes;    /* of a connection: what its peer has not read */
-	/* Begun messages and queues of all; a client has his share of them (common/share.h), and:
-	 */
+	/* Begun messages and queues of all; a client has his share of them (common/share.h), once
+	 * for connections that were accepted and once for those dialled, and: */
 	uint64_t buffer_bytes;
-	uint64_t client_bytes;   /* ... of one client's at most */
+	uint64_t client_bytes;   /* ... of one client's at most, each time */
 	uint64_t stranger_bytes; /* ... of all for whom nobody has vouched */
 	uint32_t connect_ms;
 	uint32_t handshake_ms; /* TLS; and again for the upgrade of WebSocket */

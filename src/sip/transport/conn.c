@@ -79,12 +79,14 @@ static void fail_queue(struct sip_conn *c, bool is_told, int why)
 
 void sip_conn_free(struct sip_conn *c)
 {
+	struct sip_transport_layer *t = c->t;
+
 	crypto_tls_conn_destroy(c->tls);
 	crypto_tls_destroy(c->dials);
 	ws_destroy(c->ws);
 	sip_rest_free(c, &c->rest);
-	net_client_put(&c->t->clients, c->client);
-	net_client_put(&c->t->stranger_clients, c->stranger);
+	net_client_put(sip_conn_is_dialled(c) ? &t->dialled_clients : &t->clients, c->client);
+	net_client_put(&t->stranger_clients, c->stranger);
 	free(c->name);
 	free(c->peer);
 	close(c->fd);

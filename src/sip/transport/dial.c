@@ -102,7 +102,9 @@ int sip_conn_dial(
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_LIMIT);
 		return ERR_FULL;
 	}
-	int rc = net_client_get(&t->clients, &target->addr, t->config.limits.per_client, &client);
+	/* Apart from those he has made: anybody behind his address can make those. */
+	int rc = net_client_get(
+		&t->dialled_clients, &target->addr, t->config.limits.per_client, &client);
 	if (rc == ERR_FULL)
 		sip_count(t, SIP_TRANSPORT_C_REFUSED_CLIENT);
 	if (rc != 0)
@@ -111,7 +113,7 @@ int sip_conn_dial(
 	if (rc == 0 && !(c = sip_conn_create(t, NULL, fd, &target->addr, client)))
 		rc = -ENOMEM;
 	if (rc != 0) {
-		net_client_put(&t->clients, client);
+		net_client_put(&t->dialled_clients, client);
 		return rc;
 	}
 	rc = begin(c, target);

@@ -116,6 +116,7 @@ int sip_transport_create(const struct sip_transport_config *c, struct sip_transp
 	hash_table_init(&t->by_remote);
 	net_clients_init(&t->clients);
 	net_clients_init(&t->stranger_clients);
+	net_clients_init(&t->dialled_clients);
 	sip_udp_handler_init(t);
 	int rc = start(t, why);
 	if (rc == 0)
@@ -137,6 +138,7 @@ void sip_transport_destroy(struct sip_transport_layer *t)
 	hash_table_fini(&t->by_remote);
 	net_clients_fini(&t->clients);
 	net_clients_fini(&t->stranger_clients);
+	net_clients_fini(&t->dialled_clients);
 	crypto_tls_destroy(t->config.client_tls);
 	free(t->listeners);
 	free(t->slots);

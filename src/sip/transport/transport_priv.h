@@ -61,8 +61,9 @@ struct sip_transport_layer {
 	struct list doomed; /* broken while somebody else was at work; they end with the turn */
 	struct loop_deferred reap;
 	struct hash_key key;
-	struct hash_table by_remote; /* connections that requests may take */
-	struct net_clients clients, stranger_clients;
+	struct hash_table by_remote;                  /* connections that requests may take */
+	struct net_clients clients, stranger_clients; /* of those that were accepted */
+	struct net_clients dialled_clients;
 	uint32_t n_accepted, n_dialled, n_unready, n_strangers;
 	uint64_t buffered, stranger_buffered;
 	struct log_limit log_accepted, log_dialled, log_strangers;

@@ -320,6 +320,30 @@ static void connections_to_an_address_are_so_many(void **state)
 	rig_until(r, SIP_TRANSPORT_C_END_CONNECT, 4);
 }
 
+/* Nor do others behind it keep us from calling whom they share it with. */
+static void connections_from_an_address_leave_us_ours_to_it(void **state)
+{
+	struct rig *r = *state;
+	struct sip_target to;
+	struct sip_flow flow;
+	int server = rig_server(&to), fds[2];
+	r->config.limits.per_client = ARRAY_LEN(fds);
+	rig_start(r);
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		fds[i] = rig_connect(r, 0);
+	rig_until(r, SIP_TRANSPORT_C_ACCEPTED, ARRAY_LEN(fds));
+	assert_int_equal(
+		sip_transport_request(r->layer, &to, bytes_of("\r\n\r\n", 4), 0, &flow), 0);
+	int peer = rig_accept(r, server);
+	assert_int_equal(rig_counted(r, SIP_TRANSPORT_C_REFUSED_CLIENT), 0);
+
+	for (size_t i = 0; i < ARRAY_LEN(fds); i++)
+		close(fds[i]);
+	close(peer);
+	close(server);
+}
+
 /* docs/decisions/0039 */
 static void nobody_takes_all_buffers(void **state)
 {
@@ -481,6 +505,7 @@ int main(void)
 		TEST(begun_messages_take_so_much_in_all),
 		TEST(nobody_takes_all_buffers),
 		TEST(connections_to_an_address_are_so_many),
+		TEST(connections_from_an_address_leave_us_ours_to_it),
 		TEST(peer_that_does_not_read_is_cut_off_and_told_of),
 		TEST(messages_fail_for_a_reason_when_the_peer_goes_in_good_order),
 		TEST(ping_without_room_stops_no_time),
