@@ -10,7 +10,7 @@ static const struct options_trunk_settings *behind(const struct options_mediatio
 	const char *scopes[OPTIONS_TRUNKS_MAX] = {NULL};
 	size_t n = m->trunk_settings.n;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; s && i < n; i++)
 		scopes[i] = &s[i] == own ? "" : s[i].scope; /* that is no scope */
 	size_t best = policy_scope_choose(scopes, n, t->name, t->site);
 	return best < n ? &s[best] : NULL;
