@@ -300,6 +300,8 @@ void relay_client_ended(struct exchange *x, enum transaction_end why);
 
 /* An INVITE that is not done, its ACK included; NULL: none. */
 const struct exchange *relay_open_invite(const struct call *c);
+/* ... or an UPDATE of either side that has no answer: RFC 3264 §4 forbids an offer of ours. */
+bool relay_has_open_offer(const struct call *c);
 void options_reply(struct calls *l, struct server_transaction *s, unsigned status);
 
 /* ---- refer.c: REFER that comes, and what is said of its outcome ---- */

@@ -222,7 +222,7 @@ unsigned join_ask_callee(struct call *c, const struct sip_msg *invite)
 
 	if (j->n_tries++ >= TRIES_MAX)
 		return 491;
-	if (!relay_open_invite(j->old->pair->call))
+	if (!relay_has_open_offer(j->old->pair->call))
 		return ask_callee(j, invite);
 	wait_for_end(j);
 	return 0;
@@ -285,7 +285,7 @@ void join_ask_caller(struct call *c)
 
 	if (j->n_tries++ >= TRIES_MAX)
 		join_fail(c, 491);
-	else if (relay_open_invite(j->old->pair->call))
+	else if (relay_has_open_offer(j->old->pair->call))
 		wait_for_end(j);
 	else if (copy(j, &c->pair->ends[CALL_CALLER]) != 0 || ask_caller(j) != 0)
 		join_fail(c, 503);

@@ -114,7 +114,7 @@ static void on_refresh(struct wheel_timer *t, void *arg)
 	}
 	if (act == SIP_SESSION_WAIT && !e->is_astray)
 		arm(e);
-	else if (join_holds(e) || relay_open_invite(c))
+	else if (join_holds(e) || relay_has_open_offer(c))
 		wait_ms(e, AGAIN_MS);
 	else if (send_refresh(e, is_update) != 0)
 		wait_unsent(e);

@@ -156,6 +156,16 @@ const struct exchange *relay_open_invite(const struct call *c)
 	return NULL;
 }
 
+bool relay_has_open_offer(const struct call *c)
+{
+	list_for_each (it, &c->exchanges) {
+		const struct exchange *x = CONTAINER_OF(it, struct exchange, link);
+		if (x->method == SIP_UPDATE && x->server && !x->is_replied)
+			return true;
+	}
+	return relay_open_invite(c) != NULL;
+}
+
 /* RFC 3261 §14.2. */
 static void on_invite(struct end *e, struct server_transaction *s, const struct sip_msg *m)
 {

@@ -663,6 +663,30 @@ static void a_join_that_meets_an_invite_is_tried_again(void **state)
 	end(&t, q);
 }
 
+/* RFC 3264 §4: one offer at a time, whatever method has it. */
+static void a_join_waits_for_an_update_that_offers(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct talk t = begin();
+		struct leg *q, *second = consult(&t, &q);
+		struct leg *const by[] = {t.a, t.b, second, q};
+		t.w->is_late = true;
+		leg_request(by[i], SIP_UPDATE, "hold");
+		world_pass(t.w, 200);
+		assert_int_equal(t.w->n_asked, 1);
+		t.w->is_late = false;
+		attended(t.a, second);
+		world_pass(t.w, 1000);
+		assert_string_not_equal(i < 2 ? t.b->within_body : q->within_body, "our own");
+		world_ready(t.w, 0, 0, "hold made anew");
+		world_pass(t.w, 20000);
+		assert_int_equal(by[i]->within_status, 200);
+		assert_int_equal(t.a->notified[t.a->n_notified - 1], 200);
+		hear_each_other(t.w, t.b, q);
+		end(&t, q);
+	}
+}
+
 static void a_join_is_not_tried_for_ever(void **state)
 {
 	struct talk t = begin();
@@ -965,6 +989,7 @@ int main(void)
 		cmocka_unit_test(who_is_asked_in_vain_is_told_again_when_he_has_answered),
 		cmocka_unit_test(who_has_refused_in_the_end_is_told_nothing),
 		cmocka_unit_test(a_join_that_meets_an_invite_is_tried_again),
+		cmocka_unit_test(a_join_waits_for_an_update_that_offers),
 		cmocka_unit_test(a_join_is_not_tried_for_ever),
 		cmocka_unit_test(the_referrer_may_leave_the_second_call_too),
 		cmocka_unit_test(who_was_left_for_a_join_in_vain_is_alone),
