@@ -238,8 +238,9 @@ struct call_user {
 	void (*off)(void *arg, struct call *c, uint64_t exchange);
 	/* OPTIONS outside of calls: 200, or 503 for whoever should send none. NULL: 200. */
 	unsigned (*options)(void *arg, const struct transaction_hop *from);
-	/* The caller's INVITE has been answered finally. WHY: that is a refusal of ours, a row
-	 * CALL_C_REFUSED_..., which the caller reads in a Warning; else 0. NULL: nobody asks. */
+	/* The caller's INVITE has been answered finally; a transfer's, which nobody has sent, has
+	 * come to nothing, as the referrer hears. WHY: that is a refusal of ours, a row
+	 * CALL_C_REFUSED_..., which a caller reads in a Warning; else 0. NULL: nobody asks. */
 	void (*told)(void *arg, struct call *c, unsigned status, unsigned why);
 	/* A request of whoever is BY has been refused with STATUS and has made no call, or nothing
 	 * within one. NULL: nobody asks. */

@@ -154,6 +154,7 @@ static void answered(struct exchange *x, const struct sip_msg *m, struct pair *p
 	struct call *c = x->call;
 
 	if (take_answer(x, m, p) != 0) {
+		x->why = CALL_C_REFUSED_DESCRIPTION;
 		c->outcome = 488;
 		call_over(c, CALL_END_FAILED, -1);
 		return;
@@ -173,17 +174,29 @@ static void ringing(struct exchange *x, unsigned status, const struct sip_msg *m
 	tell_referrer(x->call, status);
 }
 
-void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p)
+/* Nobody reads a Warning; whoever writes the call down hears what the referrer does. */
+static void failed(struct exchange *x, unsigned status, bool is_ours)
 {
 	struct call *c = x->call;
+	const struct call_user *u = &c->calls->config.user;
+	unsigned why = is_ours ? x->why : 0;
 
+	x->is_replied = true;
+	x->is_virtual = false;
+	c->outcome = c->outcome ? c->outcome : status;
+	if (why)
+		count(c->calls, why);
+	if (u->told)
+		u->told(u->arg, c, c->outcome, why);
+	body_is_off(x);
+}
+
+void transfer_reply(struct exchange *x, unsigned status, const struct sip_msg *m, struct pair *p)
+{
 	if (x->is_replied)
 		return;
 	if (status >= 300) {
-		x->is_replied = true;
-		x->is_virtual = false;
-		c->outcome = c->outcome ? c->outcome : status;
-		body_is_off(x);
+		failed(x, status, !m);
 	} else if (status >= 200) {
 		answered(x, m, p);
 	} else {

@@ -163,6 +163,8 @@ static void a_target_that_refuses_leaves_the_call(void **state)
 	world_pass(t.w, 3000);
 
 	heard(t.a, 3, all);
+	assert_int_equal(t.w->told, 486);
+	assert_int_equal(t.w->why, 0); /* he says it himself */
 	assert_int_equal(t.b->n_requests, 0);
 	hear_each_other(t.w, t.a, t.b);
 	assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
@@ -172,6 +174,10 @@ static void a_target_that_refuses_leaves_the_call(void **state)
 	world_pass(t.w, 3000);
 	assert_int_equal(t.a->n_notified, 5);
 	assert_int_equal(t.a->notified[4], 404);
+	assert_int_equal(t.w->n_told, 3);
+	assert_int_equal(t.w->told, 404);
+	assert_int_equal(t.w->why, CALL_C_REFUSED_ROUTE);
+	assert_int_equal(world_count(t.w, CALL_C_REFUSED_ROUTE), 1);
 	assert_non_null(strstr(t.a->notify_seen, "Event: refer;id="));
 	hear_each_other(t.w, t.a, t.b);
 	end(&t, t.a);
