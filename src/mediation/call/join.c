@@ -146,22 +146,33 @@ static void begin_asking(struct join *j, struct exchange *x)
 
 /* ---- the callee's side, which is asked as any attempt is made ---- */
 
+/* What C's caller is told: RC is of the body or, where that is 0, ERR of what was sent with it. */
+static unsigned refusal(struct call *c, int rc, int err)
+{
+	unsigned why = rc ? refusal_of_body(rc) : refusal_of_error(err);
+
+	c->incoming->why = why;
+	return why == CALL_C_REFUSED_DESCRIPTION || why == CALL_C_REFUSED_SIZE ? 488 : 503;
+}
+
 static void go_on_asking(struct exchange *x, const struct waiting *w, const struct call_body *b)
 {
 	struct call *c = x->call;
+	int err;
 
 	if (!invite_waits_for(c, x))
 		return;
-	if (w->rc == 0 && send_invite(x, &x->pair->ends[CALL_CALLEE], b) == 0) {
+	err = w->rc ? w->rc : send_invite(x, &x->pair->ends[CALL_CALLEE], b);
+	if (err == 0) {
 		attempt_timer(c, c->calls->config.timers.ring_ms);
 		return;
 	}
 	c->attempt = NULL;
-	c->incoming->why = refusal_of_body(w->rc);
-	invite_fail(c, w->rc == ERR_FULL ? 503 : 488, NULL);
+	invite_fail(c, refusal(c, w->rc, err), NULL);
 }
 
-static int ask_for_body(struct exchange *x, const struct sip_msg *invite, struct end *old)
+/* 0, or the status that refuses it. */
+static unsigned ask_with_body(struct exchange *x, const struct sip_msg *invite, struct end *old)
 {
 	static const struct waiting how = {.go_on = go_on_asking};
 	struct call_route route = {.hop = old->hop};
@@ -169,11 +180,13 @@ static int ask_for_body(struct exchange *x, const struct sip_msg *invite, struct
 		.is_ours = x->call->incoming->is_virtual,
 		.goes_on = old->pair->call,
 		.whose = old->side};
-	int err = body_ask(x, CALL_CALLER, NULL, &route, &b);
+	int rc = body_ask(x, CALL_CALLER, NULL, &route, &b), err = 0;
 
-	if (err == CALL_BODY_LATER)
-		return body_wait(x, &b, err, &how);
-	return err ? err : send_invite(x, &x->pair->ends[CALL_CALLEE], &b);
+	if (rc == CALL_BODY_LATER)
+		rc = body_wait(x, &b, rc, &how);
+	else if (rc == 0)
+		err = send_invite(x, &x->pair->ends[CALL_CALLEE], &b);
+	return rc || err ? refusal(x->call, rc, err) : 0;
 }
 
 /* The one that was made when he was asked before. */
@@ -190,7 +203,7 @@ static unsigned ask_callee(struct join *j, const struct sip_msg *invite)
 	struct call *c = j->call;
 	struct end *old = j->old;
 	struct exchange *x = exchange_open(c, SIP_INVITE, CALL_CALLER);
-	int err;
+	unsigned status;
 
 	c->incoming->why = CALL_C_REFUSED_MEMORY;
 	if (!x)
@@ -205,11 +218,10 @@ static unsigned ask_callee(struct join *j, const struct sip_msg *invite)
 	x->session = old->session;
 	call_meet(c, CALL_CALLEE, &old->hop);
 	c->callee = x->ack_number;
-	err = ask_for_body(x, invite, old);
-	if (err) {
+	status = ask_with_body(x, invite, old);
+	if (status) {
 		exchange_free(x);
-		c->incoming->why = refusal_of_body(err);
-		return err == ERR_FULL || err == -ENOMEM ? 503 : 488;
+		return status;
 	}
 	c->incoming->why = 0;
 	attempt_timer(c, c->calls->config.timers.ring_ms);

@@ -907,6 +907,25 @@ static void what_is_refused_leaves_the_call(void **state)
 	end(&t, t.a);
 }
 
+static void who_cannot_be_asked_is_no_fault_of_the_descriptions(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		struct talk t = begin();
+		char id[256];
+
+		name_dialog(t.a, false, id, sizeof(id));
+		t.w->is_callee_gone = i == 0;
+		t.w->is_full = i == 1;
+		assert_int_equal(dial_with(&t, "Replaces", id, "")->status, 503);
+		assert_int_equal(t.w->why,
+			i == 0 ? CALL_C_REFUSED_UNREACHABLE : CALL_C_REFUSED_TRANSACTIONS);
+		t.w->is_callee_gone = t.w->is_full = false;
+		hear_each_other(t.w, t.a, t.b);
+		assert_int_equal(world_count(t.w, CALL_C_OPEN), 1);
+		end(&t, t.a);
+	}
+}
+
 static void replaces_is_answered_as_the_rfc_says(void **state)
 {
 	struct talk t = begin();
@@ -1006,6 +1025,7 @@ int main(void)
 		cmocka_unit_test(an_invite_takes_the_place_of_a_side),
 		cmocka_unit_test(who_is_replaced_may_leave_at_once),
 		cmocka_unit_test(what_is_refused_leaves_the_call),
+		cmocka_unit_test(who_cannot_be_asked_is_no_fault_of_the_descriptions),
 		cmocka_unit_test(replaces_is_answered_as_the_rfc_says),
 		cmocka_unit_test(joins_survive_a_bad_network),
 		cmocka_unit_test(transfers_survive_a_bad_network),
