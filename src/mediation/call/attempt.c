@@ -134,13 +134,13 @@ static void go_on_sending(struct exchange *x, const struct waiting *w, const str
 		return;
 	}
 	c->attempt = NULL;
-	c->lacks_room = w->rc == ERR_FULL || err == ERR_FULL;
+	c->lacks_room = is_our_lack(w->rc) || is_our_lack(err);
 	c->incoming->why = w->rc ? refusal_of_body(w->rc) : refusal_of_error(err);
 	if (err == ERR_TOO_LARGE)
 		status = TOO_LARGE;
 	else if (w->rc == 0) /* no room of ours says nothing about the trunk either */
 		status = attempt_next(
-			c, b->msg, err == ERR_FULL ? 503 : failure_judge(c, &unsent).status);
+			c, b->msg, is_our_lack(err) ? 503 : failure_judge(c, &unsent).status);
 	if (status)
 		invite_fail(c, status, NULL);
 }
@@ -170,7 +170,7 @@ static int send_invite(
 	int err = body_ask(x, CALL_CALLER, NULL, route, &b);
 
 	if (err == CALL_BODY_LATER)
-		return wait_to_send(x, &b, route);
+		return wait_to_send(x, &b, route) == 0 ? 0 : ERR_FULL;
 	if (err) {
 		c->incoming->why = refusal_of_body(err);
 		return is_our_lack(err) ? ERR_FULL : ERR_DENIED;
@@ -178,7 +178,7 @@ static int send_invite(
 	err = send_with(x, &b, route);
 	if (err)
 		c->incoming->why = refusal_of_error(err);
-	return err;
+	return is_our_lack(err) ? ERR_FULL : err;
 }
 
 unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned status)

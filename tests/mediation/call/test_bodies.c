@@ -558,6 +558,8 @@ static void offer_that_cannot_wait_gets_503(void **state)
 		world_pass(w, 500);
 		assert_int_equal(failing, 0);
 		assert_int_equal(a->status, 503);
+		assert_int_equal(w->why, CALL_C_REFUSED_MEMORY);
+		assert_int_equal(w->n_failed, 0); /* it says nothing of the trunk */
 		assert_int_equal(w->end, CALL_END_FAILED);
 		end(w);
 	}
