@@ -209,6 +209,7 @@ unsigned attempt_next(struct call *c, const struct sip_msg *invite, unsigned sta
 		int err = send_invite(x, invite, &route);
 		if (err == 0) {
 			c->incoming->why = 0;
+			c->lacks_room = false;
 			await_progress(c);
 			return 0;
 		}

@@ -243,6 +243,30 @@ static void node_that_is_full_says_nothing_about_a_trunk(void **state)
 	world_destroy(w);
 }
 
+/* Else the caller would leave the node alone for a gateway's sake. */
+static void want_of_room_is_not_told_of_a_later_attempt(void **state)
+{
+	static const struct call_verdict failed = {.status = 503};
+	struct world *w = world_create();
+	struct leg *a;
+
+	w->is_late = w->is_full = true;
+	w->n_routes = 2;
+	w->verdict = &failed;
+	a = party_dial(w, &(struct plan){.ring_ms = 0});
+	world_pass(w, 100);
+	world_ready(w, 0, 0, "v");
+	w->is_full = false;
+	w->is_callee_deaf = true;
+	world_ready(w, 1, 0, "v");
+	world_settle(w);
+
+	assert_int_equal(w->n_failed, 1);
+	assert_int_equal(a->status, 503);
+	assert_null(strstr(a->seen, "\r\nRetry-After: "));
+	world_destroy(w);
+}
+
 static void media_without_room_is_told_from_a_description_that_cannot_be(void **state)
 {
 	static const struct {
@@ -306,6 +330,7 @@ int main(void)
 		cmocka_unit_test(gateway_that_cannot_be_sent_to_is_unreachable),
 		cmocka_unit_test(gateway_that_does_not_read_is_told_from_one_that_is_gone),
 		cmocka_unit_test(node_that_is_full_says_nothing_about_a_trunk),
+		cmocka_unit_test(want_of_room_is_not_told_of_a_later_attempt),
 		cmocka_unit_test(media_without_room_is_told_from_a_description_that_cannot_be),
 		cmocka_unit_test(
 			caller_who_cancels_the_second_attempt_is_not_refused_for_the_first),
