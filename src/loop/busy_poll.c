@@ -34,10 +34,14 @@ static void see_look(struct busy_poll *p, uint64_t end_ns)
 {
 	uint64_t took_ns = end_ns - p->looked_ns;
 
-	if (took_ns < BUSY_POLL_TAKEN_NS)
+	if (took_ns < BUSY_POLL_TAKEN_NS) {
 		p->spent_ns += took_ns;
-	else
-		p->rests_ns = end_ns + BUSY_POLL_REST_NS;
+		return;
+	}
+	uint64_t n = p->n_preempted();
+	if (n != p->n_known)
+		p->rests_ns = end_ns + BUSY_POLL_RESTS * took_ns;
+	p->n_known = n;
 }
 
 static void see_packets(struct busy_poll *p, uint64_t begun_ns, uint64_t now_ns)

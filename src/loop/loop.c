@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include <event2/event.h>
@@ -177,10 +178,21 @@ void loop_packets(struct loop *l, size_t n)
 	l->busy_poll.has_packets = true;
 }
 
+static uint64_t n_preempted(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_THREAD, &u);
+	return (uint64_t)u.ru_nivcsw;
+}
+
 void loop_busy_poll(struct loop *l, uint32_t bound_us)
 {
 	l->busy_poll = (struct busy_poll){
-		.bound_ns = (uint64_t)bound_us * 1000, .cells = l->busy_poll.cells};
+		.bound_ns = (uint64_t)bound_us * 1000,
+		.cells = l->busy_poll.cells,
+		.n_preempted = n_preempted,
+	};
 }
 
 void loop_count_in(struct loop *l, metrics_cell *cells)

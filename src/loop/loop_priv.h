@@ -37,22 +37,27 @@ struct gather {
 #define BUSY_POLL_WORTH 2
 /* What waking a thread takes on a virtual machine. */
 #define BUSY_POLL_WAKE_NS 60000
-/* A look takes a microsecond; one that took this had to wait for the core. */
+/* A look takes a microsecond; one that took this had to wait for the core: another thread had it,
+ * or, on a virtual machine, none of its threads. */
 #define BUSY_POLL_TAKEN_NS 100000
-/* So long whoever else wants the core has it while the loop waits. */
-#define BUSY_POLL_REST_NS 50000000
+/* Whoever else wants the core has it for so many times what the loop was kept waiting, while it
+ * waits. */
+#define BUSY_POLL_RESTS 10
 
 struct busy_poll {
 	uint64_t bound_ns;   /* 0: off */
 	metrics_cell *cells; /* of loop_counters; not owned */
-	uint64_t served_ns;  /* when all packets of the last turn that had some were served */
-	uint64_t looked_ns;  /* when the last turn ended */
-	uint64_t rests_ns;   /* does not poll before that */
-	uint64_t spent_ns;   /* in this wait, and less than 1 us from before */
-	uint8_t waits;       /* the newest in the lowest bit; 1: short enough */
-	bool has_packets;    /* this turn */
-	bool has_polled;     /* in this wait */
-	bool is_on;          /* looks without sleeping */
+	/* Times that the core was taken from this thread for another one. */
+	uint64_t (*n_preempted)(void);
+	uint64_t n_known;   /* the last number it gave */
+	uint64_t served_ns; /* when all packets of the last turn that had some were served */
+	uint64_t looked_ns; /* when the last turn ended */
+	uint64_t rests_ns;  /* does not poll before that */
+	uint64_t spent_ns;  /* in this wait, and less than 1 us from before */
+	uint8_t waits;      /* the newest in the lowest bit; 1: short enough */
+	bool has_packets;   /* this turn */
+	bool has_polled;    /* in this wait */
+	bool is_on;         /* looks without sleeping */
 };
 
 /* A tick that comes so late finds a thread that was not let run, and more to read than one turn

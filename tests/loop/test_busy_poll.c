@@ -19,11 +19,20 @@ struct rig {
 	uint64_t now_ns;
 };
 
+static uint64_t n_preempted; /* of the thread that polls */
+
+static uint64_t preempted(void)
+{
+	return n_preempted;
+}
+
 static struct rig *start(struct rig *r)
 {
 	*r = (struct rig){.now_ns = 3600000000 * US};
 	r->poll.bound_ns = BOUND_NS;
 	r->poll.cells = r->cells;
+	r->poll.n_preempted = preempted;
+	r->poll.n_known = n_preempted;
 	return r;
 }
 
@@ -138,8 +147,9 @@ static void whoever_else_wants_the_core_has_it_for_a_while(void **state)
 	(void)state;
 	(void)times_awake(start(&r), 10, 10 * US);
 	r.now_ns += BUSY_POLL_TAKEN_NS;
+	n_preempted++;
 	assert_false(busy_poll_turn(&r.poll, 0, r.now_ns));
-	uint64_t end_ns = r.now_ns + BUSY_POLL_REST_NS;
+	uint64_t end_ns = r.now_ns + BUSY_POLL_RESTS * BUSY_POLL_TAKEN_NS;
 	while (r.now_ns + 20 * US < end_ns)
 		assert_false(wait_and_serve(&r, 10 * US));
 	(void)times_awake(&r, 3, 10 * US);
@@ -154,7 +164,20 @@ static void packets_that_end_a_long_look_are_seen_by_it_too(void **state)
 	(void)state;
 	(void)times_awake(start(&r), 10, 10 * US);
 	r.now_ns += BUSY_POLL_TAKEN_NS;
+	n_preempted++;
 	assert_false(serve(&r, US));
+}
+
+/* The host of a virtual machine had it: sleeping would not get it back. */
+static void a_core_that_nobody_had_is_no_reason_to_sleep(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	(void)times_awake(start(&r), 10, 10 * US);
+	r.now_ns += BUSY_POLL_TAKEN_NS;
+	assert_true(busy_poll_turn(&r.poll, 0, r.now_ns));
+	assert_true(wait_and_serve(&r, 10 * US));
 }
 
 /* What is served is not waited for. */
@@ -198,6 +221,7 @@ int main(void)
 		cmocka_unit_test(it_gives_up_when_it_is_mostly_in_vain),
 		cmocka_unit_test(whoever_else_wants_the_core_has_it_for_a_while),
 		cmocka_unit_test(packets_that_end_a_long_look_are_seen_by_it_too),
+		cmocka_unit_test(a_core_that_nobody_had_is_no_reason_to_sleep),
 		cmocka_unit_test(long_turns_are_no_waits),
 		cmocka_unit_test(what_it_spends_is_counted),
 	};
