@@ -6,7 +6,7 @@ from html import escape
 
 WIDTH, PANEL_HEIGHT, COLUMNS = 1080, 300, 2
 LEFT, RIGHT, TOP, BOTTOM = 74, 16, 46, 34
-HEAD = 40
+LEGEND_LINE = 24
 COLOURS = ["#555555", "#0072b2", "#56b4e9", "#e69f00", "#d55e00", "#009e73", "#cc79a7"]  # told apart by all eyes
 
 
@@ -104,24 +104,33 @@ def draw_panel(panel, x, y, width, height, series):
     return out + dots(panel, axis, left, right - left, series)
 
 
+def legend(series):
+    """What the colours mean, in as many lines as it takes, and the height of that."""
+    out, at, y = [], 10, 20
+    for s in series:
+        width = 40 + 8 * len(s.label)
+        if at + width > WIDTH:
+            at, y = 10, y + LEGEND_LINE
+        out.append('<circle cx="%d" cy="%d" r="5" fill="%s"/>' % (at + 5, y, s.colour))
+        out.append(text(at + 15, y + 4, s.label, 13))
+        at += width
+    y += LEGEND_LINE
+    out.append(text(10, y + 4, "a dot: one run; a bar: the median", 12))
+    return out, y + 20
+
+
 def draw(panels, names):
     """The series of NAMES that some panel has, in that order; each keeps its colour anyway."""
     present = {name for p in panels for _, runs in p.groups for name in runs}
     series = {name: Series(label, COLOURS[i % len(COLOURS)])
               for i, (name, label) in enumerate(names.items()) if name in present}
-    rows = math.ceil(len(panels) / COLUMNS)
-    height = HEAD + rows * PANEL_HEIGHT
+    head, top = legend(series.values())
+    height = top + math.ceil(len(panels) / COLUMNS) * PANEL_HEIGHT
     out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" '
            'font-family="sans-serif">' % (WIDTH, height, WIDTH, height),
-           '<rect width="%d" height="%d" fill="#ffffff"/>' % (WIDTH, height)]
-    at = 10
-    for s in series.values():
-        out.append('<circle cx="%d" cy="20" r="5" fill="%s"/>' % (at + 5, s.colour))
-        out.append(text(at + 15, 24, s.label, 13))
-        at += 40 + 8 * len(s.label)
-    out.append(text(WIDTH - 10, 24, "a dot: one run; a bar: the median", 12, "end"))
+           '<rect width="%d" height="%d" fill="#ffffff"/>' % (WIDTH, height)] + head
     width = WIDTH / COLUMNS
     for i, panel in enumerate(panels):
-        out += draw_panel(panel, i % COLUMNS * width, HEAD + i // COLUMNS * PANEL_HEIGHT, width,
+        out += draw_panel(panel, i % COLUMNS * width, top + i // COLUMNS * PANEL_HEIGHT, width,
                           PANEL_HEIGHT, series)
     return "\n".join(out + ["</svg>"]) + "\n"
