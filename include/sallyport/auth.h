@@ -28,6 +28,8 @@ enum auth_transport {
 	AUTH_TLS = 4,
 	AUTH_DTLS = 8
 }; /* bits; 0 = any */
+/* Of one bit, as users meet it: "udp", "tcp", "tls", "dtls". */
+const char *auth_transport_name(enum auth_transport t);
 enum auth_flag {
 	AUTH_NO_IPV6 = 1,
 	AUTH_TCP_RELAY = 2

@@ -22,28 +22,13 @@ struct waiting {
 
 /* ---- answers ---- */
 
-static const char *transport_name(enum auth_transport t)
-{
-	switch (t) {
-	case AUTH_UDP:
-		return "udp";
-	case AUTH_TCP:
-		return "tcp";
-	case AUTH_TLS:
-		return "tls";
-	case AUTH_DTLS:
-		return "dtls";
-	}
-	return "?";
-}
-
 /* The face that has this listener, or NULL: it may have gone with a reload. */
 static const char *face_of(const struct api_status *s, const struct turn_alloc_info *i)
 {
 	for (size_t k = 0; k < s->n_listeners; k++) {
 		const struct api_listener *l = &s->listeners[k];
 		if (addr_equal(&l->address, &i->listener) &&
-			strcmp(l->transport, transport_name(i->transport)) == 0)
+			strcmp(l->transport, auth_transport_name(i->transport)) == 0)
 			return l->face;
 	}
 	return NULL;
@@ -96,7 +81,7 @@ static json_t *info_json(const struct turn_alloc_info *i, const struct api_statu
 	hex_encode(i->jti, sizeof(i->jti), jti);
 	json_t *o = json_pack("{s:s, s:o, s:o, s:s, s:s*, s:s, s:o}", "id", id, "client",
 		address_json(&i->client), "listener", address_json(&i->listener), "transport",
-		transport_name(i->transport), "face", face_of(s, i), "location",
+		auth_transport_name(i->transport), "face", face_of(s, i), "location",
 		i->location == AUTH_INTRANET ? "intranet" : "internet", "relays", relays_json(i));
 	json_t *more = json_pack("{s:I, s:I, s:I, s:i, s:i, s:s, s:s, s:s, s:s, s:I, s:o, s:o}",
 		"age", (json_int_t)i->age_s, "expiresIn", (json_int_t)i->expires_in_s,
@@ -271,7 +256,7 @@ static const char *read_face(const struct api_call *c, const char *text, struct 
 		if (strcmp(l->face, text) != 0 || out->n_listeners == TURN_FILTER_LISTENERS)
 			continue;
 		enum auth_transport t = AUTH_UDP;
-		while (t != AUTH_DTLS && strcmp(transport_name(t), l->transport) != 0)
+		while (t != AUTH_DTLS && strcmp(auth_transport_name(t), l->transport) != 0)
 			t = (enum auth_transport)(t << 1);
 		out->listeners[out->n_listeners++] = (struct turn_listener_filter){l->address, t};
 	}

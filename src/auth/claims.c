@@ -134,3 +134,18 @@ int auth_mint_m1(const struct auth_snapshot *s, uint64_t now_s, uint64_t expires
 	auth_m1_password(k, bytes_str(out->username), out->password);
 	return 0;
 }
+
+const char *auth_transport_name(enum auth_transport t)
+{
+	switch (t) {
+	case AUTH_UDP:
+		return "udp";
+	case AUTH_TCP:
+		return "tcp";
+	case AUTH_TLS:
+		return "tls";
+	case AUTH_DTLS:
+		return "dtls";
+	}
+	return "?";
+}

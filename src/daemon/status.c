@@ -34,21 +34,6 @@ void status_destroy(struct status *s)
 	free(s);
 }
 
-const char *status_transport(enum auth_transport t)
-{
-	switch (t) {
-	case AUTH_UDP:
-		return "udp";
-	case AUTH_TCP:
-		return "tcp";
-	case AUTH_TLS:
-		return "tls";
-	case AUTH_DTLS:
-		return "dtls";
-	}
-	return "?";
-}
-
 static size_t fill_listeners(struct status *s, const struct settings *from)
 {
 	size_t n = 0;
@@ -57,7 +42,7 @@ static size_t fill_listeners(struct status *s, const struct settings *from)
 		const struct settings_listener *l = &from->listeners[n];
 		s->listeners[n] = (struct api_listener){l->face,
 			l->location == AUTH_INTRANET ? "intranet" : "internet",
-			status_transport(l->transport), l->local};
+			auth_transport_name(l->transport), l->local};
 	}
 	return n;
 }

@@ -15,7 +15,5 @@ void status_destroy(struct status *s);
  * call, or until FROM goes. */
 void status_fill(struct status *s, const struct settings *from, const struct ssl_ctx_st *api_tls,
 	struct api_status *out);
-/* "udp", "tcp", ... */
-const char *status_transport(enum auth_transport t);
 
 #endif

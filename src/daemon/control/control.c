@@ -180,21 +180,6 @@ int control_create(
 	return 0;
 }
 
-static const char *transport_name(enum auth_transport t)
-{
-	switch (t) {
-	case AUTH_UDP:
-		return "udp";
-	case AUTH_TCP:
-		return "tcp";
-	case AUTH_TLS:
-		return "tls";
-	case AUTH_DTLS:
-	default:
-		return "dtls";
-	}
-}
-
 static void log_start(const struct control *c)
 {
 	const struct settings *s = c->settings;
@@ -203,7 +188,7 @@ static void log_start(const struct control *c)
 	for (size_t i = 0; i < s->n_listeners; i++) {
 		const struct settings_listener *l = &s->listeners[i];
 		log_notice(LOG_DAEMON, "listening", "face=%s address=%s transport=%s", l->face,
-			addr_format(&l->local, a), transport_name(l->transport));
+			addr_format(&l->local, a), auth_transport_name(l->transport));
 	}
 	const struct addr *api = s->options->mras.listen.items;
 	for (size_t i = 0; i < s->options->mras.listen.n; i++)
